@@ -1,0 +1,115 @@
+// Package contract reads the OpenAPI 3.0.3 documents in contracts/ and turns each operation into what
+// the platform does with it at run time: checks of body, path, query and headers, masks for personal
+// data, the deadline, the scopes. kin-openapi reads and validates the documents and is the oracle of
+// the checks; nothing of it runs while a request is served.
+//
+// A document says what the platform needs beyond OpenAPI in extensions:
+//
+//	x-category       info       the catalogue's business category
+//	x-sla            doc, op    {deadline: 5s, availability: 99.9}, one of both levels must have each
+//	x-idempotency    doc, op    none (default) | key | correlation
+//	x-audit          doc, op    optional (default) | required: refuse rather than serve unaudited
+//	x-errors         doc, op    [CODE, …] the operation may answer
+//	x-max-body       doc, op    bytes, default 1 MiB
+//	x-pii            schema     mask | hash | drop, for logs and audit; on an object also keep-unknown
+//	x-fold-names     schema     true: member names of this object and below match without ASCII case
+//	x-envelope       schema     true: this alternative of a request body is the enveloped form of the other
+//
+// Whatever else stands in a document, an extension or a schema keyword that the check would have to
+// ignore, is refused by Load with the JSON pointer of the place.
+package contract
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// Document is one API's contract, loaded and compiled. It is not changed after Load.
+type Document struct {
+	Title, Version, Category string
+	Operations               []*Operation // by path, then method
+	OpenAPI                  *openapi3.T  // as kin-openapi reads it, without servers
+}
+
+// Operation finds an operation by its operationId; nil if the document has none of that name.
+func (d *Document) Operation(id string) *Operation {
+	for _, op := range d.Operations {
+		if op.ID == id {
+			return op
+		}
+	}
+	return nil
+}
+
+// Operation is one operation of a document.
+type Operation struct {
+	ID, Method string
+	Path       string // as OpenAPI writes it: /services/{connection}
+	Status     int    // its one 2xx
+
+	Deadline     time.Duration
+	Availability float64 // percent
+
+	Scheme string   // the security scheme that guards it; empty if Public
+	Scopes []string // what a token must hold
+	Public bool     // the document says so: security: []
+
+	Idempotency   string // none, key or correlation
+	AuditRequired bool
+	Codes         []string // the error codes it may answer, those of the document first
+
+	MediaType    string   // of the request: the JSON one if there are several; empty without a body
+	MediaTypes   []string // all of them, MediaType first
+	BodyRequired bool
+	MaxBody      int64 // bytes
+	Envelope     bool  // the body may also come in the envelope; Body checks what is inside
+
+	Body    *Check         // nil unless the request has a JSON body
+	Params  *Params        // never nil
+	Answers map[int]*Check // the JSON answers by status; 0 is the document's default answer
+}
+
+// The values of x-idempotency.
+const (
+	IdempotencyNone        = "none"
+	IdempotencyKey         = "key"
+	IdempotencyCorrelation = "correlation"
+)
+
+// Load reads a document, validates it with its examples and compiles it. The error joins everything
+// that the document lacks, each with the JSON pointer of the place.
+func Load(spec []byte) (*Document, error) {
+	t, err := openapi3.NewLoader().LoadFromData(spec)
+	if err != nil {
+		return nil, fmt.Errorf("contract: %w", err)
+	}
+	if !t.IsOpenAPI30() {
+		return nil, fmt.Errorf("contract: openapi %q: only 3.0 is supported", t.OpenAPI)
+	}
+	clearServers(t)
+	if err := t.Validate(context.Background(), openapi3.EnableSchemaFormatValidation(), openapi3.EnableMultiError()); err != nil {
+		return nil, fmt.Errorf("contract: %w", err)
+	}
+	r := reading{doc: t, compiler: newCompiler()}
+	d := r.document()
+	if err := errors.Join(append(r.errs, r.compiler.errs...)...); err != nil {
+		return nil, fmt.Errorf("contract: %w", err)
+	}
+	return d, nil
+}
+
+// clearServers removes what would bind the document to a host or a prefix: where an API listens is
+// configuration.
+func clearServers(t *openapi3.T) {
+	t.Servers = nil
+	for _, item := range t.Paths.Map() {
+		item.Servers = nil
+		for _, op := range item.Operations() {
+			op.Servers = nil
+		}
+	}
+}

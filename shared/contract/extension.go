@@ -1,0 +1,156 @@
+package contract
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// extensions are the x- members of one place of a document.
+type extensions map[string]any
+
+// The extensions that each kind of place may have.
+var (
+	documentExtensions  = []string{"x-audit", "x-errors", "x-idempotency", "x-max-body", "x-sla"}
+	infoExtensions      = []string{"x-category"}
+	operationExtensions = documentExtensions
+	schemaExtensions    = []string{"x-envelope", "x-fold-names", "x-pii"}
+)
+
+// unknown are the members that are not in known: a misspelt x-pii must not pass as no x-pii.
+func (e extensions) unknown(known []string) []string {
+	var names []string
+	for name := range e {
+		if !slices.Contains(known, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// word is the extension's value, which must be one of allowed; "" if it is absent.
+func (e extensions) word(name string, allowed ...string) (string, error) {
+	v, ok := e[name]
+	if !ok {
+		return "", nil
+	}
+	s, ok := v.(string)
+	if !ok || !slices.Contains(allowed, s) {
+		return "", fmt.Errorf("%s must be one of %v", name, allowed)
+	}
+	return s, nil
+}
+
+// flag is the extension's value; false if it is absent.
+func (e extensions) flag(name string) (bool, error) {
+	v, ok := e[name]
+	if !ok {
+		return false, nil
+	}
+	b, ok := v.(bool)
+	if !ok {
+		return false, fmt.Errorf("%s must be true or false", name)
+	}
+	return b, nil
+}
+
+// text is the extension's value; "" if it is absent.
+func (e extensions) text(name string) (string, error) {
+	v, ok := e[name]
+	if !ok {
+		return "", nil
+	}
+	s, ok := v.(string)
+	if !ok {
+		return "", fmt.Errorf("%s must be a string", name)
+	}
+	return s, nil
+}
+
+// texts is the extension's value, a list of strings; nil if it is absent.
+func (e extensions) texts(name string) ([]string, error) {
+	v, ok := e[name]
+	if !ok {
+		return nil, nil
+	}
+	list, ok := v.([]any)
+	if !ok {
+		return nil, fmt.Errorf("%s must be a list of strings", name)
+	}
+	var texts []string
+	for _, item := range list {
+		s, ok := item.(string)
+		if !ok || s == "" {
+			return nil, fmt.Errorf("%s must be a list of strings", name)
+		}
+		texts = append(texts, s)
+	}
+	return texts, nil
+}
+
+// size is the extension's value, a positive whole number of bytes; 0 if it is absent.
+func (e extensions) size(name string) (int64, error) {
+	v, ok := e[name]
+	if !ok {
+		return 0, nil
+	}
+	f, ok := number(v)
+	if !ok || f < 1 || f != float64(int64(f)) {
+		return 0, fmt.Errorf("%s must be a positive number of bytes", name)
+	}
+	return int64(f), nil
+}
+
+// sla is the value of x-sla over base, the levels above it.
+func (e extensions) sla(base sla) (sla, error) {
+	v, ok := e["x-sla"]
+	if !ok {
+		return base, nil
+	}
+	m, ok := v.(map[string]any)
+	if !ok {
+		return base, fmt.Errorf("x-sla must have the members deadline and availability")
+	}
+	for name, v := range m {
+		switch name {
+		case "deadline":
+			s, _ := v.(string)
+			d, err := time.ParseDuration(s)
+			if err != nil || d <= 0 {
+				return base, fmt.Errorf("x-sla.deadline must be a duration like 5s")
+			}
+			base.deadline = d
+		case "availability":
+			f, ok := number(v)
+			if !ok || f <= 0 || f > 100 {
+				return base, fmt.Errorf("x-sla.availability must be a percentage like 99.9")
+			}
+			base.availability = f
+		default:
+			return base, fmt.Errorf("x-sla.%s is not known", name)
+		}
+	}
+	return base, nil
+}
+
+// sla is what a contract promises: the time an answer takes at most, and the share of good answers.
+type sla struct {
+	deadline     time.Duration
+	availability float64 // percent
+}
+
+// number is a number of the document, whichever type its reader chose.
+func number(v any) (float64, bool) {
+	switch v := v.(type) {
+	case float64:
+		return v, true
+	case int:
+		return float64(v), true
+	case int64:
+		return float64(v), true
+	case uint64:
+		return float64(v), true
+	}
+	return 0, false
+}

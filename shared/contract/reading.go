@@ -1,0 +1,238 @@
+package contract
+
+import (
+	"fmt"
+	"maps"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// defaultMaxBody is the body limit of an operation that sets none, in bytes.
+const defaultMaxBody = 1 << 20
+
+// reading builds a Document from a validated OpenAPI document and gathers what it lacks.
+type reading struct {
+	doc      *openapi3.T
+	compiler *compiler
+	errs     []error
+}
+
+// add notes what is wrong at a place.
+func (r *reading) add(pointer, format string, args ...any) {
+	r.errs = append(r.errs, fmt.Errorf("%s: %s", pointer, fmt.Sprintf(format, args...)))
+}
+
+// must notes err, if there is one, at a place; it lets a value and its error pass through one call.
+func must[T any](r *reading, pointer string) func(T, error) T {
+	return func(v T, err error) T {
+		if err != nil {
+			r.add(pointer, "%v", err)
+		}
+		return v
+	}
+}
+
+func (r *reading) document() *Document {
+	d := &Document{Title: r.doc.Info.Title, Version: r.doc.Info.Version, OpenAPI: r.doc}
+	r.known("#", r.doc.Extensions, documentExtensions)
+	info := extensions(r.doc.Info.Extensions)
+	r.known("#/info", info, infoExtensions)
+	d.Category = must[string](r, "#/info")(info.text("x-category"))
+
+	if r.doc.Components != nil { // what no operation refers to is held to the same rules
+		for _, name := range slices.Sorted(maps.Keys(r.doc.Components.Schemas)) {
+			r.compiler.compile(r.doc.Components.Schemas[name], "#/components/schemas/"+token(name), false)
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(r.doc.Paths.Map())) {
+		item := r.doc.Paths.Value(path)
+		place := "#/paths/" + token(path)
+		r.known(place, item.Extensions, nil)
+		operations := item.Operations()
+		for _, method := range slices.Sorted(maps.Keys(operations)) {
+			d.Operations = append(d.Operations, r.operation(place, path, method, item, operations[method]))
+		}
+	}
+	return d
+}
+
+// known notes the extensions of a place that are not in allowed.
+func (r *reading) known(pointer string, e extensions, allowed []string) {
+	for _, name := range e.unknown(allowed) {
+		r.add(pointer, "extension %s is not known here", name)
+	}
+}
+
+func (r *reading) operation(place, path, method string, item *openapi3.PathItem, o *openapi3.Operation) *Operation {
+	place += "/" + strings.ToLower(method)
+	op := &Operation{ID: o.OperationID, Method: method, Path: path, Answers: map[int]*Check{}}
+	if op.ID == "" {
+		r.add(place, "operationId is missing")
+	}
+	r.known(place, o.Extensions, operationExtensions)
+	r.promises(place, op, o.Extensions)
+	r.security(place, op, o)
+	r.body(place, op, o)
+	op.Params = r.params(place, item.Parameters, o.Parameters)
+	r.answers(place, op, o)
+	return op
+}
+
+// promises reads what the document's and the operation's extensions say; the operation's win.
+func (r *reading) promises(place string, op *Operation, own extensions) {
+	agreed := sla{}
+	op.Idempotency, op.MaxBody = IdempotencyNone, defaultMaxBody
+	for _, level := range []struct {
+		place string
+		e     extensions
+	}{{"#", r.doc.Extensions}, {place, own}} {
+		agreed = must[sla](r, level.place)(level.e.sla(agreed))
+		if s := must[string](r, level.place)(level.e.word("x-idempotency", IdempotencyNone, IdempotencyKey, IdempotencyCorrelation)); s != "" {
+			op.Idempotency = s
+		}
+		if s := must[string](r, level.place)(level.e.word("x-audit", "required", "optional")); s != "" {
+			op.AuditRequired = s == "required"
+		}
+		if n := must[int64](r, level.place)(level.e.size("x-max-body")); n != 0 {
+			op.MaxBody = n
+		}
+		for _, code := range must[[]string](r, level.place)(level.e.texts("x-errors")) {
+			if !slices.Contains(op.Codes, code) {
+				op.Codes = append(op.Codes, code)
+			}
+		}
+	}
+	op.Deadline, op.Availability = agreed.deadline, agreed.availability
+	if op.Deadline == 0 {
+		r.add(place, "x-sla.deadline is missing, here and in the document")
+	}
+	if op.Availability == 0 {
+		r.add(place, "x-sla.availability is missing, here and in the document")
+	}
+}
+
+// security reads who may call. Alternatives are refused: they would make it depend on the caller which
+// scopes count.
+func (r *reading) security(place string, op *Operation, o *openapi3.Operation) {
+	requirements := r.doc.Security
+	if o.Security != nil {
+		requirements = *o.Security
+	}
+	switch {
+	case requirements == nil:
+		r.add(place, "security is missing, here and in the document; an open operation says security: []")
+		return
+	case len(requirements) == 0:
+		op.Public = true
+		return
+	case len(requirements) > 1 || len(requirements[0]) != 1:
+		r.add(place, "security must name exactly one scheme")
+		return
+	}
+	for scheme, scopes := range requirements[0] {
+		op.Scheme, op.Scopes = scheme, scopes
+	}
+}
+
+// body reads the request body: one JSON media type at most, compiled; others are only named.
+func (r *reading) body(place string, op *Operation, o *openapi3.Operation) {
+	if o.RequestBody == nil {
+		return
+	}
+	body := o.RequestBody.Value
+	place += "/requestBody"
+	r.known(place, body.Extensions, nil)
+	op.BodyRequired = body.Required
+	for _, name := range slices.Sorted(maps.Keys(body.Content)) {
+		media := body.Content[name]
+		r.known(place+"/content/"+token(name), media.Extensions, nil)
+		if !isJSON(name) {
+			op.MediaTypes = append(op.MediaTypes, name)
+			continue
+		}
+		if op.Body != nil {
+			r.add(place, "has more than one JSON media type")
+			continue
+		}
+		op.MediaTypes = slices.Insert(op.MediaTypes, 0, name)
+		at := place + "/content/" + token(name) + "/schema"
+		if media.Schema == nil {
+			r.add(at, "is missing")
+			continue
+		}
+		flat, enveloped := r.enveloped(at, media.Schema)
+		op.Envelope = enveloped
+		op.Body = r.compiler.check(flat, at)
+	}
+	if len(op.MediaTypes) > 0 {
+		op.MediaType = op.MediaTypes[0]
+	}
+}
+
+// enveloped reports whether ref is oneOf [flat, {x-envelope: true}], and returns flat, or else ref.
+func (r *reading) enveloped(at string, ref *openapi3.SchemaRef) (flat *openapi3.SchemaRef, ok bool) {
+	for i, alternative := range ref.Value.OneOf {
+		yes := must[bool](r, at)(extensions(alternative.Value.Extensions).flag("x-envelope"))
+		if !yes {
+			continue
+		}
+		if len(ref.Value.OneOf) != 2 {
+			r.add(at, "x-envelope needs exactly one other alternative")
+			return ref, false
+		}
+		return ref.Value.OneOf[1-i], true
+	}
+	return ref, false
+}
+
+// answers reads the responses: exactly one of them is a 2xx.
+func (r *reading) answers(place string, op *Operation, o *openapi3.Operation) {
+	place += "/responses"
+	for _, key := range slices.Sorted(maps.Keys(o.Responses.Map())) {
+		at := place + "/" + key
+		status, err := strconv.Atoi(key)
+		if key != "default" && (err != nil || http.StatusText(status) == "") {
+			r.add(at, "is not a status")
+			continue
+		}
+		if status/100 == 2 {
+			if op.Status != 0 {
+				r.add(at, "is a second 2xx beside %d", op.Status)
+			}
+			op.Status = status
+		}
+		answer := o.Responses.Value(key).Value
+		r.known(at, answer.Extensions, nil)
+		for _, name := range slices.Sorted(maps.Keys(answer.Content)) {
+			media := answer.Content[name]
+			r.known(at+"/content/"+token(name), media.Extensions, nil)
+			if !isJSON(name) || media.Schema == nil {
+				continue
+			}
+			if op.Answers[status] != nil {
+				r.add(at, "has more than one JSON media type")
+				continue
+			}
+			op.Answers[status] = r.compiler.check(media.Schema, at+"/content/"+token(name)+"/schema")
+		}
+	}
+	if op.Status == 0 {
+		r.add(place, "has no 2xx")
+	}
+}
+
+// isJSON reports whether a media type is application/json or one with the suffix +json (RFC 6839).
+func isJSON(mediaType string) bool {
+	t, _, err := mime.ParseMediaType(mediaType)
+	return err == nil && (t == "application/json" || strings.HasSuffix(t, "+json"))
+}
+
+// token is a name as a part of a JSON pointer (RFC 6901 §3).
+func token(name string) string {
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+}
