@@ -1,0 +1,203 @@
+// Package journal keeps what must outlive a killed process and cannot wait for the database:
+// records appended to segment files, one write each, read back in order by whoever moves them on.
+//
+// Append returns once the kernel has the record, so that kill -9 loses nothing. Files are synced
+// each second and when a segment is left, so that a crash of the machine loses at most the last
+// second. A process never writes to a segment of the one before it: it starts the next one, and a
+// record that a dead process left half written is skipped. The number and size of segments are
+// bounded; at the bound Append refuses with ErrFull until Remove has made room.
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// ErrFull is returned by Append when every segment allowed is there and full.
+var ErrFull = errors.New("journal: every segment is full")
+
+// ErrLocked is returned by Open when another process has the directory.
+var ErrLocked = errors.New("journal: another process uses the directory")
+
+// Config bounds the disk space: at most SegmentBytes × MaxSegments, and one record over.
+type Config struct {
+	SegmentBytes int64 `yaml:"segmentBytes"` // a segment is left before it would grow beyond; default 16 MiB
+	MaxSegments  int   `yaml:"maxSegments"`  // the last one is the reserve, see Full; default 64
+}
+
+// Validate joins all that is wrong with c.
+func (c Config) Validate() error {
+	var errs []error
+	if c.SegmentBytes < 0 {
+		errs = append(errs, errors.New("segmentBytes is negative"))
+	}
+	if c.MaxSegments < 0 || c.MaxSegments == 1 {
+		errs = append(errs, errors.New("maxSegments is less than 2"))
+	}
+	return errors.Join(errs...)
+}
+
+func (c Config) withDefaults() Config {
+	if c.SegmentBytes == 0 {
+		c.SegmentBytes = 16 << 20
+	}
+	if c.MaxSegments == 0 {
+		c.MaxSegments = 64
+	}
+	return c
+}
+
+// syncEvery is how much a crash of the machine may lose.
+const syncEvery = time.Second
+
+// Journal is an open directory of segments. Its methods may be called concurrently.
+type Journal struct {
+	dir   string
+	cfg   Config
+	id    string
+	lock  *os.File
+	start uint64 // the first segment of this process
+
+	full       atomic.Bool
+	syncErrors atomic.Int64
+
+	mu       sync.Mutex // held over the write of one record
+	segments []segment  // what there is, ascending; the last one is being written
+	file     *os.File   // of the last segment
+	size     int64      // what of it is whole
+	torn     bool       // the rest of it is not: leave it
+	dirty    bool       // something was written since the last sync
+	spare    *os.File   // the file of the next segment, opened ahead
+	left     []*os.File // segments to sync and close
+	closed   bool
+
+	wake chan struct{} // to the keeper: a segment was left, or there is room again
+	stop chan struct{}
+	done chan struct{}
+}
+
+// segment is one file of the directory.
+type segment struct {
+	number uint64
+	size   int64 // what is whole; of the segment in writing see Journal.size
+}
+
+// Open takes the directory, which it creates where needed, and starts a new segment. It returns
+// ErrLocked while another process has it.
+func Open(dir string, cfg Config) (*Journal, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	j := &Journal{
+		dir: dir, cfg: cfg.withDefaults(), lock: lock,
+		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	if err := j.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("journal: %w", err), lock.Close())
+	}
+	go j.keep()
+	return j, nil
+}
+
+func (j *Journal) open() error {
+	var err error
+	if j.id, err = identity(j.dir); err != nil {
+		return err
+	}
+	if j.segments, err = listSegments(j.dir); err != nil {
+		return err
+	}
+	j.start = 1
+	if n := len(j.segments); n > 0 {
+		j.start = j.segments[n-1].number + 1
+	}
+	if j.file, err = createSegment(j.dir, j.start); err != nil {
+		return err
+	}
+	if err := syncDir(j.dir); err != nil { // a number must not be given twice, not even after a crash of the machine
+		return errors.Join(err, j.file.Close())
+	}
+	j.segments = append(j.segments, segment{number: j.start})
+	j.full.Store(len(j.segments) >= j.cfg.MaxSegments)
+	return nil
+}
+
+// lockDir holds dir for this process; the kernel frees it however the process ends.
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = fmt.Errorf("%w: %s", ErrLocked, dir)
+		}
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// ID identifies the directory: random, made with it. Positions of another ID mean nothing here.
+func (j *Journal) ID() string { return j.id }
+
+// Start is where this process began to write: what lies before it is of processes that are dead.
+func (j *Journal) Start() Position { return Position{Segment: j.start} }
+
+// End is the position after the last record appended.
+func (j *Journal) End() Position {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return Position{Segment: j.last(), Offset: j.size}
+}
+
+// Segments is how many there are.
+func (j *Journal) Segments() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.segments)
+}
+
+// Full reports that the last segment allowed is being written. Append still succeeds until that one
+// is full too: who heeds Full before beginning something has room left to say how it ended.
+func (j *Journal) Full() bool { return j.full.Load() }
+
+// SyncErrors counts failed syncs since Open; after one, a crash of the machine may lose records.
+func (j *Journal) SyncErrors() int64 { return j.syncErrors.Load() }
+
+// last is the number of the segment in writing; j.mu is held.
+func (j *Journal) last() uint64 { return j.segments[len(j.segments)-1].number }
+
+// Close syncs, releases the directory and makes every later Append fail.
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	if j.closed {
+		j.mu.Unlock()
+		return nil
+	}
+	j.closed = true
+	j.mu.Unlock()
+	close(j.stop)
+	<-j.done
+
+	err := errors.Join(j.file.Sync(), j.file.Close())
+	if j.spare != nil {
+		err = errors.Join(err, j.spare.Close(), os.Remove(j.spare.Name()))
+	}
+	if err = errors.Join(err, j.lock.Close()); err != nil {
+		return fmt.Errorf("journal: close: %w", err)
+	}
+	return nil
+}

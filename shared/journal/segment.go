@@ -1,0 +1,85 @@
+package journal
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+const suffix = ".journal"
+
+func segmentPath(dir string, number uint64) string {
+	return filepath.Join(dir, fmt.Sprintf("%012d%s", number, suffix))
+}
+
+// createSegment opens the file of a new segment for writing.
+func createSegment(dir string, number uint64) (*os.File, error) {
+	return os.OpenFile(segmentPath(dir, number), os.O_CREATE|os.O_WRONLY, 0o600)
+}
+
+// listSegments is what earlier processes left in dir, ascending. Empty segments, opened ahead and
+// never used, are removed; foreign names are passed over.
+func listSegments(dir string) ([]segment, error) {
+	entries, err := os.ReadDir(dir) // sorted by name
+	if err != nil {
+		return nil, err
+	}
+	var list []segment
+	for _, entry := range entries {
+		digits, ok := strings.CutSuffix(entry.Name(), suffix)
+		number, err := strconv.ParseUint(digits, 10, 64)
+		if !ok || err != nil || !entry.Type().IsRegular() {
+			continue
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return nil, err
+		}
+		if info.Size() == 0 {
+			if err := os.Remove(segmentPath(dir, number)); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		list = append(list, segment{number: number, size: info.Size()})
+	}
+	return list, nil
+}
+
+// identity reads the directory's ID, and makes one where there is none.
+func identity(dir string) (string, error) {
+	path := filepath.Join(dir, "id")
+	b, err := os.ReadFile(path)
+	if err == nil && len(b) > 0 {
+		return string(b), nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", err
+	}
+	id := rand.Text()
+	if err := writeSynced(path+".new", []byte(id)); err != nil {
+		return "", err
+	}
+	return id, os.Rename(path+".new", path)
+}
+
+func writeSynced(path string, b []byte) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
