@@ -1,0 +1,50 @@
+package hop
+
+import (
+	"context"
+
+	"puente/shared/telemetry"
+)
+
+// Principal is on whose behalf a request is served: established once, at the public edge.
+type Principal struct {
+	Client  string `json:"client,omitempty"`  // the OAuth client_id
+	System  string `json:"system,omitempty"`  // as registered: TIENDA
+	Channel string `json:"channel,omitempty"` // of the system
+}
+
+type principalKey struct{}
+
+// WithPrincipal returns a context that carries p.
+func WithPrincipal(ctx context.Context, p Principal) context.Context {
+	return context.WithValue(ctx, principalKey{}, p)
+}
+
+// PrincipalOf is the principal that ctx carries; the zero Principal where there is none.
+func PrincipalOf(ctx context.Context) Principal {
+	p, _ := ctx.Value(principalKey{}).(Principal)
+	return p
+}
+
+// crossing is a context on the far side of a typed hop. It ends when the caller's does, and
+// carries what an HTTP hop would have carried.
+type crossing struct {
+	context.Context                 // of the caller: deadline and end
+	carried         context.Context // correlation, trace and principal
+}
+
+// cross strips ctx of all that does not cross layers.
+func cross(ctx context.Context) context.Context {
+	carried := telemetry.WithCorrelation(context.Background(), telemetry.Correlation(ctx))
+	carried = telemetry.WithTrace(carried, telemetry.TraceOf(ctx))
+	return crossing{ctx, WithPrincipal(carried, PrincipalOf(ctx))}
+}
+
+// Value hides the caller's values. Keys of type *int are those the context package uses to find
+// the next cancellable parent; hidden, every derived context would cost a goroutine.
+func (c crossing) Value(key any) any {
+	if _, ok := key.(*int); ok {
+		return c.Context.Value(key)
+	}
+	return c.carried.Value(key)
+}

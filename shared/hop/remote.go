@@ -1,0 +1,124 @@
+package hop
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"puente/shared/contract"
+	"puente/shared/problem"
+	"puente/shared/telemetry"
+)
+
+// Headers of an HTTP hop beside the standard ones.
+const (
+	CorrelationHeader = "X-Correlation-ID"
+	DeadlineHeader    = "X-Deadline-Ms" // the budget that is left, in milliseconds
+	ServiceHeader     = "Puente-Service"
+	JOSE              = "application/jose"
+	maxAnswer         = 8 << 20
+)
+
+// Sealer makes a payload unreadable on the wire, and readable again. *keyring.JWE is one.
+type Sealer interface {
+	Encrypt(plain []byte) ([]byte, error)
+	Decrypt(sealed []byte) (plain []byte, kid string, err error)
+}
+
+// Remote is a layer in another process.
+type Remote struct {
+	URL       string            // scheme, host and port
+	Caller    string            // the calling layer
+	Layer     string            // the layer called
+	Services  *Services         // signs the call, checks the answer
+	Sealer    Sealer            // for operations whose media type is application/jose
+	Transport http.RoundTripper // pooled; no retries: only system APIs retry, and never hops
+}
+
+func callRemote[In, Out any](ctx context.Context, r *Remote, op Operation[In, Out], in In) (Out, error) {
+	var out Out
+	o, err := op.Lookup()
+	if err != nil {
+		return out, err
+	}
+	target, header, body, err := encode(o, in)
+	if err != nil {
+		return out, problem.Errorf(problem.Internal, "hop: encode input of %s: %w", op, err)
+	}
+	text, err := r.exchange(ctx, op.Contract.Name, o, target, header, body)
+	if err != nil {
+		return out, err
+	}
+	if err := json.Unmarshal(text, &out); err != nil {
+		return out, problem.Errorf(problem.BadUpstream, "hop: answer of %s: %w", op, err)
+	}
+	return out, nil
+}
+
+// exchange sends one request and reads its answer: the body of the contract's success, or a
+// *problem.Error whose trail begins with the API.
+func (r *Remote) exchange(ctx context.Context, api string, op *contract.Operation, target string, header http.Header, body []byte) ([]byte, error) {
+	if op.MediaType == JOSE {
+		sealed, err := r.Sealer.Encrypt(body)
+		if err != nil {
+			return nil, problem.Errorf(problem.Internal, "hop: seal for %s: %w", api, err)
+		}
+		body = sealed
+	}
+	req, err := http.NewRequestWithContext(ctx, op.Method, strings.TrimSuffix(r.URL, "/")+target, bytes.NewReader(body))
+	if err != nil {
+		return nil, problem.Errorf(problem.Internal, "hop: request to %s: %w", api, err)
+	}
+	req.GetBody = nil // one attempt: the transport must not send it again
+	req.Header = header
+	if op.MediaType != "" {
+		req.Header.Set("Content-Type", op.MediaType)
+	}
+	req.Header.Set(CorrelationHeader, telemetry.Correlation(ctx))
+	req.Header.Set("Traceparent", telemetry.TraceOf(ctx).Child().Traceparent())
+	if deadline, ok := ctx.Deadline(); ok {
+		req.Header.Set(DeadlineHeader, strconv.FormatInt(max(1, time.Until(deadline).Milliseconds()), 10))
+	}
+	token, nonce := r.Services.Sign(r.Caller, r.Layer, req.Method+" "+req.URL.RequestURI(), body, PrincipalOf(ctx))
+	req.Header.Set("Authorization", token)
+
+	resp, err := r.Transport.RoundTrip(req)
+	if err != nil {
+		return nil, away(ctx, api, err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return nil, away(ctx, api, err)
+	}
+	if len(text) > maxAnswer || !r.Services.Answered(nonce, resp.StatusCode, text, resp.Header.Get(ServiceHeader)) {
+		return nil, problem.Errorf(problem.BadUpstream, "hop: %s did not prove to be a service of ours (status %d)", api, resp.StatusCode)
+	}
+	if resp.StatusCode != op.Status {
+		return nil, problem.Unmarshal(resp.StatusCode, text)
+	}
+	if op.MediaType == JOSE {
+		if text, _, err = r.Sealer.Decrypt(text); err != nil {
+			return nil, problem.Errorf(problem.BadUpstream, "hop: answer of %s: %w", api, err)
+		}
+	}
+	return text, nil
+}
+
+// away is the error of a hop that had no answer. Whether the far side acted is its own affair:
+// each system API stores its intent before it acts, so the caller may only say that it is unknown.
+func away(ctx context.Context, api string, err error) error {
+	kind := problem.Unavailable
+	if ctx.Err() != nil {
+		kind = problem.Timeout
+	}
+	e := problem.Errorf(kind, "hop: call %s: %w", api, err)
+	e.RetryAfter = time.Second
+	return problem.Cross(e, api)
+}

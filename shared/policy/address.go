@@ -1,0 +1,51 @@
+package policy
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"puente/shared/problem"
+)
+
+// address (8) reads the socket's address, and X-Forwarded-For only if a listed proxy sent it.
+func (e *Edge) address(c *gin.Context) {
+	x := of(c)
+	client := clientAddress(c.Request, x.Settings.trusted)
+	x.Address = client.String()
+	if x.mode(Address) == Off {
+		c.Next()
+		return
+	}
+	set := x.Settings.APIs[x.Route.API]
+	denied := contains(x.Settings.deny, client) || contains(set.deny, client)
+	listed := len(x.Settings.allow)+len(set.allow) > 0
+	allowed := contains(x.Settings.allow, client) || contains(set.allow, client)
+	var err error
+	if denied || listed && !allowed {
+		err = problem.Forbidden
+	}
+	if x.judge(c, Address, err) {
+		c.Next()
+	}
+}
+
+// clientAddress is the address nearest to the client that a trusted proxy vouches for.
+func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	address := peer.Addr().Unmap()
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && contains(trusted, address); i-- {
+		next, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		address = next.Unmap()
+	}
+	return address
+}

@@ -1,0 +1,105 @@
+package policy
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"puente/shared/contract"
+	"puente/shared/envelope"
+	"puente/shared/problem"
+)
+
+// body (12) reads the body once, and holds it, the path, the query and the headers against the
+// contract. It costs one pass over the body; an envelope costs a second one over its header.
+func (e *Edge) body(c *gin.Context) {
+	x := of(c)
+	op := x.Route.Operation
+	if broken := op.Params.Read(c.Param, c.Request.URL.Query(), c.Request.Header); len(broken) > 0 {
+		if !x.judge(c, Body, paramFault(broken)) {
+			return
+		}
+	}
+	if op.MediaType == "" {
+		c.Next()
+		return
+	}
+	raw, err := readBody(c.Request, op)
+	if err != nil { // what was not read cannot be judged in shadow
+		x.refusedBy = Body
+		x.SetHeader("Connection", "close")
+		x.Refuse(c, err)
+		return
+	}
+	if x.judge(c, Body, x.check(raw)) {
+		c.Next()
+	}
+}
+
+// check makes x.Body of raw; its error names each field and the rule it breaks.
+func (x *Exchange) check(raw []byte) error {
+	op := x.Route.Operation
+	x.Body = raw
+	var broken []problem.Field
+	if op.Envelope {
+		x.Header, x.Body, broken = envelope.Open(raw)
+		if len(broken) > 0 {
+			x.Body = raw
+			return &problem.Error{Kind: problem.Invalid, Fields: broken}
+		}
+	}
+	if x.mode(Body) == Off || op.Body == nil {
+		return nil
+	}
+	canonical, broken := op.Body.Read(x.Body, contract.Limits{})
+	x.Body = canonical
+	if len(broken) > 0 {
+		return &problem.Error{Kind: problem.Invalid, Fields: broken}
+	}
+	return nil
+}
+
+// paramFault is NotFound where the path names something that the contract does not know: an
+// enumerated path parameter is part of the route.
+func paramFault(broken []problem.Field) error {
+	for _, f := range broken {
+		if len(f.Path) > 5 && f.Path[:5] == "path." {
+			return &problem.Error{Kind: problem.NotFound, Err: errors.New("no such operation")}
+		}
+	}
+	return &problem.Error{Kind: problem.Invalid, Fields: broken}
+}
+
+func readBody(r *http.Request, op *contract.Operation) ([]byte, error) {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != op.MediaType || r.Header.Get("Content-Encoding") != "" {
+		return nil, &problem.Error{Kind: problem.UnsupportedMedia}
+	}
+	size := r.ContentLength
+	if size > op.MaxBody {
+		return nil, problem.TooLarge
+	}
+	if size < 0 {
+		size = 1024
+	}
+	body := make([]byte, 0, size+1)
+	for limited := io.LimitReader(r.Body, op.MaxBody+1); ; {
+		n, err := limited.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		if int64(len(body)) > op.MaxBody {
+			return nil, problem.TooLarge
+		}
+		if errors.Is(err, io.EOF) {
+			return body, nil
+		}
+		if err != nil {
+			return nil, &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "body", Rule: "must be sent completely"}}, Err: err}
+		}
+		if len(body) == cap(body) {
+			body = append(body, 0)[:len(body)]
+		}
+	}
+}

@@ -1,0 +1,113 @@
+// Package policy is the way in: what every request to an experience API passes before it reaches
+// the API. One file per policy says which parts of the request it reads and what it costs; Chain
+// is the only place that says their order.
+package policy
+
+import (
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gin-gonic/gin"
+
+	"puente/shared/access"
+	"puente/shared/audit"
+	"puente/shared/contract"
+	"puente/shared/idempotency"
+	"puente/shared/keyring"
+	"puente/shared/problem"
+	"puente/shared/ratelimit"
+	"puente/shared/shed"
+	"puente/shared/telemetry"
+)
+
+// Edge is the public edge: the policies and what they need.
+type Edge struct {
+	Settings    *atomic.Pointer[Settings]
+	Access      *access.Store
+	Verifier    Verifier
+	Limiter     *ratelimit.Limiter
+	Shedder     *shed.Shedder
+	Answers     *idempotency.Store
+	Audit       *audit.Log
+	Ring        *keyring.Ring
+	Metrics     *Metrics
+	Tracer      *telemetry.Tracer
+	Log         *slog.Logger
+	NewIdentity func() string // an opaque, unique reference; for correlations that nobody gave
+
+	verdicts *verdicts
+}
+
+// Route is one operation at the public edge, or the place where none is.
+type Route struct {
+	API       string // the contract's name
+	Operation *contract.Operation
+	Dialect   problem.Dialect
+	Class     string // of load shedding: api, webhook
+	bind      sync.Once
+	metrics   *OperationMetrics
+}
+
+// Chain is what a request to route passes, outermost first.
+func (e *Edge) Chain(r *Route, serve gin.HandlerFunc) []gin.HandlerFunc {
+	return []gin.HandlerFunc{
+		e.open(r),     //  0 the exchange that all others work on
+		e.recover,     //  1 a defect becomes an answer, too
+		e.correlate,   //  2 correlation and trace: all that follows is logged under them
+		e.observe,     //  3 access log and metrics: see every answer
+		e.record,      //  4 audit: the record is written before the answer's last byte
+		e.transport,   //  5 transport limits: cheap, before anything is kept
+		e.shed,        //  6 load shedding: before anything is computed
+		e.deadline,    //  7 deadline: all that follows is bounded by it
+		e.address,     //  8 allowed and denied addresses
+		e.token,       //  9 token, scope
+		e.client,      // 10 client contract: who may call this API at all
+		e.clientLimit, // 11 limit by the client's tier; the last that costs no read of the body
+		e.body,        // 12 body: read once; limits, envelope, contract
+		e.origin,      // 13 system, channel and their binding to the client
+		e.limits,      // 14 limits by system and subject
+		e.switches,    // 15 switch
+		e.once,        // 16 idempotency: after it nothing refuses but the API itself
+		serve,
+	}
+}
+
+// Unmatched is the chain of requests that no operation takes: kind is NotFound or MethodNotAllowed.
+func (e *Edge) Unmatched(r func(path string) *Route, kind problem.Kind, code func(path string) string) []gin.HandlerFunc {
+	open := func(c *gin.Context) { e.open(r(c.Request.URL.Path))(c) }
+	refuse := func(c *gin.Context) {
+		of(c).Refuse(c, &problem.Error{Kind: kind, Code: code(c.Request.URL.Path)})
+	}
+	return []gin.HandlerFunc{open, e.recover, e.correlate, e.observe, e.record, e.transport, e.shed, refuse}
+}
+
+// Order lists the policies of Chain with their modes for an API, for people.
+func Order(s *Settings, api string, op *contract.Operation) []InForce {
+	chain := make([]InForce, 0, len(names))
+	for _, name := range names {
+		mode := s.Mode(api, name)
+		if off(name, op) {
+			mode = Off
+		}
+		chain = append(chain, InForce{Policy: name, Mode: mode})
+	}
+	return chain
+}
+
+// InForce is a policy as an operation has it.
+type InForce struct {
+	Policy string `json:"policy"`
+	Mode   Mode   `json:"mode"`
+}
+
+// off tells which policies the contract itself leaves out.
+func off(name string, op *contract.Operation) bool {
+	switch name {
+	case Token, Client, ClientLimit:
+		return op.Public
+	case Idempotency:
+		return op.Idempotency == "" || op.Idempotency == "none"
+	}
+	return false
+}

@@ -1,0 +1,42 @@
+package policy
+
+import (
+	"errors"
+	"net/netip"
+
+	"github.com/gin-gonic/gin"
+
+	"puente/shared/access"
+	"puente/shared/problem"
+)
+
+// client (10) looks the token's client up in the access snapshot: it must be registered, active,
+// hold an approved contract for this API and call from one of its addresses, where it has a list.
+func (e *Edge) client(c *gin.Context) {
+	x := of(c)
+	if x.mode(Client) == Off {
+		c.Next()
+		return
+	}
+	if x.judge(c, Client, contractFault(x)) {
+		c.Next()
+	}
+}
+
+func contractFault(x *Exchange) error {
+	client, ok := x.Access.Client(x.Principal.Client)
+	if !ok || client.Status != access.Active {
+		return problem.Errorf(problem.Forbidden, "the client is not registered or not active")
+	}
+	x.Client = client
+	contract, ok := client.Contract(x.Route.API)
+	if !ok || contract.Status != access.Approved {
+		return problem.Errorf(problem.Forbidden, "the client holds no approved contract for this API")
+	}
+	if len(client.Addresses) > 0 {
+		if a, err := netip.ParseAddr(x.Address); err != nil || !contains(client.Addresses, a) {
+			return &problem.Error{Kind: problem.Forbidden, Err: errors.New("the address is not one of the client's")}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,33 @@
+package policy
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"puente/shared/hop"
+)
+
+// Reserve is what is kept of a contract's deadline for writing the answer.
+const Reserve = 200 * time.Millisecond
+
+// deadline (7) bounds everything behind it: by the contract's x-sla less Reserve, or by the
+// caller's X-Deadline-Ms where that is shorter. A request that has effects does not end with its
+// caller's connection, only with the deadline: a charge half sent would help nobody.
+func (e *Edge) deadline(c *gin.Context) {
+	x := of(c)
+	budget := x.Route.Operation.Deadline - Reserve
+	if ms, err := strconv.ParseInt(c.Request.Header.Get(hop.DeadlineHeader), 10, 64); err == nil && ms > 0 {
+		budget = min(budget, time.Duration(ms)*time.Millisecond)
+	}
+	parent := x.ctx
+	if !off(Idempotency, x.Route.Operation) {
+		parent = context.WithoutCancel(parent)
+	}
+	ctx, cancel := context.WithTimeout(parent, budget)
+	defer cancel()
+	x.ctx = ctx
+	c.Next()
+}

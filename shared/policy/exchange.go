@@ -1,0 +1,121 @@
+package policy
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"puente/shared/access"
+	"puente/shared/audit"
+	"puente/shared/envelope"
+	"puente/shared/hop"
+	"puente/shared/problem"
+	"puente/shared/telemetry"
+)
+
+// Exchange is a request on its way in and its answer on its way out.
+type Exchange struct {
+	Route     *Route
+	Settings  *Settings        // the snapshot that governs this request
+	Access    *access.Snapshot // likewise
+	Record    *audit.Record
+	Address   string // of the client, by the trusted proxies if there are any
+	Principal hop.Principal
+	Client    *access.Client
+	Scopes    []string
+	Body      []byte          // canonical; nil until it was read
+	Header    envelope.Header // the caller context that came in an envelope
+
+	Answer problem.Answer // the success, or the rendered error
+	Err    *problem.Error // why there is none
+
+	correlation string
+	trace       telemetry.Trace
+	ctx         context.Context // deadline and end; the values are added by Context
+	refusedBy   string
+	after       []func() // releases what the policies hold
+}
+
+const exchangeKey = "puente.exchange"
+
+func of(c *gin.Context) *Exchange { return c.MustGet(exchangeKey).(*Exchange) }
+
+// Of is the exchange that c serves.
+func Of(c *gin.Context) *Exchange { return of(c) }
+
+func (e *Edge) open(r *Route) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		x := &Exchange{Route: r, Settings: e.Settings.Load(), Access: e.Access.Snapshot(), ctx: c.Request.Context()}
+		c.Set(exchangeKey, x)
+	}
+}
+
+// Context is what the API's operation and the policies' own calls run in.
+func (x *Exchange) Context() context.Context {
+	ctx := telemetry.WithTrace(telemetry.WithCorrelation(x.ctx, x.correlation), x.trace)
+	return audit.WithRecord(hop.WithPrincipal(ctx, x.Principal), x.Record)
+}
+
+// Refuse ends the request with err.
+func (x *Exchange) Refuse(c *gin.Context, err error) {
+	x.Err = problem.Of(err)
+	c.Abort()
+}
+
+// judge applies a policy's verdict as its mode says. It reports whether the request goes on.
+func (x *Exchange) judge(c *gin.Context, policy string, err error) bool {
+	if err == nil {
+		return true
+	}
+	if x.mode(policy) == Shadow {
+		x.decide(policy, "would_refuse", problem.Of(err).Kind.String())
+		return true
+	}
+	x.refusedBy = policy
+	x.decide(policy, "refused", problem.Of(err).Kind.String())
+	x.Refuse(c, err)
+	return false
+}
+
+func (x *Exchange) mode(policy string) Mode {
+	if x.Route.Operation != nil && off(policy, x.Route.Operation) {
+		return Off
+	}
+	return x.Settings.Mode(x.Route.API, policy)
+}
+
+// render makes the answer of x's error.
+func (x *Exchange) render() {
+	at := problem.Occurrence{
+		Incident: x.Record.ID, System: x.Principal.System, Correlation: x.correlation,
+		Read: x.Body != nil, Policy: x.refusedBy, Now: x.Record.Started,
+	}
+	extra := x.Answer.Header
+	x.Answer = x.Route.Dialect.Render(x.Err, at)
+	for name, values := range extra {
+		if _, ok := x.Answer.Header[name]; !ok {
+			x.Answer.Header[name] = values
+		}
+	}
+}
+
+// SetHeader sets a header of the answer, whatever the answer will be.
+func (x *Exchange) SetHeader(name, value string) { x.headers().Set(name, value) }
+
+func (x *Exchange) headers() http.Header {
+	if x.Answer.Header == nil {
+		x.Answer.Header = make(http.Header, 8)
+	}
+	return x.Answer.Header
+}
+
+// write sends the answer.
+func (x *Exchange) write(c *gin.Context) {
+	header := c.Writer.Header()
+	for name, values := range x.Answer.Header {
+		header[name] = values
+	}
+	c.Writer.WriteHeader(x.Answer.Status)
+	_, _ = c.Writer.Write(x.Answer.Body) // the caller may have gone; the record says what it was to get
+}

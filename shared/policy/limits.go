@@ -1,0 +1,102 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/hex"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"puente/shared/access"
+	"puente/shared/problem"
+	"puente/shared/ratelimit"
+)
+
+// clientLimit (11) counts the call against the layered limits of the client's tier. With a lease
+// it costs no call to Redis.
+func (e *Edge) clientLimit(c *gin.Context) {
+	x := of(c)
+	if x.mode(ClientLimit) == Off || x.Client == nil {
+		c.Next()
+		return
+	}
+	contract, ok := x.Client.Contract(x.Route.API)
+	if !ok || contract.Tier == nil {
+		c.Next()
+		return
+	}
+	limits := tierLimits(contract.Tier, "client", "client:"+x.Client.ID+":"+x.Route.API)
+	if e.count(c, x, ClientLimit, limits) {
+		c.Next()
+	}
+}
+
+func tierLimits(tier *access.Tier, name, key string) []ratelimit.Limit {
+	limits := make([]ratelimit.Limit, len(tier.Limits))
+	for i, l := range tier.Limits {
+		limits[i] = ratelimit.Limit{Name: name, Key: key, Requests: l.Requests, Window: l.Window}
+	}
+	return limits
+}
+
+// limits (13) counts the call against the limits of its system and of the business subjects it
+// names. Subjects are keyed by a hash.
+func (e *Edge) limits(c *gin.Context) {
+	x := of(c)
+	if x.mode(Limits) == Off {
+		c.Next()
+		return
+	}
+	var limits []ratelimit.Limit
+	if system, ok := x.Access.System(x.Principal.System); ok {
+		for _, l := range system.Limits {
+			limits = append(limits, ratelimit.Limit{Name: "system", Key: "system:" + system.Name + ":" + x.Route.API, Requests: l.Requests, Window: l.Window})
+		}
+	}
+	for _, s := range x.Settings.APIs[x.Route.API].Subjects {
+		if value := member(x.Body, s.Member); len(value) > 0 {
+			sum := e.Ring.MAC("subject", []byte(s.Name), value)
+			limits = append(limits, ratelimit.Limit{Name: s.Name, Key: "subject:" + x.Route.API + ":" + hex.EncodeToString(sum[:16]), Requests: s.Requests, Window: s.Window})
+		}
+	}
+	if len(limits) == 0 || e.count(c, x, Limits, limits) {
+		c.Next()
+	}
+}
+
+// count takes one from each of limits, or from none. The headers show the limit that binds.
+func (e *Edge) count(c *gin.Context, x *Exchange, policy string, limits []ratelimit.Limit) bool {
+	decision := e.Limiter.Take(x.Context(), limits...)
+	ratelimit.SetHeaders(x.headers(), decision)
+	if decision.Degraded {
+		x.decide(policy, "local_share", "")
+	}
+	var err error
+	if !decision.Allowed {
+		err = &problem.Error{Kind: problem.Quota, RetryAfter: decision.RetryAfter, Detail: "The limit of " + decision.Limit.Name + " was reached"}
+	}
+	return x.judge(c, policy, err)
+}
+
+// member is the raw value of a top-level member of a canonical body, or nil.
+func member(body []byte, name string) []byte {
+	dec := jsontext.NewDecoder(bytes.NewReader(body))
+	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
+		return nil
+	}
+	for dec.PeekKind() == '"' {
+		key, err := dec.ReadToken()
+		if err != nil {
+			return nil
+		}
+		found := key.String() == name
+		value, err := dec.ReadValue()
+		if err != nil {
+			return nil
+		}
+		if found {
+			return bytes.Clone(value)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package policy
+
+import (
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"puente/shared/access"
+	"puente/shared/hop"
+	"puente/shared/problem"
+)
+
+// Headers of the caller context of flat-bodied APIs.
+const (
+	SystemHeader  = "X-System-Name"
+	ChannelHeader = "X-Channel"
+)
+
+// bogota is the zone of the documented correlation pattern.
+var bogota = time.FixedZone("America/Bogota", -5*60*60)
+
+// origin (12) settles who calls: the system, its channel and the correlation, from the headers or
+// from the envelope, which may not disagree; and holds the system against the client's bindings.
+func (e *Edge) origin(c *gin.Context) {
+	x := of(c)
+	h := c.Request.Header
+	system, err1 := agreed("system", h.Get(SystemHeader), x.Header.System, strings.EqualFold)
+	channel, err2 := agreed("channel", h.Get(ChannelHeader), x.Header.Channel, strings.EqualFold)
+	correlation, err3 := agreed("correlationID", h.Get(hop.CorrelationHeader), x.Header.Correlation, func(a, b string) bool { return a == b })
+	for _, err := range []error{err1, err2, err3} {
+		if err != nil && !x.judge(c, Origin, err) {
+			return
+		}
+	}
+	if correlation != "" {
+		if !wellFormed(correlation) {
+			x.refusedBy = Origin
+			x.Refuse(c, errCorrelation)
+			return
+		}
+		x.correlation = correlation
+	}
+	x.Principal.System, x.Principal.Channel = system, channel
+	if x.mode(Origin) != Off && !x.judge(c, Origin, x.bind()) {
+		return
+	}
+	if x.correlation == "" {
+		x.correlation = made(x.Principal.System, time.Now().In(bogota))
+	}
+	c.Next()
+}
+
+// agreed is the one value of a header and an envelope.
+func agreed(field, header, enveloped string, same func(a, b string) bool) (string, error) {
+	if header != "" && enveloped != "" && !same(header, enveloped) {
+		return "", &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: field, Rule: "must be the same in header and envelope"}}}
+	}
+	if header != "" {
+		return header, nil
+	}
+	return enveloped, nil
+}
+
+// bind makes the principal's system the registered one, and checks that the client may speak for it.
+func (x *Exchange) bind() error {
+	if x.Client == nil {
+		return nil // no client contract in force: nothing to bind to
+	}
+	if x.Principal.System == "" {
+		if len(x.Client.Systems) != 1 {
+			return &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "header." + SystemHeader, Rule: "is required: the client speaks for several systems"}}}
+		}
+		x.Principal.System = x.Client.Systems[0]
+	}
+	system, ok := x.Access.System(x.Principal.System)
+	if !ok || !system.Active || !allows(system, x.Route.API) || !speaksFor(x.Client, system.Name) {
+		x.Principal.System = shown(x.Principal.System)
+		return problem.Errorf(problem.Forbidden, "the system is not registered, not active, not the client's or not allowed for this API")
+	}
+	x.Principal.System = system.Name
+	return nil
+}
+
+func speaksFor(client *access.Client, system string) bool {
+	for _, name := range client.Systems {
+		if strings.EqualFold(name, system) {
+			return true
+		}
+	}
+	return false
+}
+
+func allows(system *access.System, api string) bool {
+	if system.APIs == nil {
+		return true
+	}
+	for _, name := range system.APIs {
+		if name == api {
+			return true
+		}
+	}
+	return false
+}
+
+// shown bounds a name that nobody registered, for log and audit.
+func shown(name string) string {
+	if len(name) > 64 {
+		name = name[:64]
+	}
+	return name
+}

@@ -1,0 +1,123 @@
+package policy
+
+import (
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"puente/shared/audit"
+	"puente/shared/problem"
+)
+
+// record (4) writes the audit record's end before the answer's last byte. Its cost is one write to
+// the journal, and masking both bodies. The record's begin is written by begin, once nothing but
+// the API itself can refuse.
+func (e *Edge) record(c *gin.Context) {
+	x := of(c)
+	x.Record = audit.NewRecord("request")
+	x.Record.Layer, x.Record.API, x.Record.Method = "xapi", x.Route.API, c.Request.Method
+	if x.Route.Operation != nil {
+		x.Record.Operation = x.Route.Operation.ID
+	}
+	e.guarded(c, x)
+	for _, release := range x.after {
+		release()
+	}
+	if x.Err != nil {
+		x.render()
+		e.logCause(c, x)
+	}
+	x.SetHeader("X-Correlation-ID", x.correlation)
+	e.conclude(x)
+	if err := e.Audit.End(x.Record); err != nil {
+		e.Log.ErrorContext(x.Context(), "audit record lost", "error", err)
+	}
+	x.write(c)
+}
+
+// guarded runs the rest of the chain; a panic in it is an Internal error.
+func (e *Edge) guarded(c *gin.Context, x *Exchange) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.Abort()
+			x.Err = problem.Errorf(problem.Internal, "panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	c.Next()
+	if x.Err == nil && x.Answer.Status == 0 {
+		x.Err = problem.Errorf(problem.Internal, "the chain ended without an answer")
+	}
+}
+
+// begin writes the record's begin: before the first effect and the first call out.
+func (e *Edge) begin(x *Exchange) error {
+	e.describe(x)
+	if e.Audit.Full() && x.Route.Operation.AuditRequired {
+		return &problem.Error{Kind: problem.Unavailable, RetryAfter: 5 * time.Second, Err: fmt.Errorf("the audit journal is full")}
+	}
+	if err := e.Audit.Begin(x.Record); err != nil && x.Route.Operation.AuditRequired {
+		return &problem.Error{Kind: problem.Unavailable, RetryAfter: 5 * time.Second, Err: fmt.Errorf("audit: %w", err)}
+	}
+	return nil
+}
+
+// describe fills in what is known of who asks for what.
+func (e *Edge) describe(x *Exchange) {
+	r := x.Record
+	r.Client, r.System, r.Channel, r.Address = x.Principal.Client, x.Principal.System, x.Principal.Channel, x.Address
+	r.Correlation, r.Trace = x.correlation, x.trace.String()
+	if op := x.Route.Operation; op != nil && op.Body != nil && x.Body != nil && r.Request == nil {
+		r.Request = op.Body.Mask(nil, x.Body)
+	}
+}
+
+// conclude fills in the outcome.
+func (e *Edge) conclude(x *Exchange) {
+	e.describe(x)
+	r := x.Record
+	r.Duration, r.Status, r.Outcome = time.Since(r.Started), x.Answer.Status, "ok"
+	op := x.Route.Operation
+	switch {
+	case x.Err != nil:
+		r.Outcome, r.Code, r.Detail = x.Err.Kind.Outcome(), x.Err.Code, x.Err.Error()
+		if r.Code == "" {
+			r.Code = x.Err.Kind.String()
+		}
+		r.Response = x.Answer.Body // dialects hold nothing personal
+	case op != nil && op.Answers[op.Status] != nil:
+		r.Response = op.Answers[op.Status].Mask(nil, x.Answer.Body)
+	}
+	if event := x.security(); event != "" {
+		r.Kind, r.Detail = "security", event+": "+r.Detail
+	}
+}
+
+// security names the security event that a refusal is, or nothing.
+func (x *Exchange) security() string {
+	switch x.refusedBy {
+	case Token, Client:
+		return "authentication refused"
+	case Address, Origin:
+		return "origin refused"
+	case ClientLimit, Limits:
+		return "limit hit"
+	case Idempotency:
+		if x.Err != nil && x.Err.Kind == problem.Rejected {
+			return "correlation reused with another body"
+		}
+	}
+	return ""
+}
+
+func (x *Exchange) decide(policy, verdict, detail string) {
+	x.Record.Decisions = append(x.Record.Decisions, audit.Decision{Policy: policy, Verdict: verdict, Detail: detail})
+}
+
+// logCause logs what the answer hides. What the caller did wrong is not worth a line of its own.
+func (e *Edge) logCause(c *gin.Context, x *Exchange) {
+	if x.Err.Kind.Outcome() == "server" {
+		e.Log.ErrorContext(x.Context(), "request failed", "incident", x.Record.ID, "error", x.Err.Error())
+	}
+}

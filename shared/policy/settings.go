@@ -1,0 +1,175 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Mode is how far a policy goes.
+type Mode string
+
+// The modes. A policy in shadow decides, counts and records what it would have refused, and lets
+// the request pass.
+const (
+	Off     Mode = "off"
+	Shadow  Mode = "shadow"
+	Enforce Mode = "enforce"
+)
+
+// Names of the policies that have a mode, in the order of the chain.
+const (
+	Transport   = "transport"
+	Shed        = "shed"
+	Address     = "address"
+	Token       = "token"
+	Client      = "client"
+	ClientLimit = "clientLimit"
+	Body        = "body"
+	Origin      = "origin"
+	Limits      = "limits"
+	Switch      = "switch"
+	Idempotency = "idempotency"
+)
+
+var names = []string{Transport, Shed, Address, Token, Client, ClientLimit, Body, Origin, Limits, Switch, Idempotency}
+
+// Settings is section policies: what the policies do, for every API and for some. It is replaced
+// whole by a reload.
+type Settings struct {
+	Modes          map[string]Mode   `yaml:"modes"`          // by policy; default enforce
+	TrustedProxies []string          `yaml:"trustedProxies"` // address prefixes whose X-Forwarded-For counts; default none
+	Allow          []string          `yaml:"allow"`          // address prefixes; empty: all
+	Deny           []string          `yaml:"deny"`
+	Token          TokenRules        `yaml:"token"`
+	APIs           map[string]APIset `yaml:"apis"`
+
+	trusted, allow, deny []netip.Prefix
+}
+
+// TokenRules says how access tokens are verified.
+type TokenRules struct {
+	Method   string        `yaml:"method"`   // jwt or introspection
+	Audience string        `yaml:"audience"` // that a token must name
+	Cache    time.Duration `yaml:"cache"`    // how long a good verdict counts, at most 60 s and the token's life
+	Refused  time.Duration `yaml:"refused"`  // how long a bad one counts
+	Entries  int           `yaml:"entries"`  // verdicts remembered
+}
+
+// APIset holds what differs for one API.
+type APIset struct {
+	Modes    map[string]Mode `yaml:"modes"`
+	Method   string          `yaml:"method"` // of verifying tokens
+	Allow    []string        `yaml:"allow"`
+	Deny     []string        `yaml:"deny"`
+	Subjects []SubjectLimit  `yaml:"subjects"`
+
+	allow, deny []netip.Prefix
+}
+
+// SubjectLimit limits calls that name the same business subject, such as a phone.
+type SubjectLimit struct {
+	Name     string        `yaml:"name"`   // shown in headers and metrics
+	Member   string        `yaml:"member"` // top-level member of the body
+	Requests int           `yaml:"requests"`
+	Window   time.Duration `yaml:"window"`
+}
+
+// Defaults are the settings of a configuration that says nothing.
+func Defaults() Settings {
+	return Settings{Token: TokenRules{Method: "jwt", Cache: time.Minute, Refused: 5 * time.Second, Entries: 100_000}}
+}
+
+// Validate joins all that is wrong and prepares the prefixes.
+func (s *Settings) Validate() error {
+	var errs []error
+	errs = append(errs, modes("modes", s.Modes))
+	errs = append(errs, prefixes("trustedProxies", s.TrustedProxies, &s.trusted))
+	errs = append(errs, prefixes("allow", s.Allow, &s.allow), prefixes("deny", s.Deny, &s.deny))
+	errs = append(errs, method("token.method", s.Token.Method))
+	if s.Token.Cache < 0 || s.Token.Cache > time.Minute {
+		errs = append(errs, errors.New("token.cache: must be between 0s and 60s"))
+	}
+	if s.Token.Entries < 1 {
+		errs = append(errs, errors.New("token.entries: must be at least 1"))
+	}
+	for _, api := range slices.Sorted(maps.Keys(s.APIs)) {
+		set, at := s.APIs[api], "apis."+api+"."
+		errs = append(errs, modes(at+"modes", set.Modes))
+		errs = append(errs, prefixes(at+"allow", set.Allow, &set.allow), prefixes(at+"deny", set.Deny, &set.deny))
+		if set.Method != "" {
+			errs = append(errs, method(at+"method", set.Method))
+		}
+		for i, l := range set.Subjects {
+			if l.Name == "" || l.Member == "" || l.Requests < 1 || l.Window <= 0 {
+				errs = append(errs, fmt.Errorf("%ssubjects[%d]: name, member, requests and window are required", at, i))
+			}
+		}
+		s.APIs[api] = set
+	}
+	return errors.Join(errs...)
+}
+
+func method(at, m string) error {
+	if m != "jwt" && m != "introspection" {
+		return fmt.Errorf("%s: must be jwt or introspection", at)
+	}
+	return nil
+}
+
+func modes(at string, set map[string]Mode) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		if !slices.Contains(names, name) {
+			errs = append(errs, fmt.Errorf("%s.%s: no such policy; there are %s", at, name, strings.Join(names, ", ")))
+		}
+		if m := set[name]; m != Off && m != Shadow && m != Enforce {
+			errs = append(errs, fmt.Errorf("%s.%s: must be off, shadow or enforce", at, name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func prefixes(at string, texts []string, to *[]netip.Prefix) error {
+	var errs []error
+	*to = nil
+	for i, text := range texts {
+		p, err := netip.ParsePrefix(text)
+		if a, e := netip.ParseAddr(text); err != nil && e == nil {
+			p, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s[%d]: must be an address or a prefix", at, i))
+			continue
+		}
+		*to = append(*to, p.Masked())
+	}
+	return errors.Join(errs...)
+}
+
+// Mode is that of a policy for an API.
+func (s *Settings) Mode(api, policy string) Mode {
+	if m, ok := s.APIs[api].Modes[policy]; ok {
+		return m
+	}
+	if m, ok := s.Modes[policy]; ok {
+		return m
+	}
+	return Enforce
+}
+
+// Method is how an API's tokens are verified.
+func (s *Settings) Method(api string) string {
+	if m := s.APIs[api].Method; m != "" {
+		return m
+	}
+	return s.Token.Method
+}
+
+func contains(list []netip.Prefix, a netip.Addr) bool {
+	return slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Contains(a) })
+}

@@ -1,0 +1,28 @@
+package policy
+
+import (
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"puente/shared/problem"
+)
+
+// shed (6) takes a place among the requests in flight of the route's class. Reads nothing; when
+// there is no place it answers at once.
+func (e *Edge) shed(c *gin.Context) {
+	x := of(c)
+	if x.mode(Shed) == Off {
+		c.Next()
+		return
+	}
+	release, ok := e.Shedder.Acquire(x.Route.Class)
+	if !ok {
+		if !x.judge(c, Shed, &problem.Error{Kind: problem.Shed, RetryAfter: time.Second}) {
+			return
+		}
+	} else {
+		defer release()
+	}
+	c.Next()
+}

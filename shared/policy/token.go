@@ -1,0 +1,158 @@
+package policy
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/maypok86/otter/v2"
+
+	"puente/shared/problem"
+)
+
+// Verifier tells whether an access token is valid now. An error means that nobody can tell.
+type Verifier interface {
+	Verify(ctx context.Context, token, method, audience string) (Verdict, error)
+}
+
+// Verdict is what a verifier says of a token.
+type Verdict struct {
+	Active  bool
+	Client  string
+	Scopes  []string
+	Expires time.Time
+}
+
+// verdicts remembers verdicts by the SHA-256 of token and method: a bounded number, good ones no
+// longer than the token lives, with one question at a time for the same token.
+type verdicts struct {
+	cache *otter.Cache[[32]byte, Verdict]
+}
+
+func newVerdicts(entries int) *verdicts {
+	expiry := otter.ExpiryWritingFunc(func(entry otter.Entry[[32]byte, Verdict]) time.Duration {
+		return time.Until(entry.Value.Expires)
+	})
+	return &verdicts{otter.Must(&otter.Options[[32]byte, Verdict]{MaximumSize: entries, ExpiryCalculator: expiry})}
+}
+
+// verifyWithin bounds one question to the verifier; it is asked on behalf of all who wait for it.
+const verifyWithin = 2 * time.Second
+
+// errVerdictless says that there is no verdict to remember.
+var errVerdictless = errors.New("no verdict")
+
+func (v *verdicts) verify(ctx context.Context, by Verifier, token, method string, rules TokenRules) (Verdict, error) {
+	key := sha256.Sum256([]byte(method + "\x00" + rules.Audience + "\x00" + token))
+	if verdict, ok := v.cache.GetIfPresent(key); ok && time.Now().Before(verdict.Expires) {
+		return verdict, nil
+	}
+	return v.cache.Get(ctx, key, otter.LoaderFunc[[32]byte, Verdict](func(ctx context.Context, _ [32]byte) (Verdict, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), verifyWithin)
+		defer cancel()
+		verdict, err := by.Verify(ctx, token, method, rules.Audience)
+		if err != nil {
+			return Verdict{}, errors.Join(errVerdictless, err)
+		}
+		until := time.Now().Add(rules.Refused)
+		if verdict.Active {
+			until = time.Now().Add(rules.Cache)
+			if verdict.Expires.Before(until) {
+				until = verdict.Expires
+			}
+		}
+		verdict.Expires = until
+		return verdict, nil
+	}))
+}
+
+// token (9) reads Authorization. A verdict that is remembered costs a SHA-256 and a look-up.
+func (e *Edge) token(c *gin.Context) {
+	x := of(c)
+	if x.mode(Token) == Off {
+		c.Next()
+		return
+	}
+	err := e.authenticate(x, c)
+	if x.judge(c, Token, err) {
+		c.Next()
+		return
+	}
+	challenge(x, err)
+}
+
+func (e *Edge) authenticate(x *Exchange, c *gin.Context) error {
+	token, err := bearer(c.Request.Header.Values("Authorization"))
+	if err != nil {
+		return err
+	}
+	verdict, err := e.verdicts.verify(x.Context(), e.Verifier, token, x.Settings.Method(x.Route.API), x.Settings.Token)
+	if err != nil {
+		unavailable := problem.Errorf(problem.Unavailable, "verify token: %w", err)
+		unavailable.RetryAfter = 2 * time.Second
+		return unavailable
+	}
+	if !verdict.Active {
+		return &problem.Error{Kind: problem.Unauthenticated, Err: errInvalidToken}
+	}
+	x.Principal.Client, x.Scopes = verdict.Client, verdict.Scopes
+	for _, scope := range x.Route.Operation.Scopes {
+		if !slices.Contains(verdict.Scopes, scope) {
+			return &problem.Error{Kind: problem.Forbidden, Err: errScope}
+		}
+	}
+	return nil
+}
+
+var (
+	errNoToken      = errors.New("no access token")
+	errInvalidToken = errors.New("invalid_token")
+	errScope        = errors.New("insufficient_scope")
+)
+
+// Bounds of what may be an access token at all, in bytes.
+const (
+	minToken = 16
+	maxToken = 8192
+)
+
+// bearer is the token of the one Authorization header (RFC 6750 §2.1).
+func bearer(values []string) (string, error) {
+	if len(values) == 0 {
+		return "", &problem.Error{Kind: problem.Unauthenticated, Err: errNoToken}
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
+	if len(values) > 1 || !strings.EqualFold(scheme, "Bearer") || len(token) < minToken || len(token) > maxToken || !b64token(token) {
+		return "", &problem.Error{Kind: problem.Unauthenticated, Err: errInvalidToken}
+	}
+	return token, nil
+}
+
+// b64token reports whether s has the characters of RFC 6750 §2.1.
+func b64token(s string) bool {
+	for i := range len(s) {
+		switch b := s[i]; {
+		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9':
+		case b == '-', b == '.', b == '_', b == '~', b == '+', b == '/', b == '=':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// challenge sets WWW-Authenticate (RFC 6750 §3): without an error where no token was sent.
+func challenge(x *Exchange, err error) {
+	switch {
+	case errors.Is(err, errNoToken):
+		x.SetHeader("WWW-Authenticate", `Bearer realm="puente"`)
+	case errors.Is(err, errScope):
+		x.SetHeader("WWW-Authenticate", `Bearer realm="puente", error="insufficient_scope", scope="`+strings.Join(x.Route.Operation.Scopes, " ")+`"`)
+	case errors.Is(err, problem.Unauthenticated):
+		x.SetHeader("WWW-Authenticate", `Bearer realm="puente", error="invalid_token"`)
+	}
+}

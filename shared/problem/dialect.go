@@ -1,0 +1,54 @@
+package problem
+
+import (
+	"net/http"
+	"time"
+)
+
+// A Dialect renders errors the way the callers of an API know them.
+type Dialect interface {
+	Render(e *Error, at Occurrence) Answer
+}
+
+// Occurrence is what a dialect may say of the request besides its error.
+type Occurrence struct {
+	Incident    string // the reference under which log and audit hold the details
+	System      string // as the caller named itself; empty where the body was not read
+	Correlation string
+	Read        bool // whether the body was read: enveloped dialects answer in their envelope only then
+	Policy      string
+	Now         time.Time
+}
+
+// Answer is a rendered error. Header holds Content-Type and what the error asks for; nobody
+// changes it afterwards.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Details renders RFC 9457 problem+json: for requests that no contract covers.
+var Details Dialect = details{}
+
+type details struct{}
+
+func (details) Render(e *Error, at Occurrence) Answer {
+	shown := *e
+	shown.Trail = nil
+	if shown.Detail == "" && e.Kind.Status() >= http.StatusInternalServerError {
+		shown.Detail = "incident " + at.Incident
+	}
+	return Answer{Status: e.Kind.Status(), Header: header(e, MediaType), Body: Marshal(&shown)}
+}
+
+// header is what every dialect sends: the media type, and Retry-After where e says when.
+func header(e *Error, mediaType string) http.Header {
+	h := http.Header{"Content-Type": {mediaType}}
+	if e.RetryAfter > 0 {
+		h.Set("Retry-After", RetryAfterHeader(e.RetryAfter))
+	} else if e.Kind == Shed || e.Kind == Unavailable || e.Kind == Quota {
+		h.Set("Retry-After", "1")
+	}
+	return h
+}

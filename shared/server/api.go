@@ -1,0 +1,64 @@
+// Package server hosts APIs: it takes the layers that a process is to run, gives each API its
+// environment, and serves what they declare.
+//
+//	API      what an API declares: its contract, how it mounts, how it shows errors
+//	Env      what an API gets, and only what depends on where it runs
+//	Handle   an operation's implementation: its route and its typed hop at once
+//	Run      one process from configuration to drain
+package server
+
+import (
+	"puente/shared/admin"
+	"puente/shared/database"
+	"puente/shared/hop"
+	"puente/shared/policy"
+	"puente/shared/problem"
+)
+
+// API is one API as its package declares it.
+type API struct {
+	Contract   *hop.Contract
+	Mount      func(*Env) error            // reads its configuration, wires itself, calls Handle
+	Fault      problem.Dialect             // how a public API shows errors; default RFC 9457
+	Listener   Listener                    // default: Public for experience APIs, Internal for others
+	Migrations []database.Migrations       // of its PostgreSQL schema
+	Resources  func(*Env) []admin.Resource // what operators may list, get and apply
+	NotFound   string                      // code of the error where its path prefix matches and no operation does
+}
+
+// Listener says who reaches an API by HTTP.
+type Listener uint8
+
+// The listeners. Never one port for all.
+const (
+	ByLayer    Listener = iota
+	Public              // channels and partners, behind the whole policy chain
+	Internal            // the other layers, when they are other processes
+	Operations          // operators
+)
+
+// Layer is the APIs of one layer.
+type Layer struct {
+	Name string // xapi, papi or sapi
+	APIs []API
+
+	// Verifier makes, for the layer with the public edge, what verifies access tokens.
+	Verifier func(hop.Dialer) policy.Verifier
+}
+
+func (a *API) listener() Listener {
+	if a.Listener != ByLayer {
+		return a.Listener
+	}
+	if a.Contract.Layer == "xapi" {
+		return Public
+	}
+	return Internal
+}
+
+func (a *API) dialect() problem.Dialect {
+	if a.Fault != nil {
+		return a.Fault
+	}
+	return problem.Details
+}

@@ -1,0 +1,109 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json"
+
+	"puente/shared/contract"
+	"puente/shared/hop"
+	"puente/shared/policy"
+	"puente/shared/problem"
+)
+
+// Handle serves op: as a route of the API's listener and, for process and system APIs, as the
+// typed hop of the layers in this process. Whichever way a call comes, serve sees the same values.
+func Handle[In, Out any](env *Env, op hop.Operation[In, Out], serve func(context.Context, In) (Out, error)) {
+	o, err := op.Lookup()
+	if err != nil {
+		env.fail(err)
+		return
+	}
+	if !env.claim(o) {
+		return
+	}
+	decoder := hop.NewDecoder[In]()
+	switch env.api.listener() {
+	case Public:
+		env.publish(o, publicEndpoint(o, decoder, serve))
+	case Internal:
+		serve := withHopPolicies(env, o, serve)
+		hop.Provide(env.host.registry, op, serve)
+		env.host.internal.Handle(o.Method, ginPath(o.Path), internalEndpoint(env, o, decoder, serve))
+	}
+}
+
+// publicEndpoint is the last of the policy chain: it decodes, calls and encodes.
+func publicEndpoint[In, Out any](o *contract.Operation, decoder hop.Decoder[In], serve func(context.Context, In) (Out, error)) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		x := policy.Of(c)
+		in, err := decoder.Decode(c.Param, c.Request, x.Body)
+		var out Out
+		if err == nil {
+			out, err = serve(x.Context(), in)
+		}
+		if err != nil {
+			x.Refuse(c, err)
+			return
+		}
+		x.Answer.Status = o.Status
+		if x.Answer.Body, err = json.Marshal(out); err != nil {
+			x.Refuse(c, problem.Errorf(problem.Internal, "encode answer: %w", err))
+			return
+		}
+		x.SetHeader("Content-Type", "application/json")
+	}
+}
+
+// internalEndpoint is an HTTP hop's far side: transport limits, service token, seal and contract
+// check, which a typed caller cannot fail, and then what every hop goes through.
+func internalEndpoint[In, Out any](env *Env, o *contract.Operation, decoder hop.Decoder[In], serve func(context.Context, In) (Out, error)) gin.HandlerFunc {
+	api, name := env.api.Contract.Layer, env.api.Contract.Name
+	return func(c *gin.Context) {
+		call, err := env.host.receive(c.Request, o, api)
+		var body []byte
+		if err == nil {
+			ctx, cancel := call.context(c.Request.Context())
+			defer cancel()
+			var in In
+			if in, err = decoder.Decode(c.Param, c.Request, call.body); err == nil {
+				var out Out
+				if out, err = serve(ctx, in); err == nil {
+					body, err = json.Marshal(out)
+				}
+			}
+		}
+		if err == nil {
+			body, err = env.host.seal(o, body)
+		}
+		status, mediaType := o.Status, "application/json"
+		if o.MediaType == hop.JOSE {
+			mediaType = hop.JOSE
+		}
+		if err != nil {
+			crossed := problem.Cross(err, name)
+			status, mediaType, body = crossed.Kind.Status(), problem.MediaType, problem.Marshal(crossed)
+		}
+		c.Header("Content-Type", mediaType)
+		c.Header(hop.ServiceHeader, env.host.services.Answer(call.nonce, status, body))
+		c.Status(status)
+		_, _ = bytes.NewReader(body).WriteTo(c.Writer) // the caller may have gone
+	}
+}
+
+// ginPath is an OpenAPI path as gin writes it.
+func ginPath(path string) string {
+	return strings.NewReplacer("{", ":", "}", "").Replace(path)
+}
+
+// staticPrefix is the part of an OpenAPI path before its first parameter.
+func staticPrefix(path string) string {
+	if i := strings.IndexByte(path, '{'); i >= 0 {
+		return path[:i]
+	}
+	return path[:strings.LastIndexByte(path, '/')+1]
+}
+

@@ -1,0 +1,136 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"puente/shared/access"
+	"puente/shared/audit"
+	"puente/shared/contract"
+	"puente/shared/hop"
+	"puente/shared/policy"
+	"puente/shared/problem"
+	"puente/shared/telemetry"
+)
+
+// withHopPolicies is what every hop goes through, typed or HTTP: recover, trace, metrics and
+// audit, deadline, switch; in this order, so that a defect and a passed deadline are counted, too.
+func withHopPolicies[In, Out any](env *Env, o *contract.Operation, serve func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
+	layer, api, h := env.api.Contract.Layer, env.api.Contract.Name, env.host
+	metrics := h.metrics.Of(layer, api, o.ID)
+	return func(ctx context.Context, in In) (out Out, err error) {
+		record := audit.NewRecord("hop")
+		record.Layer, record.API, record.Operation = layer, api, o.ID
+		principal, trace := hop.PrincipalOf(ctx), telemetry.TraceOf(ctx).Child()
+		ctx, cancel := context.WithTimeout(telemetry.WithTrace(ctx, trace), o.Deadline)
+		defer cancel()
+		ctx, end := h.tracer.Start(ctx, layer+"/"+api+"/"+o.ID)
+		defer func() {
+			if p := recover(); p != nil {
+				err = problem.Errorf(problem.Internal, "panic: %v\n%s", p, debug.Stack())
+			}
+			end(err)
+			h.concludeHop(ctx, record, metrics, principal, trace, err, o)
+		}()
+		if err := policy.SwitchedOff(h.access.Snapshot(), access.Subject{API: api, Operation: o.ID, System: principal.System, Channel: principal.Channel}); err != nil {
+			return out, err
+		}
+		return serve(audit.WithRecord(ctx, record), in)
+	}
+}
+
+// concludeHop counts a hop, journals its record and logs what its error hides from callers.
+func (h *host) concludeHop(ctx context.Context, r *audit.Record, m *policy.OperationMetrics, p hop.Principal, t telemetry.Trace, err error, o *contract.Operation) {
+	r.Duration, r.Status, r.Outcome = time.Since(r.Started), o.Status, "ok"
+	r.Client, r.System, r.Channel = p.Client, p.System, p.Channel
+	r.Correlation, r.Trace = telemetry.Correlation(ctx), t.String()
+	if e := problem.Of(err); e != nil {
+		r.Status, r.Outcome, r.Code, r.Detail = e.Kind.Status(), e.Kind.Outcome(), e.Code, err.Error()
+		level := slog.LevelInfo
+		if r.Outcome == "server" {
+			level = slog.LevelError
+		}
+		h.log.LogAttrs(ctx, level, "hop failed", slog.String("layer", r.Layer), slog.String("api", r.API),
+			slog.String("operation", r.Operation), slog.String("outcome", r.Outcome), slog.String("error", r.Detail))
+	}
+	sampled := ""
+	if t.Sampled {
+		sampled = r.Trace
+	}
+	m.Observe(r.Status, r.Outcome, r.Duration, sampled)
+	if err := h.audit.End(r); err != nil {
+		h.log.ErrorContext(ctx, "audit record lost", "error", err)
+	}
+}
+
+// call is an HTTP hop as it was received.
+type call struct {
+	body        []byte
+	nonce       string
+	principal   hop.Principal
+	correlation string
+	trace       telemetry.Trace
+	budget      time.Duration
+}
+
+// receive reads and verifies an HTTP hop: limits, service token, seal, contract.
+func (h *host) receive(r *http.Request, o *contract.Operation, layer string) (call, error) {
+	in := call{correlation: r.Header.Get(hop.CorrelationHeader), budget: o.Deadline}
+	body, err := io.ReadAll(io.LimitReader(r.Body, 2*o.MaxBody+1)) // a sealed body is larger than what it seals
+	if err != nil {
+		return in, problem.Errorf(problem.Invalid, "read body: %w", err)
+	}
+	if int64(len(body)) > 2*o.MaxBody {
+		return in, problem.TooLarge
+	}
+	if _, in.nonce, in.principal, err = h.services.Caller(r.Header.Get("Authorization"), layer, r.Method+" "+r.URL.RequestURI(), body); err != nil {
+		return in, err
+	}
+	if o.MediaType != "" && r.Header.Get("Content-Type") != o.MediaType {
+		return in, problem.UnsupportedMedia
+	}
+	if o.MediaType == hop.JOSE {
+		if body, _, err = h.sealer.Decrypt(body); err != nil {
+			return in, &problem.Error{Kind: problem.Invalid, Code: "INVALID_ENCRYPTION", Detail: "The payload does not decrypt", Err: err}
+		}
+	}
+	var broken []problem.Field
+	if o.Body != nil {
+		if body, broken = o.Body.Read(body, contract.Limits{}); len(broken) > 0 {
+			return in, &problem.Error{Kind: problem.Invalid, Fields: broken}
+		}
+	}
+	in.body = body
+	if trace, ok := telemetry.ParseTraceparent(r.Header.Get("Traceparent")); ok {
+		in.trace = trace
+	} else {
+		in.trace = telemetry.NewTrace()
+	}
+	if ms, err := strconv.ParseInt(r.Header.Get(hop.DeadlineHeader), 10, 64); err == nil && ms > 0 {
+		in.budget = min(in.budget, time.Duration(ms)*time.Millisecond)
+	}
+	return in, nil
+}
+
+// context is what a received call runs in: all that crosses a hop, and nothing else.
+func (in *call) context(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx = telemetry.WithTrace(telemetry.WithCorrelation(ctx, in.correlation), in.trace)
+	return context.WithTimeout(hop.WithPrincipal(ctx, in.principal), in.budget)
+}
+
+func (h *host) seal(o *contract.Operation, body []byte) ([]byte, error) {
+	if o.MediaType != hop.JOSE {
+		return body, nil
+	}
+	sealed, err := h.sealer.Encrypt(body)
+	if err != nil {
+		return nil, errors.Join(problem.Internal, err)
+	}
+	return sealed, nil
+}
