@@ -1,23 +1,32 @@
 package contract
 
-import "puente/shared/problem"
+import (
+	"github.com/getkin/kin-openapi/openapi3"
 
-// Check is a schema, compiled to be read against a JSON text in one pass. It is safe for concurrent use.
+	"puente/shared/problem"
+)
+
+// Check is a schema, compiled to be read against a JSON text in one pass. It is safe for concurrent
+// use. Its verdict is that of kin-openapi's Schema.VisitJSON, apart from what FuzzCheckAgainstKin
+// lists.
 type Check struct {
-	root *node
+	root   edge
+	schema *openapi3.Schema // what it is compiled from
 }
 
 // Read checks body in one pass: that it is one JSON value and nothing more, within limits, and that it
 // keeps the schema.
 //
-// canonical is body with the member names folded that x-fold-names asks for; it is body itself if no
-// name changed, and nil if body is not JSON or breaks a limit. broken holds what body breaks, at most
-// 20, in the order of the body; a field never holds a value.
+// canonical is body with the member names spelt as the schema spells them where x-fold-names asks for
+// it: body itself if no name changes, nil if body is not JSON or breaks a limit. broken holds what body
+// breaks, at most 20 fields in the order of the body; a field never holds a value. Duplicate names
+// count as a broken limit, so do two names that fold to one.
 func (c *Check) Read(body []byte, limits Limits) (canonical []byte, broken []problem.Field) {
-	return body, nil
-}
-
-// Mask appends body to dst with personal data masked as the schema's x-pii says.
-func (c *Check) Mask(dst, body []byte, with Masking) []byte {
-	return append(dst, unreadable...)
+	r := readers.Get().(*reader)
+	r.start(body, limits.orDefaults())
+	if r.value(c.root.node) && r.end() {
+		canonical = r.canonical(body)
+	}
+	broken = r.release()
+	return canonical, broken
 }

@@ -46,7 +46,9 @@ func (r *reading) document() *Document {
 
 	if r.doc.Components != nil { // what no operation refers to is held to the same rules
 		for _, name := range slices.Sorted(maps.Keys(r.doc.Components.Schemas)) {
-			r.compiler.compile(r.doc.Components.Schemas[name], "#/components/schemas/"+token(name), false)
+			at := "#/components/schemas/" + token(name)
+			flat, _ := r.enveloped(at, r.doc.Components.Schemas[name])
+			r.compiler.compile(flat, at, false)
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(r.doc.Paths.Map())) {
@@ -151,7 +153,7 @@ func (r *reading) body(place string, op *Operation, o *openapi3.Operation) {
 	for _, name := range slices.Sorted(maps.Keys(body.Content)) {
 		media := body.Content[name]
 		r.known(place+"/content/"+token(name), media.Extensions, nil)
-		if !isJSON(name) {
+		if !carriesJSON(name) {
 			op.MediaTypes = append(op.MediaTypes, name)
 			continue
 		}
@@ -211,7 +213,7 @@ func (r *reading) answers(place string, op *Operation, o *openapi3.Operation) {
 		for _, name := range slices.Sorted(maps.Keys(answer.Content)) {
 			media := answer.Content[name]
 			r.known(at+"/content/"+token(name), media.Extensions, nil)
-			if !isJSON(name) || media.Schema == nil {
+			if !carriesJSON(name) || media.Schema == nil {
 				continue
 			}
 			if op.Answers[status] != nil {
@@ -226,10 +228,11 @@ func (r *reading) answers(place string, op *Operation, o *openapi3.Operation) {
 	}
 }
 
-// isJSON reports whether a media type is application/json or one with the suffix +json (RFC 6839).
-func isJSON(mediaType string) bool {
+// carriesJSON reports whether a media type is application/json, one with the suffix +json (RFC 6839), or
+// application/jose (RFC 7515 §9.2.1), whose schema is that of the payload.
+func carriesJSON(mediaType string) bool {
 	t, _, err := mime.ParseMediaType(mediaType)
-	return err == nil && (t == "application/json" || strings.HasSuffix(t, "+json"))
+	return err == nil && (t == "application/json" || t == "application/jose" || strings.HasSuffix(t, "+json"))
 }
 
 // token is a name as a part of a JSON pointer (RFC 6901 §3).

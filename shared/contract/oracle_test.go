@@ -1,0 +1,177 @@
+package contract
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// disagreement is how c and kin-openapi judge body differently; "" if they do not, or if body is one
+// of the known differences:
+//
+//	body                                   kin-openapi             here
+//	a name twice in an object              the last one counts     refused
+//	two names that fold to one             two members             refused
+//	invalid UTF-8, half a surrogate pair   reads U+FFFD            refused
+//	data after the value                   not read                refused
+//	beyond Limits                          read                    refused
+//	whole numbers beyond ±(2^53 − 1)       rounded to a float64,   exact up to 64 bits: of format
+//	                                       then checked            int64, multipleOf and enum
+//
+// Members that x-fold-names respells are judged by kin-openapi in their canonical spelling.
+func disagreement(c *Check, body []byte) string {
+	canonical, broken := c.Read(body, Limits{})
+	if canonical == nil {
+		last := broken[len(broken)-1]
+		if jsontext.Value(body).IsValid() && !strings.Contains(last.Rule, "deeper") && !strings.Contains(last.Rule, "more than") && !strings.Contains(last.Rule, "spellings") {
+			return fmt.Sprintf("refused as JSON, which it is: %v", broken)
+		}
+		return ""
+	}
+	if !jsontext.Value(body).IsValid() {
+		return "read as JSON, which it is not"
+	}
+	dec := json.NewDecoder(bytes.NewReader(canonical))
+	dec.UseNumber()
+	var value any
+	if err := dec.Decode(&value); err != nil {
+		return fmt.Sprintf("canonical is not JSON: %v", err)
+	}
+	if beyondExact(value) {
+		return ""
+	}
+	err := c.schema.VisitJSON(value)
+	if (err == nil) != (len(broken) == 0) {
+		return fmt.Sprintf("kin-openapi says %v\nhere %v", err, broken)
+	}
+	return ""
+}
+
+// beyondExact reports whether value has a number that a float64 does not tell from its neighbours.
+func beyondExact(value any) bool {
+	switch v := value.(type) {
+	case json.Number:
+		if len(v) < 16 {
+			return false
+		}
+		f, _, err := big.ParseFloat(string(v), 10, 200, big.ToZero)
+		return err == nil && f.Abs(f).Cmp(big.NewFloat(maxExact)) > 0
+	case []any:
+		return slices.ContainsFunc(v, beyondExact)
+	case map[string]any:
+		for _, v := range v {
+			if beyondExact(v) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// subject is a check of a document, with the examples that the document gives of it.
+type subject struct {
+	name     string
+	check    *Check
+	examples [][]byte
+}
+
+// subjects are the checks of the documents in testdata and of all contracts.
+func subjects(t testing.TB) []subject {
+	t.Helper()
+	files, err := filepath.Glob("../../contracts/*/*/openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []subject
+	for _, file := range append(files, filepath.Join("testdata", "keywords.yaml")) {
+		spec, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := Load(spec)
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		for _, op := range d.Operations {
+			kin := d.OpenAPI.Paths.Value(op.Path).GetOperation(op.Method)
+			if op.Body != nil {
+				all = append(all, subject{file + " " + op.ID, op.Body, examples(t, kin.RequestBody.Value.Content)})
+			}
+			for status, answer := range op.Answers {
+				response := kin.Responses.Value("default")
+				if status != 0 {
+					response = kin.Responses.Status(status)
+				}
+				all = append(all, subject{fmt.Sprint(file, " ", op.ID, " ", status), answer, examples(t, response.Value.Content)})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b subject) int { return strings.Compare(a.name, b.name) })
+	return all
+}
+
+// examples are the examples of a body as JSON.
+func examples(t testing.TB, content openapi3.Content) [][]byte {
+	t.Helper()
+	var all [][]byte
+	add := func(v any) {
+		text, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, text)
+	}
+	for _, media := range content {
+		if media.Example != nil {
+			add(media.Example)
+		}
+		for _, e := range media.Examples {
+			add(e.Value.Value)
+		}
+	}
+	return all
+}
+
+func TestExamplesPassTheirChecks(t *testing.T) {
+	for _, s := range subjects(t) {
+		for _, body := range s.examples {
+			if _, broken := s.check.Read(body, Limits{}); len(broken) > 0 {
+				t.Errorf("%s: %s: %v", s.name, body, broken)
+			}
+		}
+	}
+}
+
+func FuzzCheckAgainstKin(f *testing.F) {
+	all := subjects(f)
+	for i, s := range all {
+		for _, body := range s.examples {
+			f.Add(uint16(i), body)
+		}
+	}
+	for _, body := range []string{
+		``, ` `, `null`, `{}`, `[]`, `{"a":1,"a":2}`, `{} {}`, "{\"a\":\"\xff\"}", `{"a":"\ud800"}`,
+		`{"plain":"\u00e9\n","digits":"01234567\u00389"}`, `{"whole":1.0,"big":1e2,"five":10.0}`,
+		`{"whole":9007199254740993,"any":1e400}`, `{"unique":[1,1.0,"a","\u0061"]}`,
+		`{"SYSTEM":{"NAME":"a","Name":"b"}}`, `{"system":{"Name":"a","correlationid":"b"},"other":1,"OTHER":2}`,
+	} {
+		for i := range all {
+			f.Add(uint16(i), []byte(body))
+		}
+	}
+	f.Fuzz(func(t *testing.T, i uint16, body []byte) {
+		s := all[int(i)%len(all)]
+		if d := disagreement(s.check, body); d != "" {
+			t.Errorf("%s\n%s\n%s", s.name, body, d)
+		}
+	})
+}
