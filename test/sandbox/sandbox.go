@@ -1,0 +1,248 @@
+// Package sandbox plays the third-party systems that the platform integrates: stateful, over real
+// HTTP, with magic inputs, faults and a ledger that says what each of them really did. It is the
+// demo, a developer's mock and the double that tests run against.
+//
+// The host in this package mounts the systems, one package each below it, and gives all of them the
+// same controls. It answers these only to peers on loopback:
+//
+//	GET    /_sandbox/systems                  the systems and their operations
+//	GET    /_sandbox/requests                 what was received, in order; ?system= &operation= &correlation= &after=<number> &limit=
+//	GET    /_sandbox/ledger/{system}          what the system did: the effects, for tests to count
+//	GET    /_sandbox/faults                   the faults that are set, and how often each struck
+//	POST   /_sandbox/faults                   sets one: {"system":"botservice","operation":"portability","fault":"delay","delay":"2s","times":1}
+//	DELETE /_sandbox/faults                   clears them, all or ?system=
+//	POST   /_sandbox/reset                    forgets requests, faults and every ledger
+//	GET    /_sandbox/clock                    the offset of the business clock of the program under test
+//	POST   /_sandbox/clock                    sets it: {"offset":"720h"}
+//
+// The systems and their magic inputs:
+//
+//	botservice  POST /botservice/api/saleorder/v1/portability   portability   see package botservice
+//	            GET  /botservice/api/saleorder/v1/portability   inquiry
+//	oauth       POST /oauth2/token                              token         see package oauthprovider
+//	            POST /oauth2/introspect                         introspect
+//	            POST /oauth2/revoke                             revoke
+//	            GET  /oauth2/jwks.json                          jwks
+//	            GET  /.well-known/oauth-authorization-server    metadata
+//	            GET  /oauth2/attacker/jwks.json                 attacker_jwks
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"puente/test/sandbox/botservice"
+	"puente/test/sandbox/fault"
+	"puente/test/sandbox/oauthprovider"
+)
+
+// Config is what a sandbox is started with. The zero value works, without clients.
+type Config struct {
+	Addr        string                 // for Listen; empty: any free port of 127.0.0.1
+	URL         string                 // how clients reach it, and the issuer of its tokens; empty: http:// and the listener's address
+	Clients     []oauthprovider.Client // of the authorization server
+	Audience    string                 // aud of tokens that no resource was asked for; empty: oauthprovider's default
+	TokenLife   time.Duration          // 0: oauthprovider's default
+	TokenFormat oauthprovider.Format   // empty: JWT
+	Journal     string                 // file in which BotService keeps its ledger over restarts; empty: memory only
+	Now         func() time.Time       // the systems' clock; nil: time.Now
+	Clock       *Clock                 // the business clock of the program under test; nil: /_sandbox/clock is not found
+	Requests    int                    // how many requests to remember; 0: 100,000, of 256 MiB in all
+	Logger      *slog.Logger           // nil: silent
+}
+
+// System is what the host wants of the double of a third-party system.
+type System interface {
+	// Name is how faults, requests and ledgers call the system.
+	Name() string
+	// Mount declares every operation: its name, its pattern for http.ServeMux and its handler.
+	Mount(operation func(name, pattern string, handler http.HandlerFunc))
+	// Ledger is what the system did since the start or the last Reset, as a value for JSON.
+	Ledger() any
+	// Reset forgets it.
+	Reset() error
+}
+
+// controller is a System with controls of its own below /_sandbox.
+type controller interface {
+	Controls(control func(pattern string, handler http.HandlerFunc))
+}
+
+// issuer is a System that must know the sandbox's URL.
+type issuer interface{ SetIssuer(url string) }
+
+// Sandbox is the host. BotService and OAuth are the systems for tests that look inside.
+type Sandbox struct {
+	BotService *botservice.Service
+	OAuth      *oauthprovider.Provider
+
+	cfg      Config
+	log      *slog.Logger
+	systems  []System
+	routes   []Route
+	recorder *recorder
+	faults   *plan
+	handler  http.Handler
+
+	mu    sync.Mutex
+	url   string
+	epoch context.Context // ends at the next reset or close, and with it every wait of a fault
+	end   context.CancelFunc
+	done  bool // closed: no new epoch
+}
+
+// Route is an operation of a system.
+type Route struct {
+	System    string `json:"system"`
+	Operation string `json:"operation"`
+	Pattern   string `json:"pattern"` // of http.ServeMux: method and path
+}
+
+// New mounts every system. A sandbox that is not served must be closed.
+func New(cfg Config) (*Sandbox, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	bot, err := botservice.New(botservice.Config{Journal: cfg.Journal, Now: cfg.Now})
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	oauth, err := oauthprovider.New(oauthprovider.Config{
+		Clients: cfg.Clients, Audience: cfg.Audience, TokenLife: cfg.TokenLife, TokenFormat: cfg.TokenFormat, Now: cfg.Now,
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("sandbox: %w", err), bot.Close())
+	}
+	s := newHost(cfg, bot, oauth)
+	s.BotService, s.OAuth = bot, oauth
+	return s, nil
+}
+
+// newHost is the sandbox of the given systems.
+func newHost(cfg Config, systems ...System) *Sandbox {
+	s := &Sandbox{
+		cfg: cfg, log: cfg.Logger, systems: systems,
+		recorder: newRecorder(cfg.Requests), faults: newPlan(),
+	}
+	s.epoch, s.end = context.WithCancel(context.Background())
+	s.setURL(cfg.URL)
+	s.handler = s.mount()
+	return s
+}
+
+// Handler serves the systems and the controls.
+func (s *Sandbox) Handler() http.Handler { return s.handler }
+
+// URL is how clients reach the sandbox; empty before Listen or Serve unless it was configured.
+func (s *Sandbox) URL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.url
+}
+
+// setURL takes the sandbox's URL from the first who knows it.
+func (s *Sandbox) setURL(url string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.url != "" || url == "" {
+		return
+	}
+	s.url = url
+	for _, system := range s.systems {
+		if i, ok := system.(issuer); ok {
+			i.SetIssuer(url)
+		}
+	}
+}
+
+// Requests are those received that match, oldest first.
+func (s *Sandbox) Requests(match Filter) []Request { return s.recorder.requests(match) }
+
+// Await waits until the requests that match are enough, and returns them: a test's way to see that a
+// call has arrived, or that its caller has left.
+func (s *Sandbox) Await(ctx context.Context, match Filter, enough func([]Request) bool) ([]Request, error) {
+	return s.recorder.await(ctx, match, enough)
+}
+
+// SetFault makes an operation misbehave until the fault's times are used up or it is cleared. The
+// error is a problem.Invalid that names the member at fault.
+func (s *Sandbox) SetFault(f fault.Fault) error {
+	if err := f.Validate(); err != nil {
+		return err
+	}
+	if err := s.knows(f.System, f.Operation); err != nil {
+		return err
+	}
+	s.faults.set(f)
+	return nil
+}
+
+// Faults are those that are set, in order.
+func (s *Sandbox) Faults() []ActiveFault { return s.faults.list() }
+
+// ClearFaults clears those of a system, or all where system is empty. Requests that hang go on
+// hanging: their caller ends them.
+func (s *Sandbox) ClearFaults(system string) { s.faults.clear(system) }
+
+// Ledger is what the named system did; the error is a problem.NotFound.
+func (s *Sandbox) Ledger(system string) (any, error) {
+	for _, candidate := range s.systems {
+		if candidate.Name() == system {
+			return candidate.Ledger(), nil
+		}
+	}
+	return nil, s.unknownSystem(system)
+}
+
+// Reset forgets requests, faults and ledgers, and ends the requests that hang or wait.
+func (s *Sandbox) Reset() error {
+	s.faults.clear("")
+	s.release(false)
+	var errs []error
+	for _, system := range s.systems {
+		if err := system.Reset(); err != nil {
+			errs = append(errs, fmt.Errorf("sandbox: reset %s: %w", system.Name(), err))
+		}
+	}
+	s.recorder.clear()
+	return errors.Join(errs...)
+}
+
+// Close ends the requests that hang or wait, and closes the systems' files.
+func (s *Sandbox) Close() error {
+	s.release(true)
+	var errs []error
+	for _, system := range s.systems {
+		if c, ok := system.(io.Closer); ok {
+			errs = append(errs, c.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// release ends every wait of a fault, for good or only of those that wait now.
+func (s *Sandbox) release(forGood bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.end()
+	s.done = s.done || forGood
+	if !s.done {
+		s.epoch, s.end = context.WithCancel(context.Background())
+	}
+}
+
+// current is the context of the waits that begin now.
+func (s *Sandbox) current() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.epoch
+}
