@@ -63,8 +63,12 @@ func (c *compiler) compile(ref *openapi3.SchemaRef, pointer string, fold bool) e
 		c.fill(n, flat, at, fold)
 	}
 	e := edge{node: n, pii: n.pii}
-	if p := c.pii(pointer, ref.Extensions, ref.Value); p != piiNone {
-		e.pii = p
+	if ref.Ref != "" {
+		if p := c.pii(pointer, ref.Extensions, ref.Value); p == piiKeepUnknown {
+			c.add(pointer, "x-pii: keep-unknown belongs in the schema, not beside $ref")
+		} else if p != piiNone {
+			e.pii = p
+		}
 	}
 	return e
 }
@@ -123,6 +127,9 @@ func (c *compiler) fill(n *node, flat flattened, at string, fold bool) {
 	}
 	if s.Nullable {
 		n.kinds |= nulls
+		if kind == "" { // no longer the empty schema: kin-openapi then looks at numbers
+			n.number = &numberRule{min: math.Inf(-1), max: math.Inf(1)}
+		}
 	}
 }
 

@@ -1,7 +1,12 @@
 package contract
 
 import (
+	"bytes"
+	"io"
+	"sync"
+
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // unreadable stands for a body that cannot be masked because it cannot be read.
@@ -41,7 +46,190 @@ func (c *compiler) pii(at string, e extensions, s *openapi3.Schema) pii {
 	return p
 }
 
-// Mask appends body to dst with personal data masked as the schema's x-pii says.
+// Mask appends body to dst, without insignificant space and with personal data masked as the schema's
+// x-pii says. What the schema does not vouch for does not get through, however the body breaks the
+// contract:
+//
+//   - mask and hash replace strings and numbers; objects, arrays and booleans become "******"; null stays
+//   - drop leaves the member or item out
+//   - a member that the schema does not declare is left out, unless x-pii: keep-unknown, or
+//     additionalProperties with a schema, vouches for it
+//   - a value of another kind than the schema's becomes "******"
+//   - a body that is not JSON, or is nested deeper than 32 levels, becomes "unreadable"
+//
+// A value whose schema is empty ({}) is kept as it is.
 func (c *Check) Mask(dst, body []byte, with Masking) []byte {
+	m := maskers.Get().(*masker)
+	defer m.release()
+	m.with, m.out = with, dst
+	m.buffer = *bytes.NewBuffer(body) // which the decoder reads in place
+	m.dec.Reset(&m.buffer, repeatedNames)
+	if m.value(c.root) {
+		if _, err := m.dec.ReadToken(); err == io.EOF {
+			return m.out
+		}
+	}
 	return append(dst, unreadable...)
+}
+
+// A body that gives a name twice is refused, and yet masked: both are.
+var repeatedNames = jsontext.AllowDuplicateNames(true)
+
+// hidden stands for a value of which nothing may be seen.
+const hidden = `"******"`
+
+// masker is the state of one Mask. Its methods return false when the body cannot be read on.
+type masker struct {
+	dec    jsontext.Decoder
+	buffer bytes.Buffer
+	with   Masking
+	out    []byte
+}
+
+var maskers = sync.Pool{New: func() any { return new(masker) }}
+
+func (m *masker) release() {
+	m.buffer, m.with, m.out = bytes.Buffer{}, Masking{}, nil
+	maskers.Put(m)
+}
+
+func (m *masker) value(e edge) bool {
+	n, kind := e.node, kindOf(m.dec.PeekKind())
+	switch {
+	case kind == nulls || e.pii == piiNone || e.pii == piiKeepUnknown:
+	case e.pii == piiMask && kind&(strings_|numbers) != 0:
+		return m.replaced(m.with.Mask)
+	case e.pii == piiHash && kind&(strings_|numbers) != 0:
+		return m.replaced(m.with.Hash)
+	default:
+		return m.hide()
+	}
+	switch {
+	case kind == 0 || kind != nulls && n.kinds&kind == 0:
+		return m.hide()
+	case kind == objects:
+		return m.object(n.object)
+	case kind == arrays:
+		return m.array(n.array)
+	}
+	raw, err := m.dec.ReadValue()
+	m.out = append(m.out, raw...)
+	return err == nil
+}
+
+// kindOf is the kind of the next value; none if there is no value to be read.
+func kindOf(k jsontext.Kind) kinds {
+	switch k {
+	case 'n':
+		return nulls
+	case 't', 'f':
+		return booleans
+	case '0':
+		return numbers
+	case '"':
+		return strings_
+	case '{':
+		return objects
+	case '[':
+		return arrays
+	}
+	return 0
+}
+
+func (m *masker) hide() bool {
+	m.out = append(m.out, hidden...)
+	return m.dec.SkipValue() == nil
+}
+
+// replaced writes what by makes of the next value, a string or a number.
+func (m *masker) replaced(by func(string) string) bool {
+	if by == nil {
+		return m.hide()
+	}
+	raw, err := m.dec.ReadValue()
+	if err != nil {
+		return false
+	}
+	if raw[0] == '"' {
+		text, _ := jsontext.AppendUnquote(nil, raw) // the decoder has read it: it is valid
+		raw = text
+	}
+	quoted, err := jsontext.AppendQuote(m.out, by(string(raw)))
+	if err != nil { // by cut a character in two
+		quoted = append(m.out, hidden...)
+	}
+	m.out = quoted
+	return true
+}
+
+// enter goes one level down, unless that is too deep.
+func (m *masker) enter() bool {
+	if m.dec.StackDepth() >= (Limits{}).orDefaults().Depth {
+		return false
+	}
+	_, err := m.dec.ReadToken()
+	return err == nil
+}
+
+func (m *masker) object(o *objectRule) bool {
+	if !m.enter() {
+		return false
+	}
+	m.out = append(m.out, '{')
+	for first := true; m.dec.PeekKind() != '}'; {
+		raw, err := m.dec.ReadValue()
+		if err != nil {
+			return false
+		}
+		name := raw[1 : len(raw)-1]
+		if bytes.IndexByte(name, '\\') >= 0 {
+			name, _ = jsontext.AppendUnquote(nil, raw) // the decoder has read it: it is valid
+		}
+		next, kept := o.extra, o.unknown
+		if i, ok := o.find(name); ok {
+			next, kept = o.members[i].edge, true
+		}
+		if !kept || next.pii == piiDrop {
+			if m.dec.SkipValue() != nil {
+				return false
+			}
+			continue
+		}
+		if !first {
+			m.out = append(m.out, ',')
+		}
+		first = false
+		m.out = append(append(m.out, raw...), ':')
+		if !m.value(next) {
+			return false
+		}
+	}
+	m.out = append(m.out, '}')
+	_, err := m.dec.ReadToken()
+	return err == nil
+}
+
+func (m *masker) array(a *arrayRule) bool {
+	if !m.enter() {
+		return false
+	}
+	m.out = append(m.out, '[')
+	for first := true; m.dec.PeekKind() != ']'; {
+		if a.items.pii == piiDrop {
+			if m.dec.SkipValue() != nil {
+				return false
+			}
+			continue
+		}
+		if !first {
+			m.out = append(m.out, ',')
+		}
+		first = false
+		if !m.value(a.items) {
+			return false
+		}
+	}
+	m.out = append(m.out, ']')
+	_, err := m.dec.ReadToken()
+	return err == nil
 }

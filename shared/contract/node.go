@@ -29,7 +29,7 @@ const (
 // unchecked is what values are read against that no schema speaks of: only the limits hold.
 var unchecked = func() *node {
 	n := &node{kinds: everything}
-	n.object = &objectRule{extra: edge{node: n}, max: -1}
+	n.object = &objectRule{extra: edge{node: n}, unknown: true, max: -1}
 	n.array = &arrayRule{items: edge{node: n}, max: -1}
 	return n
 }()
