@@ -128,7 +128,7 @@ func (s *Sandbox) knows(system, operation string) error {
 	return &problem.Error{Kind: problem.Invalid, Code: "INVALID_FAULT", Detail: "the fault is not valid", Fields: []problem.Field{field}}
 }
 
-func (s *Sandbox) unknownSystem(string) error {
+func (s *Sandbox) unknownSystem() error {
 	return &problem.Error{Kind: problem.NotFound, Detail: "no such system; there are " + s.names()}
 }
 

@@ -14,6 +14,8 @@
 //	POST   /_sandbox/reset                    forgets requests, faults and every ledger
 //	GET    /_sandbox/clock                    the offset of the business clock of the program under test
 //	POST   /_sandbox/clock                    sets it: {"offset":"720h"}
+//	POST   /_sandbox/oauth/rotate             new signing keys; ?drop=true: the old ones are gone at once
+//	POST   /_sandbox/oauth/mint               a token made to order, spoilt ones too: see oauthprovider.Mint
 //
 // The systems and their magic inputs:
 //
@@ -200,7 +202,7 @@ func (s *Sandbox) Ledger(system string) (any, error) {
 			return candidate.Ledger(), nil
 		}
 	}
-	return nil, s.unknownSystem(system)
+	return nil, s.unknownSystem()
 }
 
 // Reset forgets requests, faults and ledgers, and ends the requests that hang or wait.

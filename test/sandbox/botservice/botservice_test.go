@@ -94,7 +94,7 @@ func (p peer) do(r *http.Request) (int, string) {
 func TestPortIn(t *testing.T) {
 	now := time.Date(2025, 5, 25, 12, 0, 0, 0, time.UTC)
 	p := start(t, botservice.Config{Now: func() time.Time { return now }})
-	nip := botservice.NIPFor("3000000019", 1)
+	const nip = "76819" // as the package comment says
 	for _, step := range []struct {
 		correlation, body string
 		status            int

@@ -19,7 +19,7 @@ import (
 
 // keys are those that sign now and those that signed before the last rotation, and an attacker's.
 type keys struct {
-	attacker generation // published nowhere but at attacker_jwks
+	attacker func() (generation, error) // made at first use; published nowhere but at attacker_jwks
 
 	mu       sync.RWMutex
 	active   generation
@@ -43,11 +43,7 @@ func newKeys() (*keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	attacker, err := generate()
-	if err != nil {
-		return nil, err
-	}
-	return &keys{active: active, attacker: attacker}, nil
+	return &keys{active: active, attacker: sync.OnceValues(generate)}, nil
 }
 
 func generate() (generation, error) {
@@ -178,8 +174,13 @@ func (p *Provider) jwks(w http.ResponseWriter, _ *http.Request) {
 
 // attackerJWKS publishes keys that no verifier may fetch: that it was asked for is in the requests.
 func (p *Provider) attackerJWKS(w http.ResponseWriter, _ *http.Request) {
-	theirs, err := set(p.keys.attacker)
-	writeKeys(w, theirs, err)
+	theirs, err := p.keys.attacker()
+	if err != nil {
+		writeKeys(w, nil, err)
+		return
+	}
+	published, err := set(theirs)
+	writeKeys(w, published, err)
 }
 
 func writeKeys(w http.ResponseWriter, s jwk.Set, err error) {

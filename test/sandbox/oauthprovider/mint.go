@@ -93,7 +93,7 @@ func (p *Provider) generation(name string) (generation, error) {
 	case "", "active":
 		return p.keys.current(), nil
 	case "attacker":
-		return p.keys.attacker, nil
+		return p.keys.attacker()
 	case "previous":
 		if g := p.keys.former(); g.rs.signer != nil {
 			return g, nil
