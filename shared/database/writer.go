@@ -1,0 +1,260 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"puente/shared/problem"
+)
+
+// ErrUnknown is in the chain of a Writer's error when the transaction may or may not have been
+// committed.
+var ErrUnknown = errors.New("outcome unknown")
+
+const (
+	maxFlying    = 2                       // groups of a Writer in work at once
+	groupTimeout = 1500 * time.Millisecond // of a group, from its connection to its commit
+	groupTries   = 3                       // of a group that PostgreSQL asks to repeat
+)
+
+// Writer lets concurrent callers share a transaction, and so its flush to disk: while two groups
+// are in work, the calls that arrive wait and become the next group. A lone call is a group of its
+// own at once.
+type Writer[I, O any] struct {
+	db    *DB
+	name  string
+	limit int
+	exec  func(context.Context, pgx.Tx, []I) ([]O, error)
+
+	size, duration prometheus.Observer
+
+	mu      sync.Mutex
+	waiting []*call[I, O] // in the order of arrival
+	flying  int           // groups in work
+}
+
+// call is one Do.
+type call[I, O any] struct {
+	item I
+	done chan struct{} // closed when out and err are there
+
+	// Under Writer.mu: a call is taken into a group or left by its caller, whichever comes first.
+	taken, left bool
+
+	out O
+	err error
+}
+
+func (c *call[I, O]) finish(out O, err error) {
+	c.out, c.err = out, err
+	close(c.done)
+}
+
+// NewWriter makes the writer of up to limit items a group; name is the label of its metrics. exec
+// writes the items in tx, best in one statement over unnested arrays, and returns an outcome for
+// each, in their order. It may run again for the same items, or some of them, after a rollback; what
+// one item finds is its outcome, an error is a defect of the whole group.
+func NewWriter[I, O any](db *DB, name string, limit int, exec func(context.Context, pgx.Tx, []I) ([]O, error)) *Writer[I, O] {
+	return &Writer[I, O]{
+		db: db, name: name, limit: limit, exec: exec,
+		size: db.writers.size.WithLabelValues(name), duration: db.writers.duration.WithLabelValues(name),
+	}
+}
+
+// Do writes item and returns its outcome once that is committed. Errors:
+//   - problem.Unavailable: the database is away; nothing was written, unless ErrUnknown is there too;
+//   - ErrUnknown: it broke off during the commit, or ctx ended (then ctx's error is there too) when
+//     the item was already under way: written or not;
+//   - ctx's error alone: ctx ended before; nothing was written;
+//   - any other: what exec or PostgreSQL had against this item; nothing was written.
+//
+// Without any deadline in ctx it answers within about two seconds, whatever the database does.
+func (w *Writer[I, O]) Do(ctx context.Context, item I) (O, error) {
+	var none O
+	if err := ctx.Err(); err != nil {
+		return none, fmt.Errorf("database: writer %s: %w", w.name, err)
+	}
+	c := &call[I, O]{item: item, done: make(chan struct{})}
+	w.mu.Lock()
+	w.waiting = append(w.waiting, c)
+	if w.flying < maxFlying {
+		w.flying++
+		go w.fly()
+	}
+	w.mu.Unlock()
+
+	select {
+	case <-c.done:
+		if c.err != nil {
+			return none, fmt.Errorf("database: writer %s: %w", w.name, c.err)
+		}
+		return c.out, nil
+	case <-ctx.Done():
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		c.left = true
+		if c.taken {
+			return none, fmt.Errorf("database: writer %s: %w: %w", w.name, ErrUnknown, ctx.Err())
+		}
+		return none, fmt.Errorf("database: writer %s: %w", w.name, ctx.Err())
+	}
+}
+
+// fly writes groups until nobody waits.
+func (w *Writer[I, O]) fly() {
+	for {
+		runtime.Gosched() // callers that are ready to join do so
+		group := w.take(w.limit)
+		if group == nil {
+			return
+		}
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(context.Background(), groupTimeout)
+		err := w.write(ctx, group)
+		cancel()
+		w.size.Observe(float64(len(group)))
+		w.duration.Observe(time.Since(start).Seconds())
+		if !errors.Is(err, problem.Unavailable) {
+			continue
+		}
+		// Those who came in the meantime need not find out one group after the other.
+		for _, c := range w.take(-1) {
+			var none O
+			c.finish(none, unavailable(fmt.Errorf("not tried after: %v", err)))
+		}
+	}
+}
+
+// take takes the next group of up to limit calls, -1 for all; the last one to find none ends its
+// flight.
+func (w *Writer[I, O]) take(limit int) []*call[I, O] {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var group []*call[I, O]
+	n := 0
+	for _, c := range w.waiting {
+		if limit >= 0 && len(group) == limit {
+			break
+		}
+		n++
+		if !c.left {
+			c.taken = true
+			group = append(group, c)
+		}
+	}
+	rest := copy(w.waiting, w.waiting[n:])
+	clear(w.waiting[rest:])
+	w.waiting = w.waiting[:rest]
+	if group == nil && limit >= 0 {
+		w.flying--
+	}
+	return group
+}
+
+// write writes the group and tells its callers; ctx bounds it. It returns the errors it told.
+func (w *Writer[I, O]) write(ctx context.Context, group []*call[I, O]) error {
+	items := make([]I, len(group))
+	for i, c := range group {
+		items[i] = c.item
+	}
+	outs, err := w.commit(ctx, items)
+	if err == nil {
+		for i, c := range group {
+			c.finish(outs[i], nil)
+		}
+		return nil
+	}
+	if away(err) || errors.Is(err, ErrUnknown) || ctx.Err() != nil {
+		err = unavailable(err)
+	} else if half := len(group) / 2; half > 0 {
+		// One of the items may be at fault: the half that lacks it goes through.
+		return errors.Join(w.write(ctx, group[:half]), w.write(ctx, group[half:]))
+	}
+	var none O
+	for _, c := range group {
+		c.finish(none, err)
+	}
+	return err
+}
+
+// commit writes the items in one transaction, and again while it is certain that it was not
+// committed and likely that another try helps.
+func (w *Writer[I, O]) commit(ctx context.Context, items []I) (outs []O, err error) {
+	for range groupTries {
+		outs, err = w.try(ctx, items)
+		if err == nil || errors.Is(err, ErrUnknown) || ctx.Err() != nil {
+			break
+		}
+		if broken(err) {
+			w.db.Reset() // the connections that lay in the pool broke with this one
+		} else if !repeatable(err) {
+			break
+		}
+	}
+	return outs, err
+}
+
+// try writes the items in one transaction.
+func (w *Writer[I, O]) try(ctx context.Context, items []I) ([]O, error) {
+	tx, err := w.db.Pool.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	outs, err := w.run(ctx, tx, items)
+	if err != nil {
+		rollback(ctx, tx)
+		return nil, err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		if !refused(err) {
+			err = fmt.Errorf("%w: %w", ErrUnknown, err)
+		}
+		return nil, err
+	}
+	return outs, nil
+}
+
+// run is exec, whose panic must not take the process with it: no request's recover stands above.
+func (w *Writer[I, O]) run(ctx context.Context, tx pgx.Tx, items []I) (outs []O, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	if outs, err = w.exec(ctx, tx, items); err == nil && len(outs) != len(items) {
+		err = fmt.Errorf("%d outcomes for %d items", len(outs), len(items))
+	}
+	return outs, err
+}
+
+// rollback ends tx, also when its context has ended; a connection that does not answer is dropped.
+func rollback(ctx context.Context, tx pgx.Tx) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 100*time.Millisecond)
+	defer cancel()
+	tx.Rollback(ctx) // if it fails the connection goes, and with it the transaction
+}
+
+type writerMetrics struct {
+	size, duration *prometheus.HistogramVec
+}
+
+func newWriterMetrics() *writerMetrics {
+	return &writerMetrics{
+		size: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "database_writer_group_size", Help: "Items that shared a transaction.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 8),
+		}, []string{"writer"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "database_writer_group_duration_seconds", Help: "Time to write a group, its repetitions included.",
+			Buckets: []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2},
+		}, []string{"writer"}),
+	}
+}
