@@ -1,6 +1,7 @@
 package httpclient
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 
@@ -37,7 +38,7 @@ func (o *operation) credentials(next link) link {
 			address := *c.out.URL // some systems want them in the query
 			c.out.URL = &address
 			if err := o.deps.Credentials(c.out); err != nil {
-				return nil, &fault{reason: reasonAuth, kind: authKind(err), err: err}
+				return nil, &fault{reason: reasonAuth, kind: authKind(err), err: errors.New(err.Error())} // not wrapped: its kind must not show through
 			}
 		}
 		return next(c)
