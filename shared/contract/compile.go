@@ -235,6 +235,9 @@ func (c *compiler) bools(s *openapi3.Schema, at string) *boolRule {
 }
 
 func (c *compiler) array(s *openapi3.Schema, at string, fold bool) *arrayRule {
+	if s.UniqueItems && fold {
+		c.add(at, "uniqueItems is not supported where names are folded: items are compared as written")
+	}
 	return &arrayRule{
 		items: c.compile(s.Items, at+"/items", fold),
 		min:   int(s.MinItems), max: limit(s.MaxItems), unique: s.UniqueItems,

@@ -221,16 +221,21 @@ func (r *reader) array(a *arrayRule) bool {
 	if _, err := r.dec.ReadToken(); err != nil {
 		return r.syntax(err)
 	}
+	r.counted(a, count)
+	if items.repeated {
+		r.breaks("must not have the same item twice")
+	}
+	return true
+}
+
+// counted checks the number of items.
+func (r *reader) counted(a *arrayRule, count int) {
 	if count < a.min {
 		r.breaks(fmt.Sprintf("must have at least %d items", a.min))
 	}
 	if a.max >= 0 && count > a.max {
 		r.breaks(fmt.Sprintf("must have at most %d items", a.max))
 	}
-	if items.repeated {
-		r.breaks("must not have the same item twice")
-	}
-	return true
 }
 
 // distinct finds items that are equal: objects whatever the order of their members, numbers by their
