@@ -108,7 +108,7 @@ func (c *compiler) fill(n *node, flat flattened, at string, fold bool) {
 	}
 	switch kind {
 	case openapi3.TypeString:
-		n.kinds, n.rule, n.text = strings_, "must be a string", c.text(s, at)
+		n.kinds, n.rule, n.text = texts, "must be a string", c.text(s, at)
 	case openapi3.TypeInteger:
 		n.kinds, n.rule, n.number = numbers, "must be an integer", c.number(s, at)
 	case openapi3.TypeNumber:

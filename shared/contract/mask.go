@@ -97,9 +97,9 @@ func (m *masker) value(e edge) bool {
 	n, kind := e.node, kindOf(m.dec.PeekKind())
 	switch {
 	case kind == nulls || e.pii == piiNone || e.pii == piiKeepUnknown:
-	case e.pii == piiMask && kind&(strings_|numbers) != 0:
+	case e.pii == piiMask && kind&(texts|numbers) != 0:
 		return m.replaced(m.with.Mask)
-	case e.pii == piiHash && kind&(strings_|numbers) != 0:
+	case e.pii == piiHash && kind&(texts|numbers) != 0:
 		return m.replaced(m.with.Hash)
 	default:
 		return m.hide()
@@ -127,7 +127,7 @@ func kindOf(k jsontext.Kind) kinds {
 	case '0':
 		return numbers
 	case '"':
-		return strings_
+		return texts
 	case '{':
 		return objects
 	case '[':

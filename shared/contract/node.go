@@ -19,11 +19,11 @@ const (
 	nulls kinds = 1 << iota
 	booleans
 	numbers
-	strings_
+	texts
 	objects
 	arrays
 
-	everything = nulls | booleans | numbers | strings_ | objects | arrays
+	everything = nulls | booleans | numbers | texts | objects | arrays
 )
 
 // unchecked is what values are read against that no schema speaks of: only the limits hold.

@@ -179,7 +179,7 @@ func (r *reading) param(at string, o *openapi3.Parameter) (param, error) {
 		p.list, p.array = true, p.node.array
 		p.node = p.array.items.node
 	}
-	if k := p.node.kinds; k != strings_ && k != numbers && k != booleans {
+	if k := p.node.kinds; k != texts && k != numbers && k != booleans {
 		return p, fmt.Errorf("a parameter is a string, a number or a boolean, or in the query an array of one of these, and not nullable")
 	}
 	return p, nil

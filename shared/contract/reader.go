@@ -155,7 +155,7 @@ func (r *reader) text(n *node, raw []byte) bool {
 	if len(raw)-2 > r.limits.String {
 		return r.stop(fmt.Sprintf("is longer than %d bytes", r.limits.String))
 	}
-	if !r.allows(n, strings_) || n.text == nil {
+	if !r.allows(n, texts) || n.text == nil {
 		return true
 	}
 	n.text.check(r.unquoted(raw), r.breaks)
