@@ -331,6 +331,40 @@ func TestUnsentIsExact(t *testing.T) {
 	}
 }
 
+// The time passes before there is a connection to write to.
+func TestTimeoutBeforeTheFirstByteIsUnsent(t *testing.T) {
+	entered := make(chan struct{})
+	p := listen(t, func(c *net.TCPConn, next func() *http.Request) {
+		if next() != nil {
+			close(entered)
+			hold(c)
+		}
+	})
+	c := New("charging", Config{Timeout: time.Minute, Pool: Pool{Max: 1}}, Deps{})
+	defer c.Close()
+	holding, release := context.WithCancel(t.Context())
+	var first sync.WaitGroup
+	first.Go(func() {
+		_, err := c.Operation("read", Safe).RoundTrip(request(t, http.MethodGet, p.url).WithContext(holding))
+		if !errors.Is(err, context.Canceled) || Unsent(err) {
+			t.Errorf("the one that was sent: %v, unsent %v", err, Unsent(err))
+		}
+	})
+	<-entered
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err := c.Operation("charge", Once).RoundTrip(request(t, http.MethodPost, p.url).WithContext(ctx))
+	wantKind(t, err, problem.Timeout)
+	if !Unsent(err) {
+		t.Errorf("the one that waited: %v", err)
+	}
+	release()
+	first.Wait()
+	if n := p.requests.Load(); n != 1 {
+		t.Errorf("%d requests arrived", n)
+	}
+}
+
 // A kept connection dies at the moment of the next request, which the system has read. net/http
 // sends such a request again by itself; for a charge that is one too many.
 func TestOnceIsNeverSentTwice(t *testing.T) {
