@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -130,7 +131,8 @@ func putSystem(ctx context.Context, q *sql.Queries, id string, spec SystemSpec) 
 
 // putClient replaces the client with its bindings and contracts.
 func putClient(ctx context.Context, q *sql.Queries, id string, spec ClientSpec) error {
-	err := q.PutClient(ctx, sql.PutClientParams{ID: id, Name: spec.Name, Status: string(spec.Status), Addresses: append(spec.Addresses[:0:0], spec.Addresses...)})
+	addresses := append([]netip.Prefix{}, spec.Addresses...) // an empty array, never null
+	err := q.PutClient(ctx, sql.PutClientParams{ID: id, Name: spec.Name, Status: string(spec.Status), Addresses: addresses})
 	if err != nil {
 		return err
 	}
