@@ -1,0 +1,114 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"puente/shared/database"
+)
+
+// periodic is a job that never completes: after each run it is put off until the next.
+type periodic struct {
+	river.WorkerDefaults[tick]
+	kind     string
+	queue    string
+	period   time.Duration
+	timeout  time.Duration
+	fn       func(context.Context) error
+	log      *slog.Logger
+	measures *measures
+}
+
+// tick is the argument of a periodic job. Each has a kind of its own, so that a process that does
+// not know it leaves it to those that do.
+type tick struct{ kind string }
+
+// Kind implements river.JobArgs.
+func (t tick) Kind() string { return t.kind }
+
+const (
+	minPeriod  = time.Second
+	retryAfter = time.Minute // a failed run is repeated after this, or after the period if that is shorter
+	forever    = 32767       // attempts; a run that was put off does not count
+)
+
+// Every runs fn once in every period, in whichever process hosts queue (layer.api), never twice at a
+// time. The next period begins when a run ends; the schedule survives restarts. A run may take as
+// long as the period, at least the configured timeout. Where the period is longer than five
+// seconds, a run may start up to five seconds late. An error is logged and counted.
+//
+// There is one row for it, whatever the number of processes, which snoozes between runs: unlike
+// River's periodic jobs it does not depend on who leads, and it cannot pile up.
+func (j *Jobs) Every(name, queue string, period time.Duration, fn func(context.Context) error) {
+	kind := queue + "/" + name
+	if period < minPeriod {
+		j.errs = append(j.errs, fmt.Errorf("%s: the period must be at least %s", kind, minPeriod))
+		return
+	}
+	q := j.add(queue, kind, func(m *measures) error {
+		p := &periodic{
+			kind: kind, queue: queue, period: period, timeout: max(period, j.cfg.Timeout),
+			fn: fn, log: j.log, measures: m,
+		}
+		j.periodic = append(j.periodic, p)
+		river.AddWorkerArgs(j.workers, tick{kind}, river.Worker[tick](p))
+		return nil
+	})
+	if q != nil { // a short period wants to be noticed in time
+		q.poll = min(q.poll, max(100*time.Millisecond, period/4))
+	}
+}
+
+// Work runs fn, whatever becomes of it, and puts the job off.
+func (p *periodic) Work(ctx context.Context, job *river.Job[tick]) error {
+	err := p.measures.measure(func() error { return p.run(ctx) })
+	switch {
+	case err == nil:
+		return river.JobSnooze(p.period)
+	case errors.Is(ctx.Err(), context.Canceled): // we are stopping: another process may go on at once
+		return river.JobSnooze(0)
+	default:
+		p.log.WarnContext(ctx, "periodic job failed", "kind", job.Kind, "error", err)
+		return river.JobSnooze(min(p.period, retryAfter))
+	}
+}
+
+func (p *periodic) run(ctx context.Context) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return p.fn(ctx)
+}
+
+// Timeout implements river.Worker.
+func (p *periodic) Timeout(*river.Job[tick]) time.Duration { return p.timeout }
+
+// schedule sees to it that each periodic job has its row, due no later than its period allows,
+// which may have become shorter.
+func (j *Jobs) schedule(ctx context.Context) error {
+	for _, p := range j.periodic {
+		err := pgx.BeginFunc(ctx, j.db, func(tx pgx.Tx) error {
+			_, err := j.Enqueue(ctx, tx, p.queue, tick{p.kind}, Options{Unique: true, Attempts: forever})
+			if err != nil {
+				return err
+			}
+			_, err = tx.Exec(ctx, `
+				update river.river_job set scheduled_at = now() + $2::interval
+				where kind = $1 and state in ('available', 'scheduled') and scheduled_at > now() + $2::interval`, p.kind, p.period)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("jobs: schedule %s: %w", p.kind, database.Problem(err))
+		}
+	}
+	return nil
+}

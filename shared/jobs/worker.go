@@ -1,0 +1,123 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"puente/shared/telemetry"
+)
+
+// Worker says how jobs with arguments T are worked.
+type Worker[T river.JobArgs] struct {
+	// Work does the job. An error lets it be tried again, until its attempts are used up; see also
+	// river.JobSnooze, river.JobCancel and river.JobCompleteTx. The context carries the correlation
+	// ID of the request that enqueued the job.
+	Work func(context.Context, *river.Job[T]) error
+
+	Timeout time.Duration                   // zero: the configured one
+	Retry   func(attempt int) time.Duration // pause after the attempt, 1 the first; nil: attempt⁴ seconds
+}
+
+// Register makes this process work the jobs of T in queue, layer.api. Call it before Start, which
+// reports what cannot be registered.
+func Register[T river.JobArgs](j *Jobs, queue string, w Worker[T]) {
+	var args T
+	j.add(queue, args.Kind(), func(m *measures) error {
+		return river.AddWorkerSafely(j.workers, &worker[T]{Worker: w, measures: m})
+	})
+}
+
+// add hosts the queue and its new kind.
+func (j *Jobs) add(name, kind string, add func(*measures) error) *queue {
+	if j.client != nil {
+		j.errs = append(j.errs, fmt.Errorf("%s: registered after start", kind))
+		return nil
+	}
+	if j.kinds[kind] {
+		j.errs = append(j.errs, fmt.Errorf("%s: registered twice", kind))
+		return nil
+	}
+	j.kinds[kind] = true
+	if err := add(j.metrics.of(name, kind)); err != nil {
+		j.errs = append(j.errs, fmt.Errorf("%s: %w", kind, err))
+	}
+	return j.host(name)
+}
+
+// worker is a Worker as River wants it.
+type worker[T river.JobArgs] struct {
+	river.WorkerDefaults[T]
+	Worker[T]
+	measures *measures
+}
+
+// Work measures the work and gives it the correlation ID.
+func (w *worker[T]) Work(ctx context.Context, job *river.Job[T]) error {
+	return w.measures.measure(func() error {
+		return w.Worker.Work(correlated(ctx, job.JobRow), job)
+	})
+}
+
+func (w *worker[T]) Timeout(*river.Job[T]) time.Duration { return w.Worker.Timeout }
+
+func (w *worker[T]) NextRetry(job *river.Job[T]) time.Time {
+	if w.Retry == nil {
+		return time.Time{}
+	}
+	return time.Now().Add(w.Retry(job.Attempt))
+}
+
+// origin is what a job's metadata hold of the request that enqueued it.
+type origin struct {
+	Correlation string `json:"correlation_id"`
+}
+
+func correlated(ctx context.Context, job *rivertype.JobRow) context.Context {
+	var from origin
+	if err := json.Unmarshal(job.Metadata, &from); err != nil || from.Correlation == "" {
+		return ctx
+	}
+	return telemetry.WithCorrelation(ctx, from.Correlation)
+}
+
+// failures logs each failed attempt once. Arguments are not logged: they may name a person.
+type failures struct{ log *slog.Logger }
+
+// HandleError implements river.ErrorHandler.
+func (f failures) HandleError(ctx context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
+	level := slog.LevelWarn
+	if job.Attempt >= job.MaxAttempts {
+		level = slog.LevelError // it is not tried again
+	}
+	f.log.Log(correlated(ctx, job), level, "job failed", "queue", job.Queue, "kind", job.Kind, "job_id", job.ID, "attempt", job.Attempt, "error", err)
+	return nil
+}
+
+// HandlePanic implements river.ErrorHandler.
+func (f failures) HandlePanic(ctx context.Context, job *rivertype.JobRow, value any, trace string) *river.ErrorHandlerResult {
+	f.log.ErrorContext(correlated(ctx, job), "job panicked", "queue", job.Queue, "kind", job.Kind, "job_id", job.ID, "attempt", job.Attempt, "panic", value, "stack", trace)
+	return nil
+}
+
+// outcome names how an attempt ended, for the metric.
+func outcome(err error) string {
+	var snoozed *river.JobSnoozeError
+	var cancelled *river.JobCancelError
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.As(err, &snoozed):
+		return "snoozed"
+	case errors.As(err, &cancelled):
+		return "cancelled"
+	default:
+		return "error"
+	}
+}
