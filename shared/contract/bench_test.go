@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// flatBody is a request of 10 members and 600 bytes against a schema like that of a port-in.
+// flatSpec has a request of 10 members against a schema like that of a port-in.
 const flatSpec = `
 openapi: 3.0.3
 info: {title: Flat, version: 1.0.0}
@@ -41,6 +41,7 @@ paths:
       responses: {'204': {description: stored}}
 `
 
+// flat is that operation's check and a body of 600 bytes.
 func flat(t testing.TB) (*Check, []byte) {
 	t.Helper()
 	d, err := Load([]byte(flatSpec))
@@ -49,7 +50,7 @@ func flat(t testing.TB) (*Check, []byte) {
 	}
 	body := []byte(`{"date":"2025-05-25T00:00:00","nip":"12345","numOrder":"MDM-PLTE-022944` + string(bytes.Repeat([]byte("-x"), 100)) +
 		`","operator":"FAKE","operatorCode":"00036","planType":"2","phone":"3000000019","resend":false,"extendedMonth":true,"order":{"flow":"` +
-		string(bytes.Repeat([]byte("LTE "), 40)) + `"}}`)
+		string(bytes.Repeat([]byte("LTE "), 50)) + `"}}`)
 	return d.Operations[0].Body, body
 }
 

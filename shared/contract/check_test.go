@@ -3,6 +3,7 @@ package contract
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -131,4 +132,22 @@ func TestReadNeverNamesAValue(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestReadIsSafeForConcurrentUse(t *testing.T) {
+	check := load(t, "keywords.yaml").Operation("putFolded").Body
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			want := fmt.Sprintf(`{"System":{"name":"%d","correlationID":%d}}`, i, i)
+			for range 500 {
+				canonical, broken := check.Read(fmt.Appendf(nil, `{"SYSTEM":{"NAME":"%d","correlationid":%d}}`, i, i), Limits{})
+				if string(canonical) != want || len(broken) != 1 || broken[0].Path != "SYSTEM.correlationid" {
+					t.Errorf("got %s %v, want %s", canonical, broken, want)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
 }

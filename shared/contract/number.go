@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -59,7 +60,7 @@ func (r *numberRule) check(raw []byte, broken func(rule string)) {
 	if r.multiple != 0 && (exact && i%r.multiple != 0 || !exact && math.Mod(f, float64(r.multiple)) != 0) {
 		broken(fmt.Sprintf("must be a multiple of %d", r.multiple))
 	}
-	if r.enum != nil && !contains(r.enum, f) {
+	if r.enum != nil && !slices.Contains(r.enum, f) {
 		broken("must be one of " + r.choices)
 	}
 }
@@ -87,13 +88,5 @@ func parseInt(raw []byte) (int64, bool) {
 	return n, true
 }
 
-func contains(list []float64, f float64) bool {
-	for _, e := range list {
-		if e == f {
-			return true
-		}
-	}
-	return false
-}
-
+// decimal writes a number without an exponent.
 func decimal(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }

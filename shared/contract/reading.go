@@ -27,8 +27,8 @@ func (r *reading) add(pointer, format string, args ...any) {
 	r.errs = append(r.errs, fmt.Errorf("%s: %s", pointer, fmt.Sprintf(format, args...)))
 }
 
-// must notes err, if there is one, at a place; it lets a value and its error pass through one call.
-func must[T any](r *reading, pointer string) func(T, error) T {
+// noted notes err, if there is one, at a place; it lets a value and its error pass through one call.
+func noted[T any](r *reading, pointer string) func(T, error) T {
 	return func(v T, err error) T {
 		if err != nil {
 			r.add(pointer, "%v", err)
@@ -42,7 +42,7 @@ func (r *reading) document() *Document {
 	r.known("#", r.doc.Extensions, documentExtensions)
 	info := extensions(r.doc.Info.Extensions)
 	r.known("#/info", info, infoExtensions)
-	d.Category = must[string](r, "#/info")(info.text("x-category"))
+	d.Category = noted[string](r, "#/info")(info.text("x-category"))
 
 	if r.doc.Components != nil { // what no operation refers to is held to the same rules
 		for _, name := range slices.Sorted(maps.Keys(r.doc.Components.Schemas)) {
@@ -93,17 +93,17 @@ func (r *reading) promises(place string, op *Operation, own extensions) {
 		place string
 		e     extensions
 	}{{"#", r.doc.Extensions}, {place, own}} {
-		agreed = must[sla](r, level.place)(level.e.sla(agreed))
-		if s := must[string](r, level.place)(level.e.word("x-idempotency", IdempotencyNone, IdempotencyKey, IdempotencyCorrelation)); s != "" {
+		agreed = noted[sla](r, level.place)(level.e.sla(agreed))
+		if s := noted[string](r, level.place)(level.e.word("x-idempotency", IdempotencyNone, IdempotencyKey, IdempotencyCorrelation)); s != "" {
 			op.Idempotency = s
 		}
-		if s := must[string](r, level.place)(level.e.word("x-audit", "required", "optional")); s != "" {
+		if s := noted[string](r, level.place)(level.e.word("x-audit", "required", "optional")); s != "" {
 			op.AuditRequired = s == "required"
 		}
-		if n := must[int64](r, level.place)(level.e.size("x-max-body")); n != 0 {
+		if n := noted[int64](r, level.place)(level.e.size("x-max-body")); n != 0 {
 			op.MaxBody = n
 		}
-		for _, code := range must[[]string](r, level.place)(level.e.texts("x-errors")) {
+		for _, code := range noted[[]string](r, level.place)(level.e.texts("x-errors")) {
 			if !slices.Contains(op.Codes, code) {
 				op.Codes = append(op.Codes, code)
 			}
@@ -179,7 +179,7 @@ func (r *reading) body(place string, op *Operation, o *openapi3.Operation) {
 // enveloped reports whether ref is oneOf [flat, {x-envelope: true}], and returns flat, or else ref.
 func (r *reading) enveloped(at string, ref *openapi3.SchemaRef) (flat *openapi3.SchemaRef, ok bool) {
 	for i, alternative := range ref.Value.OneOf {
-		yes := must[bool](r, at)(extensions(alternative.Value.Extensions).flag("x-envelope"))
+		yes := noted[bool](r, at)(extensions(alternative.Value.Extensions).flag("x-envelope"))
 		if !yes {
 			continue
 		}
