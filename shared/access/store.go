@@ -92,8 +92,9 @@ func (s *Store) Load(ctx context.Context) error {
 }
 
 // Run keeps the snapshot current until ctx ends. A change is announced by the database; the poll
-// finds it where the announcement was lost, so that every process follows within a second.
-func (s *Store) Run(ctx context.Context) {
+// finds it where the announcement was lost, so that every process follows within a second. It
+// returns why ctx ended.
+func (s *Store) Run(ctx context.Context) error {
 	announced := make(chan struct{}, 1)
 	var listening sync.WaitGroup
 	listening.Go(func() {
@@ -110,7 +111,7 @@ func (s *Store) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		case <-announced:
 		case <-poll.C:
 		}

@@ -39,7 +39,11 @@ func newStore(t *testing.T, db *database.DB) (*access.Store, *prometheus.Registr
 func run(t *testing.T, s *access.Store) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { s.Run(ctx) })
+	running.Go(func() {
+		if err := s.Run(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("run: %v", err)
+		}
+	})
 	t.Cleanup(func() { cancel(); running.Wait() })
 }
 

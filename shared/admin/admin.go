@@ -8,6 +8,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -31,12 +32,21 @@ type Actor struct {
 // Change is what the security record of a change says. Digests instead of values: a spec may hold
 // personal data, and two equal digests are enough to prove that nothing else was written.
 type Change struct {
-	Actor    string
+	Actor    Actor
 	Resource string // plural name
 	ID       string
 	Action   Action
 	Before   string // SHA-256 of the spec as it was, hexadecimal; empty: it was not there
 	After    string // of the spec as it is; empty: it is gone, or the action was denied
+}
+
+// String is the change in one line, without its actor: changed clients/store 5f0c… → 91aa…
+func (c Change) String() string {
+	s := string(c.Action) + " " + c.Resource + "/" + c.ID
+	if c.Action == Denied {
+		return s
+	}
+	return s + " " + cmp.Or(c.Before, "nothing") + " → " + cmp.Or(c.After, "nothing")
 }
 
 // Action says what a Change did.
@@ -167,7 +177,7 @@ func (r *Registry) Delete(ctx context.Context, who Actor, name, id string) error
 	if err := res.Delete(ctx, id); err != nil {
 		return err
 	}
-	r.audit(ctx, Change{Actor: who.Name, Resource: res.Name, ID: id, Action: Deleted, Before: before})
+	r.audit(ctx, Change{Actor: who, Resource: res.Name, ID: id, Action: Deleted, Before: before})
 	return nil
 }
 
@@ -197,7 +207,7 @@ func (r *Registry) put(ctx context.Context, who Actor, res Resource, id string, 
 	if err != nil {
 		after = "unknown"
 	}
-	r.audit(ctx, Change{Actor: who.Name, Resource: res.Name, ID: id, Action: action, Before: before, After: after})
+	r.audit(ctx, Change{Actor: who, Resource: res.Name, ID: id, Action: action, Before: before, After: after})
 	return result, nil
 }
 
@@ -206,13 +216,13 @@ func (r *Registry) permit(ctx context.Context, who Actor, res Resource, id strin
 	if who.Role >= res.role() {
 		return nil
 	}
-	r.Deny(ctx, who.Name, res.Name, id)
+	r.Deny(ctx, who, res.Name, id)
 	return &problem.Error{Kind: problem.Forbidden, Detail: "changing " + res.Name + " takes the role " + res.role().String()}
 }
 
 // Deny audits an attempt that was refused for want of a token or of a role.
-func (r *Registry) Deny(ctx context.Context, actor, resource, id string) {
-	r.audit(ctx, Change{Actor: actor, Resource: resource, ID: id, Action: Denied})
+func (r *Registry) Deny(ctx context.Context, who Actor, resource, id string) {
+	r.audit(ctx, Change{Actor: who, Resource: resource, ID: id, Action: Denied})
 }
 
 func (r *Registry) named(name string) (Resource, error) {

@@ -31,6 +31,9 @@ func TestPutIsIdempotentAndAudited(t *testing.T) {
 		}
 	}
 	changes := o.audited()
+	if len(changes) == 1 && (changes[0].Actor != root || changes[0].String() != "created plans/gold nothing → "+changes[0].After) {
+		t.Errorf("audited %s by %v", changes[0], changes[0].Actor)
+	}
 	if len(changes) != 1 || changes[0].Action != admin.Created || changes[0].Before != "" || len(changes[0].After) != 64 {
 		t.Fatalf("audited %+v", changes)
 	}
@@ -350,7 +353,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 			}
 			audited := ""
 			for _, a := range o.audited() {
-				audited += string(a.Action) + " " + a.Actor
+				audited += string(a.Action) + " " + a.Actor.Name
 			}
 			if audited != c.audited {
 				t.Errorf("audited %q, want %q", audited, c.audited)

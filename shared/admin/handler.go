@@ -66,7 +66,7 @@ func (h *handler) with(serve methods) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, ok := h.tokens.actor(r)
 		if !ok {
-			h.registry.Deny(r.Context(), "", r.PathValue("resource"), r.PathValue("id"))
+			h.registry.Deny(r.Context(), Actor{}, r.PathValue("resource"), r.PathValue("id"))
 			w.Header().Set("WWW-Authenticate", `Bearer realm="admin"`)
 			h.fail(w, r, &problem.Error{Kind: problem.Unauthenticated, Detail: "a valid admin token is required"})
 			return

@@ -99,7 +99,6 @@ type Jobs struct {
 	hosted   map[string]*queue // by layer.api
 	kinds    map[string]bool
 	periodic []*periodic
-	errs     []error // of Register and Every, for Start
 
 	client  *river.Client[pgx.Tx] // nil where nothing was registered
 	stop    context.CancelFunc
@@ -114,7 +113,7 @@ type queue struct {
 }
 
 // New makes Jobs that can enqueue at once. Register, Every and then Start make it work.
-func New(db *database.DB, log *slog.Logger, reg prometheus.Registerer, cfg Config) (*Jobs, error) {
+func New(db *database.DB, cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Jobs, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
@@ -142,12 +141,8 @@ func (j *Jobs) host(name string) *queue {
 // riverName is a queue's name as River allows it: without a dot.
 func riverName(queue string) string { return strings.ReplaceAll(queue, ".", "_") }
 
-// Start works what was registered until Stop. It reports what Register and Every could not.
-// Without anything registered it does nothing.
+// Start works what was registered until Stop. Without anything registered it does nothing.
 func (j *Jobs) Start(ctx context.Context) error {
-	if err := errors.Join(j.errs...); err != nil {
-		return fmt.Errorf("jobs: %w", err)
-	}
 	if len(j.hosted) == 0 {
 		return nil
 	}

@@ -37,7 +37,7 @@ func (farewell) Kind() string { return "farewell" }
 func newJobs(t *testing.T, db *database.DB, cfg jobs.Config) (*jobs.Jobs, *prometheus.Registry) {
 	t.Helper()
 	reg := prometheus.NewPedanticRegistry()
-	j, err := jobs.New(db, databasetest.Logger(t), reg, cfg)
+	j, err := jobs.New(db, cfg, databasetest.Logger(t), reg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,9 +61,23 @@ func stop(t *testing.T, j *jobs.Jobs) {
 	}
 }
 
+func register[T river.JobArgs](t *testing.T, j *jobs.Jobs, queue string, w jobs.Worker[T]) {
+	t.Helper()
+	if err := jobs.Register(j, queue, w); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func every(t *testing.T, j *jobs.Jobs, period time.Duration, fn func(context.Context) error) {
+	t.Helper()
+	if err := j.Every(queue+".reconcile", queue, period, fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // collect registers a worker of greetings that sends what it gets.
-func collect(j *jobs.Jobs, got chan<- string) {
-	jobs.Register(j, queue, jobs.Worker[greeting]{Work: func(_ context.Context, job *river.Job[greeting]) error {
+func collect(t *testing.T, j *jobs.Jobs, got chan<- string) {
+	register(t, j, queue, jobs.Worker[greeting]{Work: func(_ context.Context, job *river.Job[greeting]) error {
 		got <- job.Args.Name
 		return nil
 	}})
@@ -83,10 +97,10 @@ func enqueue(t *testing.T, db *database.DB, j *jobs.Jobs, o jobs.Options, all ..
 }
 
 func TestJobsShareTheFateOfTheirTransaction(t *testing.T) {
-	db := databasetest.New(t, jobs.Migrations...)
+	db := databasetest.New(t, jobs.Migrations)
 	j, _ := newJobs(t, db, jobs.Config{})
 	got := make(chan string, 10)
-	collect(j, got)
+	collect(t, j, got)
 	start(t, j)
 
 	rolledBack := errors.New("the business failed")
@@ -109,7 +123,7 @@ func TestJobsShareTheFateOfTheirTransaction(t *testing.T) {
 
 // TestUniqueCountsOnlyLiveJobs: a wake-up after the last one was worked must not be lost.
 func TestUniqueCountsOnlyLiveJobs(t *testing.T) {
-	db := databasetest.New(t, jobs.Migrations...)
+	db := databasetest.New(t, jobs.Migrations)
 	j, _ := newJobs(t, db, jobs.Config{})
 	unique := jobs.Options{Unique: true}
 	if n := enqueue(t, db, j, unique, greeting{"ana"}, greeting{"bob"}); n != 2 {
@@ -127,10 +141,10 @@ func TestUniqueCountsOnlyLiveJobs(t *testing.T) {
 }
 
 func TestFailedJobsAreTriedAgainWithTheCorrelationOfTheirRequest(t *testing.T) {
-	db := databasetest.New(t, jobs.Migrations...)
+	db := databasetest.New(t, jobs.Migrations)
 	j, reg := newJobs(t, db, jobs.Config{})
 	attempts := make(chan string, 10)
-	jobs.Register(j, queue, jobs.Worker[greeting]{
+	register(t, j, queue, jobs.Worker[greeting]{
 		Work: func(ctx context.Context, job *river.Job[greeting]) error {
 			attempts <- telemetry.Correlation(ctx)
 			switch job.Attempt {
@@ -175,16 +189,16 @@ func TestFailedJobsAreTriedAgainWithTheCorrelationOfTheirRequest(t *testing.T) {
 // TestAProcessWorksOnlyWhatItHosts has the layers apart: the process that hosts another queue, and
 // one of the same queue that does not know the kind, must leave the job alone.
 func TestAProcessWorksOnlyWhatItHosts(t *testing.T) {
-	db := databasetest.New(t, jobs.Migrations...)
+	db := databasetest.New(t, jobs.Migrations)
 	other, _ := newJobs(t, db, jobs.Config{})
-	jobs.Register(other, "sapi.other", jobs.Worker[greeting]{Work: func(context.Context, *river.Job[greeting]) error {
+	register(t, other, "sapi.other", jobs.Worker[greeting]{Work: func(context.Context, *river.Job[greeting]) error {
 		t.Error("a job of another queue was worked")
 		return nil
 	}})
 	start(t, other)
 	older, _ := newJobs(t, db, jobs.Config{})
 	done := make(chan string, 1)
-	jobs.Register(older, queue, jobs.Worker[farewell]{Work: func(_ context.Context, job *river.Job[farewell]) error {
+	register(t, older, queue, jobs.Worker[farewell]{Work: func(_ context.Context, job *river.Job[farewell]) error {
 		done <- job.Args.Name
 		return nil
 	}})
@@ -201,13 +215,13 @@ func TestAProcessWorksOnlyWhatItHosts(t *testing.T) {
 	}
 	newer, _ := newJobs(t, db, jobs.Config{})
 	got := make(chan string, 1)
-	collect(newer, got)
+	collect(t, newer, got)
 	start(t, newer)
 	<-got
 }
 
 func TestEveryRunsOnceAcrossProcessesAndOverRestarts(t *testing.T) {
-	db := databasetest.New(t, jobs.Migrations...)
+	db := databasetest.New(t, jobs.Migrations)
 	const period = time.Second
 	type span struct{ start, end time.Time }
 	spans := make(chan span, 100)
@@ -224,7 +238,7 @@ func TestEveryRunsOnceAcrossProcessesAndOverRestarts(t *testing.T) {
 	}
 	process := func() *jobs.Jobs {
 		j, _ := newJobs(t, db, jobs.Config{})
-		j.Every("reconcile", queue, period, run)
+		every(t, j, period, run)
 		start(t, j)
 		return j
 	}
@@ -252,16 +266,16 @@ func TestEveryRunsOnceAcrossProcessesAndOverRestarts(t *testing.T) {
 
 // TestAShorterPeriodCounts: what was put off for a day runs soon once the period is a second.
 func TestAShorterPeriodCounts(t *testing.T) {
-	db := databasetest.New(t, jobs.Migrations...)
+	db := databasetest.New(t, jobs.Migrations)
 	ran := make(chan struct{}, 10)
 	run := func(context.Context) error { ran <- struct{}{}; return nil }
 	j, _ := newJobs(t, db, jobs.Config{})
-	j.Every("reconcile", queue, 24*time.Hour, run)
+	every(t, j, 24*time.Hour, run)
 	start(t, j)
 	<-ran
 	stop(t, j)
 	again, _ := newJobs(t, db, jobs.Config{})
-	again.Every("reconcile", queue, time.Second, run)
+	every(t, again, time.Second, run)
 	start(t, again)
 	<-ran
 }
@@ -269,19 +283,19 @@ func TestAShorterPeriodCounts(t *testing.T) {
 // TestWhatADeadProcessLeftIsTakenOver: one process is gone without a trace, one is there and silent,
 // and one used up the last attempt.
 func TestWhatADeadProcessLeftIsTakenOver(t *testing.T) {
-	db := databasetest.New(t, jobs.Migrations...)
+	db := databasetest.New(t, jobs.Migrations)
 	j, reg := newJobs(t, db, jobs.Config{Lease: 300 * time.Millisecond})
 	enqueue(t, db, j, jobs.Options{}, greeting{"gone"}, greeting{"silent"})
 	enqueue(t, db, j, jobs.Options{Attempts: 1}, greeting{"last"})
 	_, err := db.Exec(t.Context(), `
-		insert into jobs.processes values ('silent', 7);
+		insert into river.processes values ('silent', 7);
 		update river.river_job set state = 'running', attempt = 1, attempted_at = now(),
 			attempted_by = array[case args->>'name' when 'silent' then 'silent' else 'gone' end]`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := make(chan string, 10)
-	collect(j, got)
+	collect(t, j, got)
 	start(t, j)
 	if first, second := <-got, <-got; first != "gone" || second != "silent" {
 		t.Fatalf("worked %s, %s", first, second)
@@ -289,7 +303,7 @@ func TestWhatADeadProcessLeftIsTakenOver(t *testing.T) {
 	stop(t, j)
 	var discarded string
 	var processes int
-	err = db.QueryRow(t.Context(), `select args->>'name', (select count(*) from jobs.processes) from river.river_job where state = 'discarded'`).Scan(&discarded, &processes)
+	err = db.QueryRow(t.Context(), `select args->>'name', (select count(*) from river.processes) from river.river_job where state = 'discarded'`).Scan(&discarded, &processes)
 	if err != nil || discarded != "last" || processes != 0 {
 		t.Fatalf("%q was discarded, %d processes are left, %v", discarded, processes, err)
 	}
@@ -300,10 +314,10 @@ func TestWhatADeadProcessLeftIsTakenOver(t *testing.T) {
 
 // TestStopWaitsForJobsAndThenTellsThem drains one process in time and one that has none.
 func TestStopWaitsForJobsAndThenTellsThem(t *testing.T) {
-	db := databasetest.New(t, jobs.Migrations...)
+	db := databasetest.New(t, jobs.Migrations)
 	j, _ := newJobs(t, db, jobs.Config{})
 	begun, finish, ended := make(chan struct{}), make(chan struct{}), make(chan error, 2)
-	jobs.Register(j, queue, jobs.Worker[greeting]{Work: func(ctx context.Context, job *river.Job[greeting]) error {
+	register(t, j, queue, jobs.Worker[greeting]{Work: func(ctx context.Context, job *river.Job[greeting]) error {
 		begun <- struct{}{}
 		select {
 		case <-finish:
@@ -323,7 +337,7 @@ func TestStopWaitsForJobsAndThenTellsThem(t *testing.T) {
 	}
 
 	k, _ := newJobs(t, db, jobs.Config{})
-	jobs.Register(k, queue, jobs.Worker[greeting]{Work: func(ctx context.Context, job *river.Job[greeting]) error {
+	register(t, k, queue, jobs.Worker[greeting]{Work: func(ctx context.Context, job *river.Job[greeting]) error {
 		begun <- struct{}{}
 		<-ctx.Done()
 		ended <- ctx.Err()
@@ -339,17 +353,25 @@ func TestStopWaitsForJobsAndThenTellsThem(t *testing.T) {
 	}
 }
 
-func TestStartReportsWhatCannotBeRegistered(t *testing.T) {
-	db := databasetest.New(t, jobs.Migrations...)
+func TestWhatCannotBeRegistered(t *testing.T) {
+	db := databasetest.New(t, jobs.Migrations)
 	j, _ := newJobs(t, db, jobs.Config{})
-	collect(j, nil)
-	collect(j, nil)
-	j.Every("often", queue, time.Millisecond, func(context.Context) error { return nil })
-	err := j.Start(t.Context())
-	for _, want := range []string{"greeting: registered twice", "papi.example/often: the period must be at least 1s"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v does not say %q", err, want)
-		}
+	greet := jobs.Worker[greeting]{Work: func(context.Context, *river.Job[greeting]) error { return nil }}
+	run := func(context.Context) error { return nil }
+	register(t, j, queue, greet)
+	if err := jobs.Register(j, "papi.other", greet); err == nil {
+		t.Error("a kind was registered twice")
+	}
+	if err := j.Every(queue+".often", queue, 999*time.Millisecond, run); err == nil {
+		t.Error("a period of less than a second")
+	}
+	every(t, j, time.Minute, run)
+	if err := j.Every(queue+".reconcile", queue, time.Minute, run); err == nil {
+		t.Error("a periodic job was registered twice")
+	}
+	start(t, j)
+	if err := j.Every(queue+".late", queue, time.Minute, run); err == nil {
+		t.Error("registered after start")
 	}
 	idle, _ := newJobs(t, db, jobs.Config{})
 	if err := errors.Join(idle.Start(t.Context()), idle.Stop(t.Context())); err != nil {

@@ -28,7 +28,7 @@ type sighting struct {
 	at   time.Time
 }
 
-// process is a row of jobs.processes.
+// process is a row of river.processes.
 type process struct {
 	ID   string
 	Beat int64
@@ -67,12 +67,12 @@ func (l *lease) keep(ctx context.Context) {
 func (l *lease) beat(ctx context.Context) error {
 	j := l.jobs
 	_, err := j.db.Exec(ctx, `
-		insert into jobs.processes (id, beat) values ($1, 1)
+		insert into river.processes (id, beat) values ($1, 1)
 		on conflict (id) do update set beat = processes.beat + 1`, j.id)
 	if err != nil {
 		return fmt.Errorf("jobs: beat: %w", database.Problem(err))
 	}
-	rows, _ := j.db.Query(ctx, `select id, beat from jobs.processes`)
+	rows, _ := j.db.Query(ctx, `select id, beat from river.processes`)
 	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[process])
 	if err != nil {
 		return fmt.Errorf("jobs: read processes: %w", database.Problem(err))
@@ -111,7 +111,7 @@ func (l *lease) rescue(ctx context.Context, dead []string) error {
 			select id, attempt from river.river_job
 			where state = 'running' and queue = any($1)
 			  and attempted_by[array_upper(attempted_by, 1)] not in
-			      (select id from jobs.processes where not (id = any($2)))
+			      (select id from river.processes where not (id = any($2)))
 		)
 		update river.river_job j set
 			state = case when j.attempt >= j.max_attempts then 'discarded' else 'available' end::river.river_job_state,
@@ -131,7 +131,7 @@ func (l *lease) rescue(ctx context.Context, dead []string) error {
 		return nil
 	}
 	// Its row may go: jobs of a process without one are orphans for whoever hosts their queue.
-	if _, err := j.db.Exec(ctx, `delete from jobs.processes where id = any($1)`, dead); err != nil {
+	if _, err := j.db.Exec(ctx, `delete from river.processes where id = any($1)`, dead); err != nil {
 		return fmt.Errorf("jobs: forget the dead: %w", database.Problem(err))
 	}
 	return nil
@@ -139,7 +139,7 @@ func (l *lease) rescue(ctx context.Context, dead []string) error {
 
 // resign ends the lease: this process works no job any more.
 func (j *Jobs) resign(ctx context.Context) error {
-	_, err := j.db.Exec(ctx, `delete from jobs.processes where id = $1`, j.id)
+	_, err := j.db.Exec(ctx, `delete from river.processes where id = $1`, j.id)
 	return database.Problem(err)
 }
 

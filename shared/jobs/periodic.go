@@ -40,30 +40,29 @@ const (
 )
 
 // Every runs fn once in every period, in whichever process hosts queue (layer.api), never twice at a
-// time. The next period begins when a run ends; the schedule survives restarts. A run may take as
+// time. Its name is unique in the platform: papi.reconnection.reconcile. The next period begins when a run ends; the schedule survives restarts. A run may take as
 // long as the period, at least the configured timeout. Where the period is longer than five
 // seconds, a run may start up to five seconds late. An error is logged and counted.
 //
 // There is one row for it, whatever the number of processes, which snoozes between runs: unlike
 // River's periodic jobs it does not depend on who leads, and it cannot pile up.
-func (j *Jobs) Every(name, queue string, period time.Duration, fn func(context.Context) error) {
-	kind := queue + "/" + name
+func (j *Jobs) Every(name, queue string, period time.Duration, fn func(context.Context) error) error {
 	if period < minPeriod {
-		j.errs = append(j.errs, fmt.Errorf("%s: the period must be at least %s", kind, minPeriod))
-		return
+		return fmt.Errorf("jobs: the period of %s must be at least %s", name, minPeriod)
 	}
-	q := j.add(queue, kind, func(m *measures) error {
-		p := &periodic{
-			kind: kind, queue: queue, period: period, timeout: max(period, j.cfg.Timeout),
-			fn: fn, log: j.log, measures: m,
-		}
-		j.periodic = append(j.periodic, p)
-		river.AddWorkerArgs(j.workers, tick{kind}, river.Worker[tick](p))
-		return nil
-	})
-	if q != nil { // a short period wants to be noticed in time
-		q.poll = min(q.poll, max(100*time.Millisecond, period/4))
+	m, err := j.add(queue, name)
+	if err != nil {
+		return err
 	}
+	p := &periodic{
+		kind: name, queue: queue, period: period, timeout: max(period, j.cfg.Timeout),
+		fn: fn, log: j.log, measures: m,
+	}
+	j.periodic = append(j.periodic, p)
+	river.AddWorkerArgs(j.workers, tick{name}, river.Worker[tick](p))
+	q := j.host(queue)
+	q.poll = min(q.poll, max(100*time.Millisecond, period/4)) // a short period wants to be noticed in time
+	return nil
 }
 
 // Work runs fn, whatever becomes of it, and puts the job off.

@@ -25,30 +25,30 @@ type Worker[T river.JobArgs] struct {
 	Retry   func(attempt int) time.Duration // pause after the attempt, 1 the first; nil: attempt⁴ seconds
 }
 
-// Register makes this process work the jobs of T in queue, layer.api. Call it before Start, which
-// reports what cannot be registered.
-func Register[T river.JobArgs](j *Jobs, queue string, w Worker[T]) {
+// Register makes this process work the jobs of T in queue, layer.api. Call it before Start.
+func Register[T river.JobArgs](j *Jobs, queue string, w Worker[T]) error {
 	var args T
-	j.add(queue, args.Kind(), func(m *measures) error {
-		return river.AddWorkerSafely(j.workers, &worker[T]{Worker: w, measures: m})
-	})
+	m, err := j.add(queue, args.Kind())
+	if err != nil {
+		return err
+	}
+	if err := river.AddWorkerSafely(j.workers, &worker[T]{Worker: w, measures: m}); err != nil {
+		return fmt.Errorf("jobs: register %s: %w", args.Kind(), err)
+	}
+	return nil
 }
 
-// add hosts the queue and its new kind.
-func (j *Jobs) add(name, kind string, add func(*measures) error) *queue {
+// add hosts the queue with a new kind.
+func (j *Jobs) add(queue, kind string) (*measures, error) {
 	if j.client != nil {
-		j.errs = append(j.errs, fmt.Errorf("%s: registered after start", kind))
-		return nil
+		return nil, fmt.Errorf("jobs: %s is registered after start", kind)
 	}
 	if j.kinds[kind] {
-		j.errs = append(j.errs, fmt.Errorf("%s: registered twice", kind))
-		return nil
+		return nil, fmt.Errorf("jobs: %s is registered twice", kind)
 	}
 	j.kinds[kind] = true
-	if err := add(j.metrics.of(name, kind)); err != nil {
-		j.errs = append(j.errs, fmt.Errorf("%s: %w", kind, err))
-	}
-	return j.host(name)
+	j.host(queue)
+	return j.metrics.of(queue, kind), nil
 }
 
 // worker is a Worker as River wants it.
