@@ -91,10 +91,3 @@ func BenchmarkKin(b *testing.B) {
 		}
 	}
 }
-
-func TestReadDoesNotAllocate(t *testing.T) {
-	check, body := flat(t)
-	if n := testing.AllocsPerRun(1000, func() { check.Read(body, Limits{}) }); n > 0 {
-		t.Errorf("%v allocations", n)
-	}
-}

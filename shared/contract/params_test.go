@@ -65,21 +65,3 @@ func TestParams(t *testing.T) {
 		}
 	}
 }
-
-func TestParamsReadDoesNotAllocate(t *testing.T) {
-	d, err := Load([]byte(paramsSpec))
-	if err != nil {
-		t.Fatal(err)
-	}
-	params := d.Operations[0].Params
-	path := func(name string) string {
-		if name == "line" {
-			return "SR-50452171"
-		}
-		return "2"
-	}
-	query, header := url.Values{"q": {"abc"}, "full": {"true"}}, http.Header{"X-Channel": {"web"}}
-	if n := testing.AllocsPerRun(1000, func() { params.Read(path, query, header) }); n > 0 {
-		t.Errorf("%v allocations", n)
-	}
-}
