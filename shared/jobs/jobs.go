@@ -107,7 +107,6 @@ type Jobs struct {
 
 // queue is one that this process works.
 type queue struct {
-	name string // layer.api
 	poll time.Duration
 	lag  prometheus.Gauge
 }
@@ -132,7 +131,7 @@ func New(db *database.DB, cfg Config, log *slog.Logger, reg prometheus.Registere
 func (j *Jobs) host(name string) *queue {
 	q, ok := j.hosted[name]
 	if !ok {
-		q = &queue{name: name, poll: time.Second, lag: j.metrics.lag.WithLabelValues(name)}
+		q = &queue{poll: time.Second, lag: j.metrics.lag.WithLabelValues(name)}
 		j.hosted[name] = q
 	}
 	return q
@@ -187,18 +186,19 @@ func (j *Jobs) Stop(ctx context.Context) error {
 	if j.client == nil {
 		return nil
 	}
-	defer j.running.Wait()
-	defer j.stop()
 	err := j.client.Stop(ctx)
 	// The drain may have used up ctx; what is left to do is bounded on its own.
 	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
 	defer cancel()
 	if err != nil {
-		if err := j.client.StopAndCancel(rest); err != nil {
-			return fmt.Errorf("jobs: stop: %w", err)
-		}
+		err = j.client.StopAndCancel(rest)
 	}
-	if err := j.resign(rest); err != nil {
+	j.stop() // the beat goes on until here, and no longer when the lease is resigned
+	j.running.Wait()
+	if err == nil {
+		err = j.resign(rest)
+	}
+	if err != nil {
 		return fmt.Errorf("jobs: stop: %w", err)
 	}
 	return nil
