@@ -14,7 +14,7 @@ import (
 func (e *Edge) address(c *gin.Context) {
 	x := of(c)
 	client := clientAddress(c.Request, x.Settings.trusted)
-	x.Address = client.String()
+	x.peer, x.Address = client, client.String()
 	if x.mode(Address) == Off {
 		c.Next()
 		return

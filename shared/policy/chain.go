@@ -4,6 +4,7 @@
 package policy
 
 import (
+	"encoding/hex"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -23,20 +24,29 @@ import (
 
 // Edge is the public edge: the policies and what they need.
 type Edge struct {
-	Settings    *atomic.Pointer[Settings]
-	Access      *access.Store
-	Verifier    Verifier
-	Limiter     *ratelimit.Limiter
-	Shedder     *shed.Shedder
-	Answers     *idempotency.Store
-	Audit       *audit.Log
-	Ring        *keyring.Ring
-	Metrics     *Metrics
-	Tracer      *telemetry.Tracer
-	Log         *slog.Logger
-	NewIdentity func() string // an opaque, unique reference; for correlations that nobody gave
+	Settings *atomic.Pointer[Settings]
+	Access   *access.Store
+	Verifier Verifier
+	Limiter  *ratelimit.Limiter
+	Shedder  *shed.Shedder
+	Answers  *idempotency.Store
+	Audit    *audit.Log
+	Ring     *keyring.Ring
+	Metrics  *Metrics
+	Tracer   *telemetry.Tracer
+	Log      *slog.Logger
 
 	verdicts *verdicts
+	masking  contract.Masking
+}
+
+// Open prepares the edge for its first request; settings are loaded by then.
+func (e *Edge) Open() {
+	e.verdicts = newVerdicts(e.Settings.Load().Token.Entries)
+	e.masking = contract.Masking{Mask: telemetry.Mask, Hash: func(s string) string {
+		sum := e.Ring.MAC("audit", []byte(s))
+		return hex.EncodeToString(sum[:8])
+	}}
 }
 
 // Route is one operation at the public edge, or the place where none is.

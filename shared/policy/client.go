@@ -1,9 +1,6 @@
 package policy
 
 import (
-	"errors"
-	"net/netip"
-
 	"github.com/gin-gonic/gin"
 
 	"puente/shared/access"
@@ -33,10 +30,8 @@ func contractFault(x *Exchange) error {
 	if !ok || contract.Status != access.Approved {
 		return problem.Errorf(problem.Forbidden, "the client holds no approved contract for this API")
 	}
-	if len(client.Addresses) > 0 {
-		if a, err := netip.ParseAddr(x.Address); err != nil || !contains(client.Addresses, a) {
-			return &problem.Error{Kind: problem.Forbidden, Err: errors.New("the address is not one of the client's")}
-		}
+	if !client.From(x.peer) {
+		return problem.Errorf(problem.Forbidden, "the address is not one of the client's")
 	}
 	return nil
 }

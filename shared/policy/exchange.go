@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"net/http"
+	"net/netip"
 
 	"github.com/gin-gonic/gin"
 
@@ -30,6 +31,7 @@ type Exchange struct {
 	Answer problem.Answer // the success, or the rendered error
 	Err    *problem.Error // why there is none
 
+	peer        netip.Addr // Address, parsed
 	correlation string
 	trace       telemetry.Trace
 	ctx         context.Context // deadline and end; the values are added by Context

@@ -6,7 +6,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"puente/shared/access"
 	"puente/shared/hop"
 	"puente/shared/problem"
 )
@@ -74,33 +73,18 @@ func (x *Exchange) bind() error {
 		x.Principal.System = x.Client.Systems[0]
 	}
 	system, ok := x.Access.System(x.Principal.System)
-	if !ok || !system.Active || !allows(system, x.Route.API) || !speaksFor(x.Client, system.Name) {
+	if !ok || !system.Active || !system.Uses(x.Route.API) || !x.Client.Bound(system.Name) {
 		x.Principal.System = shown(x.Principal.System)
 		return problem.Errorf(problem.Forbidden, "the system is not registered, not active, not the client's or not allowed for this API")
 	}
 	x.Principal.System = system.Name
+	if x.Principal.Channel == "" {
+		x.Principal.Channel = system.Channel
+	} else if !system.Through(x.Principal.Channel) {
+		x.Principal.Channel = shown(x.Principal.Channel)
+		return problem.Errorf(problem.Forbidden, "the channel is not one of the system's")
+	}
 	return nil
-}
-
-func speaksFor(client *access.Client, system string) bool {
-	for _, name := range client.Systems {
-		if strings.EqualFold(name, system) {
-			return true
-		}
-	}
-	return false
-}
-
-func allows(system *access.System, api string) bool {
-	if system.APIs == nil {
-		return true
-	}
-	for _, name := range system.APIs {
-		if name == api {
-			return true
-		}
-	}
-	return false
 }
 
 // shown bounds a name that nobody registered, for log and audit.

@@ -69,7 +69,7 @@ func (e *Edge) describe(x *Exchange) {
 	r.Client, r.System, r.Channel, r.Address = x.Principal.Client, x.Principal.System, x.Principal.Channel, x.Address
 	r.Correlation, r.Trace = x.correlation, x.trace.String()
 	if op := x.Route.Operation; op != nil && op.Body != nil && x.Body != nil && r.Request == nil {
-		r.Request = op.Body.Mask(nil, x.Body)
+		r.Request = op.Body.Mask(nil, x.Body, e.masking)
 	}
 }
 
@@ -87,7 +87,7 @@ func (e *Edge) conclude(x *Exchange) {
 		}
 		r.Response = x.Answer.Body // dialects hold nothing personal
 	case op != nil && op.Answers[op.Status] != nil:
-		r.Response = op.Answers[op.Status].Mask(nil, x.Answer.Body)
+		r.Response = op.Answers[op.Status].Mask(nil, x.Answer.Body, e.masking)
 	}
 	if event := x.security(); event != "" {
 		r.Kind, r.Detail = "security", event+": "+r.Detail

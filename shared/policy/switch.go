@@ -31,9 +31,5 @@ func SwitchedOff(s *access.Snapshot, subject access.Subject) error {
 	if found == nil || !found.Off {
 		return nil
 	}
-	retry := found.RetryAfter
-	if found.Until != nil {
-		retry = found.Until.Sub(now)
-	}
-	return &problem.Error{Kind: problem.Unavailable, RetryAfter: max(retry, time.Second), Detail: "Switched off by the operator"}
+	return &problem.Error{Kind: problem.Unavailable, RetryAfter: max(found.RetryIn(now), time.Second), Detail: "Switched off by the operator"}
 }

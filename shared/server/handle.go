@@ -106,4 +106,3 @@ func staticPrefix(path string) string {
 	}
 	return path[:strings.LastIndexByte(path, '/')+1]
 }
-

@@ -55,12 +55,11 @@ type Submission struct {
 // State is how far a portability has come.
 type State string
 
-// The states. PortInUnknown is one whose filing had no answer yet and is being resolved by inquiry.
+// The states.
 const (
-	StateNIPRequested  State = "NIP_REQUESTED"
-	StateNIPResent     State = "NIP_RESENT"
-	StatePortInFiled   State = "PORT_IN_FILED"
-	StatePortInUnknown State = "PORT_IN_UNKNOWN"
+	StateNIPRequested State = "NIP_REQUESTED"
+	StateNIPResent    State = "NIP_RESENT"
+	StatePortInFiled  State = "PORT_IN_FILED"
 )
 
 // Outcome is schema Outcome.

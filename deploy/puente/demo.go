@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"puente/shared/access"
+	"puente/shared/admin"
+	"puente/shared/config"
+	"puente/shared/server"
+	"puente/test/sandbox"
+	"puente/test/sandbox/oauthprovider"
+)
+
+// demo is everything on loopback: the sandbox, its clients, and what tells where all is.
+type demo struct {
+	file    string // the configuration
+	dir     string
+	notes   notes
+	sandbox *sandbox.Sandbox
+	stop    func()
+}
+
+// notes is <data-dir>/demo.json: what a program needs to use the demo. Members may be added,
+// never changed.
+type notes struct {
+	Public   string                `json:"public"`
+	Ops      string                `json:"ops"`
+	Sandbox  string                `json:"sandbox"`
+	TokenURL string                `json:"token_url"`
+	Clients  map[string]demoClient `json:"clients"`
+	Admin    adminNote             `json:"admin"`
+	PID      int                   `json:"pid"`
+	Version  string                `json:"version"`
+}
+
+type demoClient struct {
+	ID     string   `json:"client_id"`
+	Secret string   `json:"client_secret"`
+	System string   `json:"system,omitempty"`
+	Scopes []string `json:"scopes"`
+}
+
+type adminNote struct {
+	User     string `json:"user"`
+	Password string `json:"password"`
+	Token    string `json:"token"`
+}
+
+// startDemo starts the sandbox and writes the configuration that points at it.
+func startDemo(ctx context.Context, env []string, file string) (*demo, error) {
+	d := &demo{dir: get(env, "PUENTE_DATA_DIR", server.DefaultDataDir())}
+	if err := os.MkdirAll(d.dir, 0o711); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	d.notes = d.remembered()
+	s, err := sandbox.New(sandbox.Config{Addr: get(env, "PUENTE_SANDBOX_ADDR", "127.0.0.1:9100"), Clients: d.oauthClients()})
+	if err != nil {
+		return nil, err
+	}
+	listener, err := s.Listen()
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(serving, listener) }()
+	d.sandbox = s
+	d.stop = func() { cancel(); <-ended }
+	d.notes.Sandbox, d.notes.TokenURL = s.URL(), s.URL()+"/oauth2/token"
+	if d.file = file; file == "" {
+		d.file = filepath.Join(d.dir, "demo.yaml")
+		if err := writeWhole(d.file, d.configuration()); err != nil {
+			d.stop()
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// remembered are the notes of the last demo in this directory, so that its secrets stay good; or
+// fresh ones.
+func (d *demo) remembered() notes {
+	n := notes{Clients: map[string]demoClient{
+		"tienda":     {System: "TIENDA", Scopes: []string{"portabilities"}},
+		"miEtb":      {System: "MiETB", Scopes: []string{"portabilities"}},
+		"chatbot":    {System: "MAX", Scopes: []string{"portabilities"}},
+		"kiosk":      {System: "KIOSKOS", Scopes: []string{"portabilities"}},
+		"unentitled": {Scopes: []string{}},
+	}}
+	var last notes
+	if text, err := os.ReadFile(filepath.Join(d.dir, "demo.json")); err == nil {
+		_ = json.Unmarshal(text, &last) // what cannot be read is made anew
+	}
+	for name, c := range n.Clients {
+		c.ID, c.Secret = "demo-"+name, last.Clients[name].Secret
+		if c.Secret == "" {
+			c.Secret = rand.Text()
+		}
+		n.Clients[name] = c
+	}
+	n.Admin = adminNote{User: "admin", Password: last.Admin.Password, Token: last.Admin.Token}
+	if n.Admin.Token == "" || n.Admin.Password == "" {
+		n.Admin.Password, n.Admin.Token = rand.Text(), rand.Text()
+	}
+	n.PID, n.Version = os.Getpid(), version()
+	return n
+}
+
+// introspector is the client by which the platform itself asks the provider.
+const introspector = "puente"
+
+func (d *demo) oauthClients() []oauthprovider.Client {
+	clients := []oauthprovider.Client{{ClientID: introspector, Secret: config.NewSecret(d.notes.Admin.Password), Name: "The platform"}}
+	for name, c := range d.notes.Clients {
+		clients = append(clients, oauthprovider.Client{ClientID: c.ID, Secret: config.NewSecret(c.Secret), Scopes: c.Scopes, Name: name})
+	}
+	return clients
+}
+
+// configuration is the demo's: what differs from the defaults.
+func (d *demo) configuration() []byte {
+	base := d.notes.Sandbox
+	return fmt.Appendf(nil, `# Written by puente run --demo at each start. Copy it to make a configuration of your own.
+log: {format: text, level: warn}
+drain: {delay: 200ms}
+admin:
+  tokens:
+    demo: {secret: %q, role: admin}
+policies:
+  token: {audience: %q}
+sapi:
+  salesorder:
+    http: {url: %q}
+  oauth2:
+    http: {url: %q}
+    issuer: %q
+    audience: %q
+    introspection: {client: %s, secret: %q}
+`, d.notes.Admin.Token, oauthprovider.DefaultAudience, base+"/botservice", base, base, oauthprovider.DefaultAudience, introspector, d.notes.Admin.Password)
+}
+
+// seed puts the demo's clients into the tables, as often as it is called.
+func (d *demo) seed(ctx context.Context, store *access.Store) error {
+	e := access.Entities{
+		Tiers: []admin.Named[access.TierSpec]{{ID: "default", Spec: access.TierSpec{
+			Limits: []access.LimitSpec{{Requests: 1000, Window: admin.Duration(time.Minute)}},
+		}}},
+	}
+	for name, c := range d.notes.Clients {
+		client := access.ClientSpec{Name: name}
+		if c.System != "" {
+			e.Systems = append(e.Systems, admin.Named[access.SystemSpec]{ID: c.System})
+			client.Systems = []string{c.System}
+			client.Contracts = []access.ContractSpec{{API: "portabilities", Tier: "default"}}
+		}
+		e.Clients = append(e.Clients, admin.Named[access.ClientSpec]{ID: c.ID, Spec: client})
+	}
+	return store.Seed(ctx, e)
+}
+
+// ready writes demo.json, whole or not at all, and prints the banner.
+func (d *demo) ready(at server.Addresses) error {
+	d.notes.Public, d.notes.Ops = "http://"+at.Public, "http://"+at.Operations
+	text, err := json.MarshalIndent(d.notes, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := writeWhole(filepath.Join(d.dir, "demo.json"), append(text, '\n')); err != nil {
+		return err
+	}
+	fmt.Print(d.banner())
+	return nil
+}
+
+// writeWhole replaces a file by rename, for the owner's eyes only.
+func writeWhole(name string, text []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// banner shows where everything is, and the main job as lines to paste.
+func (d *demo) banner() string {
+	n, c := d.notes, d.notes.Clients["tienda"]
+	return fmt.Sprintf(`
+Puente %s is ready.
+
+  public      %s    experience APIs
+  operations  %s    /metrics /livez /readyz /admin/v1
+  sandbox     %s    the third-party systems, played
+  data        %s    demo.json has every address and secret
+
+Portabilities: ask for the NIP of the sample's line.
+
+  TOKEN=$(curl -s -u %s:%s -d grant_type=client_credentials %s | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+  curl -i %s/v1/salesOrder/portabilities/portabilidades \
+    -H "Authorization: Bearer $TOKEN" -H 'X-System-Name: TIENDA' -H 'Content-Type: application/json' \
+    -d '{"date":"2025-05-25T00:00:00","nip":"","numOrder":"MDM-PLTE-022944","operator":"FAKE","operatorCode":"00036","planType":"2","phone":"3000000019","resend":false,"extendedMonth":true,"order":{"flow":"LTE"}}'
+
+  bin/puente audit show <X-Correlation-ID of the answer>     what happened, layer by layer
+  curl -s %s/_sandbox/ledger/botservice     what the third party did
+
+Ctrl-C stops everything.
+
+`, n.Version, n.Public, n.Ops, n.Sandbox, d.dir, url.QueryEscape(c.ID), url.QueryEscape(c.Secret), n.TokenURL, n.Public, n.Sandbox)
+}

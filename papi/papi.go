@@ -1,0 +1,7 @@
+// Package papi is the layer of process APIs, one per business process: a line each.
+package papi
+
+import "puente/shared/server"
+
+// Layer is what a process hosts that runs this layer.
+var Layer = server.Layer{Name: "papi"}

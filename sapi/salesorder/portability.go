@@ -1,0 +1,162 @@
+package salesorder
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"puente/contracts/sapi/salesorder"
+	"puente/shared/httpclient"
+	"puente/shared/problem"
+)
+
+// target names BotService in metrics, logs and the trail of errors.
+const target = "botservice"
+
+// portability is the body that BotService takes: the document's flat body.
+type portability struct {
+	Date          string `json:"date"`
+	NIP           string `json:"nip"`
+	NumOrder      string `json:"numOrder,omitempty"`
+	Operator      string `json:"operator"`
+	OperatorCode  string `json:"operatorCode"`
+	PlanType      string `json:"planType"`
+	Phone         string `json:"phone"`
+	Resend        bool   `json:"resend"`
+	ExtendedMonth bool   `json:"extendedMonth"`
+	Order         struct {
+		Flow string `json:"flow"`
+	} `json:"order"`
+}
+
+// accepted is BotService's answer to a portability that it took.
+type accepted struct {
+	Success   bool             `json:"success"`
+	State     salesorder.State `json:"state"`
+	RequestID string           `json:"requestId"`
+}
+
+// rejection is one of BotService's errors, in the manner of its Salesforce backend.
+type rejection struct {
+	Message   string   `json:"message"`
+	ErrorCode string   `json:"errorCode"`
+	Fields    []string `json:"fields"`
+}
+
+// inquiry is BotService's answer to what it knows of a phone.
+type inquiry struct {
+	State       salesorder.State `json:"state"`
+	RequestID   string           `json:"requestId"`
+	NIPRequests []struct {
+		CorrelationID string `json:"correlationId"`
+		Resend        bool   `json:"resend"`
+	} `json:"nipRequests"`
+	PortIns []struct {
+		RequestID string `json:"requestId"`
+		NumOrder  string `json:"numOrder"`
+		NIP       string `json:"nip"`
+	} `json:"portIns"`
+}
+
+// send makes BotService act, exactly once. An error that is not httpclient.Unsent and not a
+// Conflict leaves open whether it did.
+func (s *system) send(ctx context.Context, in salesorder.Submission) (salesorder.Outcome, error) {
+	body := portability{
+		Date: in.Date, NIP: in.NIP, NumOrder: in.NumOrder, Operator: in.Operator, OperatorCode: in.OperatorCode,
+		PlanType: in.PlanType, Phone: in.Phone, Resend: in.Intent == salesorder.IntentResendNIP, ExtendedMonth: in.ExtendedMonth,
+	}
+	body.Order.Flow = in.Flow
+	text, err := json.Marshal(body)
+	if err != nil {
+		return salesorder.Outcome{}, fmt.Errorf("botservice: encode portability: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(text))
+	if err != nil {
+		return salesorder.Outcome{}, fmt.Errorf("botservice: create portability: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	var done accepted
+	if err := s.exchange(s.create, req, &done); err != nil {
+		return salesorder.Outcome{}, fmt.Errorf("botservice: create portability: %w", err)
+	}
+	if !done.Success || !known(done.State) {
+		return salesorder.Outcome{}, problem.Errorf(problem.BadUpstream, "botservice: create portability: neither success nor error").Caused(target)
+	}
+	return salesorder.Outcome{State: done.State, RequestID: done.RequestID}, nil
+}
+
+// ask reads what BotService knows of a phone, or of one of its orders. NotFound: nothing.
+func (s *system) ask(ctx context.Context, phone, numOrder string) (inquiry, error) {
+	query := url.Values{"phone": {phone}}
+	if numOrder != "" {
+		query.Set("numOrder", numOrder)
+	}
+	var found inquiry
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"?"+query.Encode(), http.NoBody)
+	if err != nil {
+		return found, fmt.Errorf("botservice: get portability: %w", err)
+	}
+	if err := s.exchange(s.inquire, req, &found); err != nil {
+		return found, fmt.Errorf("botservice: get portability: %w", err)
+	}
+	if !known(found.State) {
+		return found, problem.Errorf(problem.BadUpstream, "botservice: get portability: no known state").Caused(target)
+	}
+	return found, nil
+}
+
+// exchange sends req and decodes a success into answer.
+func (s *system) exchange(by http.RoundTripper, req *http.Request, answer any) error {
+	resp, err := by.RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	text, err := httpclient.ReadAll(resp)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode == http.StatusBadRequest || resp.StatusCode == http.StatusUnprocessableEntity {
+		return refusal(text)
+	}
+	if e := httpclient.StatusError(resp, target); e != nil {
+		return e
+	}
+	if err := json.Unmarshal(text, answer); err != nil {
+		return problem.Errorf(problem.BadUpstream, "decode answer: %w", err).Caused(target)
+	}
+	return nil
+}
+
+func known(s salesorder.State) bool {
+	return s == salesorder.StateNIPRequested || s == salesorder.StateNIPResent || s == salesorder.StatePortInFiled
+}
+
+// ours are the request's fields by the names BotService has for them. Its other names are those of
+// tables and columns and go no further than the log.
+var ours = []string{"date", "nip", "numOrder", "operator", "operatorCode", "planType", "phone", "resend", "extendedMonth", "order.flow"}
+
+// refusal is a field that BotService does not accept: 409 INVALID_FIELD, as documented. Its own
+// text is for log and audit only.
+func refusal(text []byte) error {
+	var refused []rejection
+	if err := json.Unmarshal(text, &refused); err != nil || len(refused) == 0 {
+		return problem.Errorf(problem.BadUpstream, "status 400 without an error of the known shape").Caused(target)
+	}
+	e := &problem.Error{
+		Kind: problem.Conflict, Code: salesorder.CodeInvalidField, Detail: "BotService does not accept a field of the request",
+		Err: fmt.Errorf("%s: %s", refused[0].ErrorCode, refused[0].Message),
+	}
+	for _, name := range ours {
+		for _, field := range refused[0].Fields {
+			if strings.EqualFold(name, field) {
+				e.Fields = append(e.Fields, problem.Field{Path: name, Rule: "is not accepted by BotService"})
+			}
+		}
+	}
+	return e.Caused(target)
+}

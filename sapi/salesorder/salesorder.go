@@ -1,0 +1,158 @@
+// Package salesorder wraps BotService's portability resource (source document: API Portabilidades
+// v1, system layer): POST and GET /api/saleorder/v1/portability.
+//
+// BotService files a port-in as often as it is told to, and each NIP it makes costs an SMS. So
+// this package writes down what it is about to send before it sends it: a port-in goes out at most
+// once per phone, order and NIP, a phone gets a limited number of NIPs, and a call whose outcome
+// is unknown is resolved by asking BotService, never by sending again.
+package salesorder
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"time"
+
+	"puente/contracts/sapi/salesorder"
+	"puente/shared/config"
+	"puente/shared/database"
+	"puente/shared/httpclient"
+	"puente/shared/keyring"
+	"puente/shared/problem"
+	"puente/shared/server"
+)
+
+//go:embed sql/migrations/*.sql
+var migrations embed.FS
+
+// API is the declaration that the layer lists.
+var API = server.API{
+	Contract:   &salesorder.Contract,
+	Mount:      mount,
+	Migrations: []database.Migrations{{Schema: "salesorder", FS: sub(migrations)}},
+}
+
+func sub(files embed.FS) fs.FS {
+	f, err := fs.Sub(files, "sql/migrations")
+	if err != nil { // a constant path
+		panic(err)
+	}
+	return f
+}
+
+// Config is section sapi.salesorder.
+type Config struct {
+	HTTP   httpclient.Config `yaml:"http"`
+	Token  config.Secret     `yaml:"token"` // BotService's API key, if it wants one
+	NIP    NIPConfig         `yaml:"nip"`
+	PortIn PortInConfig      `yaml:"portIn"`
+}
+
+// NIPConfig limits the NIPs of one phone.
+type NIPConfig struct {
+	Requests int           `yaml:"requests"`
+	Window   time.Duration `yaml:"window"`
+}
+
+// PortInConfig says how unknown outcomes are resolved.
+type PortInConfig struct {
+	Settle  time.Duration `yaml:"settle"`  // after an attempt ended, until BotService's "not there" is believed
+	Inquire time.Duration `yaml:"inquire"` // how often open port-ins are asked for
+}
+
+// Validate joins all that is wrong.
+func (c *Config) Validate() error {
+	var errs []error
+	if c.HTTP.URL == "" {
+		errs = append(errs, errors.New("http.url: is required"))
+	}
+	if c.NIP.Requests < 1 || c.NIP.Window < time.Second {
+		errs = append(errs, errors.New("nip: requests must be at least 1 and window at least 1s"))
+	}
+	if c.PortIn.Settle < 0 || c.PortIn.Inquire < time.Second {
+		errs = append(errs, errors.New("portIn: settle must not be negative and inquire must be at least 1s"))
+	}
+	return errors.Join(append(errs, c.HTTP.Validate())...)
+}
+
+// system is BotService, as this package knows it.
+type system struct {
+	cfg  Config
+	url  string
+	ring *keyring.Ring
+	db   *database.DB
+	nips *database.Writer[intention, verdict]
+
+	create  http.RoundTripper // exactly one attempt
+	inquire http.RoundTripper
+}
+
+func mount(env *server.Env) error {
+	cfg := Config{
+		HTTP:   httpclient.Config{Timeout: 4500 * time.Millisecond, AttemptTimeout: 4500 * time.Millisecond, Retries: 2, MaxResponse: 256 << 10, Bulkhead: httpclient.Bulkhead{Max: 128}},
+		NIP:    NIPConfig{Requests: 3, Window: 10 * time.Minute},
+		PortIn: PortInConfig{Settle: 10 * time.Second, Inquire: 10 * time.Second},
+	}
+	if err := env.Config(&cfg); err != nil {
+		return err
+	}
+	out := env.ExternalWith("botservice", cfg.HTTP, func(r *http.Request) error {
+		if !cfg.Token.IsZero() {
+			r.Header.Set("Authorization", "Bearer "+cfg.Token.Reveal())
+		}
+		return nil
+	})
+	s := &system{
+		cfg: cfg, url: out.URL() + "/api/saleorder/v1/portability", ring: env.Keyring(), db: env.Database(),
+		create:  out.Operation("createPortability", httpclient.Once),
+		inquire: out.Operation("getPortability", httpclient.Safe),
+	}
+	s.nips = database.NewWriter(env.Database(), "nip_requests", 64, s.intend)
+	if err := env.Registerer().Register(openPortIns{s}); err != nil {
+		return err
+	}
+	env.Every("resolve", cfg.PortIn.Inquire, s.resolve)
+	env.Every("prune", time.Hour, s.prune)
+	server.Handle(env, salesorder.SubmitPortability, s.Submit)
+	return nil
+}
+
+// Submit carries out one intent. The rules of the fields that matter here are checked again: a
+// typed caller passes no contract check.
+func (s *system) Submit(ctx context.Context, in salesorder.Submission) (salesorder.Outcome, error) {
+	switch in.Intent {
+	case salesorder.IntentStatus:
+		return s.status(ctx, in)
+	case salesorder.IntentRequestNIP, salesorder.IntentResendNIP:
+		if in.Key == "" || in.Phone == "" {
+			return salesorder.Outcome{}, missing("key", "phone")
+		}
+		return s.requestNIP(ctx, in)
+	case salesorder.IntentPortIn:
+		if in.Key == "" || in.Phone == "" || in.NIP == "" {
+			return salesorder.Outcome{}, missing("key", "phone", "nip")
+		}
+		return s.portIn(ctx, in)
+	}
+	return salesorder.Outcome{}, &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "intent", Rule: "must be one of the contract's"}}}
+}
+
+func missing(paths ...string) error {
+	e := &problem.Error{Kind: problem.Invalid}
+	for _, p := range paths {
+		e.Fields = append(e.Fields, problem.Field{Path: p, Rule: "is required"})
+	}
+	return e
+}
+
+// status asks BotService how far the portability of a phone, or of one of its orders, has come.
+func (s *system) status(ctx context.Context, in salesorder.Submission) (salesorder.Outcome, error) {
+	found, err := s.ask(ctx, in.Phone, in.NumOrder)
+	if err != nil {
+		return salesorder.Outcome{}, fmt.Errorf("status: %w", err)
+	}
+	return salesorder.Outcome{State: found.State, RequestID: found.RequestID}, nil
+}

@@ -1,0 +1,14 @@
+// Package sapi is the layer of system APIs, one per third-party system: a line each.
+package sapi
+
+import (
+	"puente/sapi/oauth2"
+	"puente/sapi/salesorder"
+	"puente/shared/server"
+)
+
+// Layer is what a process hosts that runs this layer.
+var Layer = server.Layer{Name: "sapi", APIs: []server.API{
+	oauth2.API,
+	salesorder.API,
+}}

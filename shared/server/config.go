@@ -1,0 +1,193 @@
+package server
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"puente/shared/access"
+	"puente/shared/admin"
+	"puente/shared/audit"
+	"puente/shared/config"
+	"puente/shared/database"
+	"puente/shared/idempotency"
+	"puente/shared/jobs"
+	"puente/shared/journal"
+	"puente/shared/keyring"
+	"puente/shared/policy"
+	"puente/shared/ratelimit"
+	"puente/shared/shed"
+)
+
+// Config is what Run is started with: the configuration as loaded, and what the command line says.
+type Config struct {
+	Tree                  *config.Tree
+	Hops                  string    // typed (default), verify or http
+	Log                   io.Writer // where the log goes; default standard error
+	Version               string
+	DatabaseURL, RedisURL string // where the configuration names none
+
+	Reload <-chan os.Signal                           // each signal loads the configuration again
+	Seed   func(context.Context, *access.Store) error // before the first request
+	Ready  func(Addresses) error                      // once everything serves
+}
+
+// Addresses are where the listeners are, as host:port.
+type Addresses struct{ Public, Internal, Operations string }
+
+// settings is the configuration of a process beside that of its APIs.
+type settings struct {
+	Instance string             `yaml:"instance"` // opaque label of this replica; default made from data directory and process
+	DataDir  string             `yaml:"dataDir"`
+	Public   listenConfig       `yaml:"public"`
+	Internal listenConfig       `yaml:"internal"`
+	Ops      listenConfig       `yaml:"ops"`
+	Drain    drainConfig        `yaml:"drain"`
+	Log      logConfig          `yaml:"log"`
+	Trace    traceConfig        `yaml:"trace"`
+	Layers   layersConfig       `yaml:"layers"`
+	Database database.Config    `yaml:"database"`
+	Redis    redisConfig        `yaml:"redis"`
+	Limiter  ratelimit.Config   `yaml:"limiter"`
+	Shed     shed.Config        `yaml:"shed"`
+	Jobs     jobs.Config        `yaml:"jobs"`
+	Journal  journal.Config     `yaml:"journal"`
+	Audit    audit.Config       `yaml:"audit"`
+	Answers  idempotency.Config `yaml:"idempotency"`
+	Keys     keysConfig         `yaml:"keys"`
+	Admin    admin.Config       `yaml:"admin"`
+	Policies policy.Settings    `yaml:"policies"`
+}
+
+// listenConfig is one listener.
+type listenConfig struct {
+	Addr        string `yaml:"addr"`        // host:port; port 0 takes any free one
+	Certificate string `yaml:"certificate"` // PEM file; read again when it changes
+	Key         string `yaml:"key"`
+	Connections int    `yaml:"connections"` // at most, at once
+}
+
+type drainConfig struct {
+	Delay   time.Duration `yaml:"delay"`   // serve on after readiness went off, until balancers saw it
+	Timeout time.Duration `yaml:"timeout"` // for what is still in flight then
+}
+
+type logConfig struct {
+	Level  string `yaml:"level"`
+	Format string `yaml:"format"` // json or text
+}
+
+type traceConfig struct {
+	Endpoint string  `yaml:"endpoint"` // OTLP over HTTP; empty: off
+	Ratio    float64 `yaml:"ratio"`    // of requests whose caller did not decide
+}
+
+// layersConfig says where layers are that this process does not host, and how the layers trust
+// each other.
+type layersConfig struct {
+	XAPI    layerConfig      `yaml:"xapi"`
+	PAPI    layerConfig      `yaml:"papi"`
+	SAPI    layerConfig      `yaml:"sapi"`
+	Service config.Secret    `yaml:"serviceKey"` // base64 of at least 32 bytes, the same in all processes
+	JWE     []keyring.JWEKey `yaml:"jwe"`
+	Active  string           `yaml:"jweActive"`
+}
+
+type layerConfig struct {
+	URL string `yaml:"url"`
+}
+
+type redisConfig struct {
+	URL config.Secret `yaml:"url"`
+}
+
+// keysConfig is the key ring; without keys it is made and kept in the data directory.
+type keysConfig struct {
+	Ring   []keyring.Key `yaml:"ring"`
+	Active string        `yaml:"active"`
+}
+
+func defaults() settings {
+	return settings{
+		Public:   listenConfig{Addr: "127.0.0.1:8080", Connections: 10_000},
+		Internal: listenConfig{Addr: "127.0.0.1:8081", Connections: 10_000},
+		Ops:      listenConfig{Addr: "127.0.0.1:9090", Connections: 200},
+		Drain:    drainConfig{Delay: 5 * time.Second, Timeout: 25 * time.Second},
+		Log:      logConfig{Level: "info", Format: "json"},
+		Trace:    traceConfig{Ratio: 0.01},
+		Policies: policy.Defaults(),
+	}
+}
+
+// Validate joins what is wrong with the process's own sections; the others check themselves.
+func (s *settings) Validate() error {
+	var errs []error
+	for _, l := range []struct {
+		at string
+		c  listenConfig
+	}{{"public", s.Public}, {"internal", s.Internal}, {"ops", s.Ops}} {
+		if err := l.c.validate(l.at == "internal" || len(s.Policies.TrustedProxies) > 0); err != nil {
+			errs = append(errs, fmt.Errorf("%s.%w", l.at, err))
+		}
+	}
+	if s.Drain.Delay < 0 || s.Drain.Timeout <= 0 {
+		errs = append(errs, errors.New("drain: delay must not be negative, timeout must be positive"))
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, s.Log.Level) {
+		errs = append(errs, errors.New("log.level: must be debug, info, warn or error"))
+	}
+	if s.Log.Format != "json" && s.Log.Format != "text" {
+		errs = append(errs, errors.New("log.format: must be json or text"))
+	}
+	if !s.Layers.Service.IsZero() {
+		if key, err := base64.StdEncoding.DecodeString(s.Layers.Service.Reveal()); err != nil || len(key) < 32 {
+			errs = append(errs, errors.New("layers.serviceKey: must be base64 of at least 32 bytes"))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// validate allows plain HTTP on loopback only, or where something listed stands in front.
+func (l listenConfig) validate(fronted bool) error {
+	host, _, err := net.SplitHostPort(l.Addr)
+	if err != nil {
+		return errors.New("addr: must be host:port")
+	}
+	if (l.Certificate == "") != (l.Key == "") {
+		return errors.New("certificate: certificate and key belong together")
+	}
+	addr, err := netip.ParseAddr(host)
+	loopback := host == "localhost" || err == nil && addr.IsLoopback()
+	if l.Certificate == "" && !loopback && !fronted {
+		return errors.New("addr: off loopback it needs a certificate, or a proxy listed in policies.trustedProxies")
+	}
+	return nil
+}
+
+// dataDir is where the process keeps its files.
+func (s *settings) dataDir() string {
+	if s.DataDir != "" {
+		return s.DataDir
+	}
+	return DefaultDataDir()
+}
+
+// DefaultDataDir is the data directory of a configuration that names none.
+func DefaultDataDir() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/puente"
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		home = os.TempDir()
+	}
+	return filepath.Join(home, ".local", "state", "puente")
+}

@@ -1,0 +1,136 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"puente/shared/audit"
+	"puente/shared/contract"
+	"puente/shared/database"
+	"puente/shared/hop"
+	"puente/shared/httpclient"
+	"puente/shared/jobs"
+	"puente/shared/keyring"
+	"puente/shared/policy"
+	"puente/shared/telemetry"
+)
+
+// Env is what an API gets: only what depends on where it runs.
+type Env struct {
+	host  *host
+	api   *API
+	doc   *contract.Document
+	left  map[string]bool // operations without a route so far
+	wrong []error
+}
+
+// Config reads the API's section, <layer>.<name>, over the defaults that dst holds.
+func (e *Env) Config(dst any) error { return e.host.tree.Section(e.api.Contract.String(), dst) }
+
+// Peer tells how another API is reached: hop.Dialer.
+func (e *Env) Peer(c *hop.Contract) hop.Peer { return e.host.peer(e.api.Contract.Layer, c) }
+
+// External is the way out to a third-party system: one per system, with its pool, its bulkhead
+// and its breakers. Its calls show in the audit record of the hop that makes them.
+func (e *Env) External(system string, cfg httpclient.Config) *httpclient.Client {
+	return e.ExternalWith(system, cfg, nil)
+}
+
+// ExternalWith is External with credentials, set on each attempt.
+func (e *Env) ExternalWith(system string, cfg httpclient.Config, credentials func(*http.Request) error) *httpclient.Client {
+	client := httpclient.New(system, cfg, httpclient.Deps{
+		API: e.api.Contract.Name, Registerer: e.host.registerer, Logger: e.host.log,
+		Observe: observeDependency, Propagate: propagate, Credentials: credentials,
+	})
+	e.host.externals = append(e.host.externals, client)
+	return client
+}
+
+func observeDependency(ctx context.Context, o httpclient.Observation) {
+	audit.RecordOf(ctx).AddDependency(audit.Dependency{
+		Target: o.Target, Operation: o.Operation, Status: o.Status, Error: o.Error, Duration: o.Duration, Attempts: o.Attempts,
+	})
+}
+
+// propagate sends correlation and trace with a call out.
+func propagate(ctx context.Context, h http.Header) {
+	h.Set(hop.CorrelationHeader, telemetry.Correlation(ctx))
+	h.Set("Traceparent", telemetry.TraceOf(ctx).Child().Traceparent())
+}
+
+// Database is the PostgreSQL that the API's Migrations went to.
+func (e *Env) Database() *database.DB { return e.host.db }
+
+// Keyring seals what is secret at rest.
+func (e *Env) Keyring() *keyring.Ring { return e.host.ring }
+
+// Jobs is the durable background work of this process.
+func (e *Env) Jobs() *jobs.Jobs { return e.host.jobs }
+
+// Registerer takes the API's own metrics.
+func (e *Env) Registerer() prometheus.Registerer { return e.host.registerer }
+
+// Every runs fn durably each period, once across all replicas that host the API.
+func (e *Env) Every(name string, period time.Duration, fn func(context.Context) error) {
+	queue := e.api.Contract.String()
+	if err := e.host.jobs.Every(queue+"."+name, queue, period, fn); err != nil {
+		e.fail(fmt.Errorf("%s: every %s: %w", queue, name, err))
+	}
+}
+
+// Now is business time: the clock's, and in a demo what its operator made of it.
+func (e *Env) Now() time.Time { return time.Now() }
+
+// claim notes that op has its route.
+func (e *Env) claim(op *contract.Operation) bool {
+	if !e.left[op.ID] {
+		e.fail(fmt.Errorf("%s: operation %s is handled twice or not the contract's", e.api.Contract, op.ID))
+		return false
+	}
+	delete(e.left, op.ID)
+	return true
+}
+
+func (e *Env) fail(err error) { e.wrong = append(e.wrong, err) }
+
+// publish adds op to the public listener, behind the policy chain.
+func (e *Env) publish(op *contract.Operation, serve gin.HandlerFunc) {
+	route := &policy.Route{API: e.api.Contract.Name, Operation: op, Dialect: e.api.dialect(), Class: "api"}
+	e.host.public.Handle(op.Method, ginPath(op.Path), e.host.edge.Chain(route, serve)...)
+	e.host.routes = append(e.host.routes, publicRoute{
+		prefix: staticPrefix(op.Path), notFound: e.api.NotFound,
+		unmatched: &policy.Route{API: route.API, Dialect: route.Dialect, Class: route.Class},
+	})
+}
+
+// mount gives api its environment and checks that it kept its contract.
+func (h *host) mount(api *API) error {
+	doc, err := api.Contract.Document()
+	if err != nil {
+		return err
+	}
+	env := &Env{host: h, api: api, doc: doc, left: make(map[string]bool)}
+	for _, op := range doc.Operations {
+		env.left[op.ID] = true
+	}
+	if err := api.Mount(env); err != nil {
+		return fmt.Errorf("%s: %w", api.Contract, err)
+	}
+	for _, op := range doc.Operations {
+		if env.left[op.ID] {
+			env.fail(fmt.Errorf("%s: operation %s of the contract has no route", api.Contract, op.ID))
+		}
+	}
+	if api.Resources != nil {
+		if err := h.admin.Add(api.Resources(env)...); err != nil {
+			env.fail(err)
+		}
+	}
+	return errors.Join(env.wrong...)
+}

@@ -1,0 +1,216 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"puente/shared/access"
+	"puente/shared/admin"
+	"puente/shared/audit"
+	"puente/shared/config"
+	"puente/shared/database"
+	"puente/shared/hop"
+	"puente/shared/httpclient"
+	"puente/shared/idempotency"
+	"puente/shared/jobs"
+	"puente/shared/journal"
+	"puente/shared/keyring"
+	"puente/shared/outbox"
+	"puente/shared/policy"
+	"puente/shared/ratelimit"
+	"puente/shared/shed"
+	"puente/shared/telemetry"
+)
+
+// host is one process: what its APIs share.
+type host struct {
+	tree       *config.Tree
+	settings   settings
+	hops       string
+	instance   string
+	layers     []Layer
+	log        *slog.Logger
+	registerer *prometheus.Registry
+
+	db      *database.DB
+	ring    *keyring.Ring
+	access  *access.Store
+	audit   *audit.Log
+	journal *journal.Journal
+	limiter *ratelimit.Limiter
+	shedder *shed.Shedder
+	answers *idempotency.Store
+	jobs    *jobs.Jobs
+	admin   *admin.Registry
+	metrics *policy.Metrics
+	tracer  *telemetry.Tracer
+
+	registry  *hop.Registry
+	services  *hop.Services
+	sealer    hop.Sealer
+	edge      *policy.Edge
+	policies  atomic.Pointer[policy.Settings]
+	public    *gin.Engine
+	internal  *gin.Engine
+	routes    []publicRoute
+	externals []*httpclient.Client
+	addresses Addresses
+	health    health
+	reloads   *prometheus.CounterVec
+	closers   []func(context.Context) error // run in reverse order
+}
+
+// publicRoute lets a request that no operation takes be refused in the dialect of the API whose
+// path it resembles.
+type publicRoute struct {
+	prefix    string
+	unmatched *policy.Route
+	notFound  string
+}
+
+// onClose adds what must be undone at the end.
+func (h *host) onClose(fn func(context.Context) error) { h.closers = append(h.closers, fn) }
+
+// close undoes everything, last first.
+func (h *host) close(ctx context.Context) error {
+	var errs []error
+	for i := len(h.closers) - 1; i >= 0; i-- {
+		errs = append(errs, h.closers[i](ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// open brings up what the APIs share, each thing after what it needs.
+func (h *host) open(ctx context.Context) (err error) {
+	s := &h.settings
+	if h.db, err = database.Open(ctx, s.Database, s.dataDir(), h.log, h.registerer); err != nil {
+		return err
+	}
+	h.onClose(func(context.Context) error { h.db.Close(); return nil })
+	if err := h.db.Migrate(ctx, migrations(h.layers)); err != nil {
+		return err
+	}
+	if err := h.openKeys(ctx); err != nil {
+		return err
+	}
+	h.access = access.New(h.db, h.log, h.registerer)
+	h.answers = idempotency.New(h.db, h.ring, s.Answers, h.log, h.registerer)
+	if h.jobs, err = jobs.New(h.db, s.Jobs, h.log, h.registerer); err != nil {
+		return err
+	}
+	if h.journal, err = journal.Open(filepath.Join(s.dataDir(), "journal"), s.Journal); err != nil {
+		return err
+	}
+	h.onClose(func(context.Context) error { return h.journal.Close() })
+	h.audit = audit.New(h.journal, h.db, s.Audit, h.instance, h.log, h.registerer)
+	s.Limiter.URL = s.Redis.URL
+	if h.limiter, err = ratelimit.New(s.Limiter, h.log, h.registerer); err != nil {
+		return err
+	}
+	h.onClose(func(context.Context) error { h.limiter.Close(); return nil })
+	h.shedder = shed.New(s.Shed, h.registerer)
+	h.admin = admin.New(h.auditChange)
+	h.metrics, h.reloads = policy.NewMetrics(h.registerer), newReloads(h.registerer)
+	return h.admin.Add(access.Resources(h.access)...)
+}
+
+// migrations are those of the platform and of the APIs of layers.
+func migrations(layers []Layer) []database.Migrations {
+	all := []database.Migrations{keyring.Migrations, access.Migrations, audit.Migrations, idempotency.Migrations, outbox.Migrations, jobs.Migrations}
+	for _, layer := range layers {
+		for i := range layer.APIs {
+			all = append(all, layer.APIs[i].Migrations...)
+		}
+	}
+	return all
+}
+
+// openKeys loads the key ring and proves that it is the one that sealed what the database holds.
+func (h *host) openKeys(ctx context.Context) (err error) {
+	if keys := h.settings.Keys; len(keys.Ring) > 0 {
+		h.ring, err = keyring.New(keys.Ring, keys.Active)
+	} else {
+		h.ring, err = keyring.LoadOrCreate(filepath.Join(h.settings.dataDir(), "keys.json"))
+	}
+	if err != nil {
+		return err
+	}
+	if err := h.ring.Verify(ctx, h.db); err != nil {
+		return err
+	}
+	return h.openServiceKeys()
+}
+
+// openServiceKeys makes what authenticates the layers to each other. A process that hosts all
+// layers makes a key of its own.
+func (h *host) openServiceKeys() (err error) {
+	key := make([]byte, 32)
+	if secret := h.settings.Layers.Service; !secret.IsZero() {
+		if key, err = base64.StdEncoding.DecodeString(secret.Reveal()); err != nil {
+			return fmt.Errorf("layers.serviceKey: %w", err)
+		}
+	} else {
+		_, _ = rand.Read(key)
+	}
+	if h.services, err = hop.NewServices(key); err != nil {
+		return err
+	}
+	jwe, active := h.settings.Layers.JWE, h.settings.Layers.Active
+	if len(jwe) == 0 {
+		sum := h.ring.MAC("hop.jwe", key)
+		active = "derived"
+		jwe = []keyring.JWEKey{keyring.DirectKey(active, sum[:])}
+	}
+	sealer, err := keyring.NewJWE(jwe, active)
+	h.sealer = sealer
+	return err
+}
+
+// peer tells how the APIs of layer caller reach c.
+func (h *host) peer(caller string, c *hop.Contract) hop.Peer {
+	if h.hosts(c.Layer) && h.hops != "http" {
+		return hop.Local(c, h.registry, h.hops == "verify")
+	}
+	url := map[string]string{"papi": h.settings.Layers.PAPI.URL, "sapi": h.settings.Layers.SAPI.URL, "xapi": h.settings.Layers.XAPI.URL}[c.Layer]
+	if h.hosts(c.Layer) {
+		url = "http://" + h.addresses.Internal
+	}
+	return hop.Away(c, &hop.Remote{URL: url, Caller: caller, Layer: c.Layer, Services: h.services, Sealer: h.sealer, Transport: hopTransport})
+}
+
+// hopTransport is shared by all HTTP hops of a process: sized for many calls to few hosts.
+var hopTransport = &http.Transport{
+	MaxIdleConns: 2048, MaxIdleConnsPerHost: 512, IdleConnTimeout: 60 * time.Second,
+	DisableCompression: true, ResponseHeaderTimeout: 35 * time.Second,
+}
+
+func (h *host) hosts(layer string) bool {
+	for _, l := range h.layers {
+		if l.Name == layer {
+			return true
+		}
+	}
+	return false
+}
+
+// auditChange records an administrative change as a security event.
+func (h *host) auditChange(ctx context.Context, change admin.Change) {
+	r := audit.NewRecord("security")
+	r.Layer, r.API, r.Operation = "operations", "admin", string(change.Action)
+	r.Client, r.Status, r.Outcome = change.Actor.Name, http.StatusOK, "ok"
+	r.Correlation, r.Detail = telemetry.Correlation(ctx), change.String()
+	if err := h.audit.End(r); err != nil {
+		h.log.ErrorContext(ctx, "audit record lost", "error", err)
+	}
+}

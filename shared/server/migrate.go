@@ -1,0 +1,101 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"puente/shared/database"
+)
+
+// Migrate brings every schema of layers to this version. It counts the rows of every table and
+// validates every constraint before and after, and reports a line for each table that changed in
+// number; rows that vanish, or a constraint that does not hold, are an error.
+func Migrate(ctx context.Context, cfg Config, layers ...Layer) (report []string, err error) {
+	h, err := configure(cfg, layers)
+	if err != nil {
+		return nil, err
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	db, err := database.Open(ctx, h.settings.Database, h.settings.dataDir(), log, prometheus.NewRegistry())
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	all := migrations(layers)
+	before, err := census(ctx, db, all)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Migrate(ctx, all); err != nil {
+		return nil, err
+	}
+	after, err := census(ctx, db, all)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, table := range slices.Sorted(tablesOf(after, before)) {
+		was, is := before[table], after[table]
+		if was != is {
+			report = append(report, fmt.Sprintf("%s: %d rows, were %d", table, is, was))
+		}
+		if is < was {
+			errs = append(errs, fmt.Errorf("%s lost %d rows", table, was-is))
+		}
+	}
+	report = append(report, fmt.Sprintf("%d schemas, %d tables", len(all), len(after)))
+	return report, errors.Join(errs...)
+}
+
+func tablesOf(sets ...map[string]int64) func(yield func(string) bool) {
+	seen := make(map[string]bool)
+	return func(yield func(string) bool) {
+		for _, set := range sets {
+			for name := range set {
+				if !seen[name] && !yield(name) {
+					return
+				}
+				seen[name] = true
+			}
+		}
+	}
+}
+
+// census counts the rows of every table of the schemas, and refuses a constraint that is not
+// validated. Tables that only migrations and jobs keep are not counted.
+func census(ctx context.Context, db *database.DB, all []database.Migrations) (map[string]int64, error) {
+	schemas := make([]string, len(all))
+	for i, m := range all {
+		schemas[i] = m.Schema
+	}
+	rows, err := db.Query(ctx, `
+		SELECT format('%I.%I', n.nspname, c.relname),
+		       (xpath('/row/c/text()', query_to_xml(format('SELECT count(*) AS c FROM %I.%I', n.nspname, c.relname), false, true, '')))[1]::text::bigint,
+		       (SELECT count(*) FROM pg_constraint k WHERE k.conrelid = c.oid AND NOT k.convalidated)
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = ANY ($1) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+		  AND c.relname <> 'goose_db_version'`, schemas)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	counts := make(map[string]int64)
+	for rows.Next() {
+		var table string
+		var count, unvalidated int64
+		if err := rows.Scan(&table, &count, &unvalidated); err != nil {
+			return nil, err
+		}
+		if unvalidated > 0 {
+			return nil, fmt.Errorf("%s: %d constraints are not validated", table, unvalidated)
+		}
+		counts[table] = count
+	}
+	return counts, rows.Err()
+}

@@ -1,0 +1,96 @@
+package server
+
+import (
+	"context"
+	"net/http"
+
+	"puente/shared/admin"
+	"puente/shared/audit"
+	"puente/shared/policy"
+	"puente/shared/problem"
+	"puente/shared/telemetry"
+)
+
+// operations is what operators and their tools reach: metrics, health, the chain in force,
+// administration, audit and the breakers. Only health and metrics answer without a token.
+func (h *host) operations() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", livez)
+	mux.HandleFunc("GET /readyz", h.health.readyz)
+	mux.Handle("GET /metrics", telemetry.MetricsHandler(h.registerer))
+	return mux
+}
+
+// administration adds what needs the database to the operations listener.
+func (h *host) administration() http.Handler {
+	mux := h.operations().(*http.ServeMux)
+	mux.Handle("/admin/v1/", admin.Handler(h.admin, h.settings.Admin, h.log))
+	mux.Handle("/admin/v1", admin.Handler(h.admin, h.settings.Admin, h.log))
+	return mux
+}
+
+// chain is an operation's policies as they are in force.
+type chain struct {
+	ID        string           `json:"id"` // api.operation
+	API       string           `json:"api"`
+	Operation string           `json:"operation"`
+	Path      string           `json:"path"`
+	Policies  []policy.InForce `json:"policies"`
+}
+
+// resources are what the process itself lets operators see and set.
+func (h *host) resources() []admin.Resource {
+	return []admin.Resource{h.policyResource(), h.circuitResource(), h.auditResource()}
+}
+
+func (h *host) policyResource() admin.Resource {
+	list := func() []any {
+		var chains []any
+		for _, layer := range h.layers {
+			for i := range layer.APIs {
+				api := &layer.APIs[i]
+				doc, err := api.Contract.Document()
+				if err != nil || api.listener() != Public {
+					continue
+				}
+				for _, op := range doc.Operations {
+					chains = append(chains, chain{api.Contract.Name + "." + op.ID, api.Contract.Name, op.ID, op.Path,
+						policy.Order(h.policies.Load(), api.Contract.Name, op)})
+				}
+			}
+		}
+		return chains
+	}
+	return admin.Resource{
+		Name: "policies", Kind: "Policies",
+		List: func(context.Context) ([]any, error) { return list(), nil },
+		Get: func(_ context.Context, id string) (any, error) {
+			for _, c := range list() {
+				if c.(chain).ID == id {
+					return c, nil
+				}
+			}
+			return nil, problem.NotFound
+		},
+	}
+}
+
+// auditResource shows the records of one correlation ID.
+func (h *host) auditResource() admin.Resource {
+	return admin.Resource{
+		Name: "audit", Kind: "Audit",
+		List: func(context.Context) ([]any, error) {
+			return nil, &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "path", Rule: "must name a correlation ID"}}}
+		},
+		Get: func(ctx context.Context, correlation string) (any, error) {
+			if err := h.audit.Flush(ctx); err != nil {
+				return nil, err
+			}
+			rows, err := audit.Search(ctx, h.db, audit.Query{Correlation: correlation, Limit: 100})
+			if err == nil && len(rows) == 0 {
+				err = problem.NotFound
+			}
+			return rows, err
+		},
+	}
+}

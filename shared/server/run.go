@@ -1,0 +1,244 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"puente/shared/config"
+	"puente/shared/hop"
+	"puente/shared/telemetry"
+)
+
+// Run serves layers until ctx ends, then drains. It returns nil after a clean drain.
+//
+// The listeners are open from the first moment and answer 503 until configuration, contracts,
+// keys and migrations are loaded; whatever is wrong with those ends Run with a message that says
+// which key or contract, and where.
+func Run(ctx context.Context, cfg Config, layers ...Layer) (err error) {
+	h, err := configure(cfg, layers)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.shutdown()) }()
+	shutdownTracing, err := h.observeItself(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	h.onClose(shutdownTracing)
+	listeners, err := h.listen()
+	if err != nil {
+		return err
+	}
+	if err := h.open(ctx); err != nil {
+		return err
+	}
+	if err := h.serve(listeners); err != nil {
+		return err
+	}
+	if cfg.Seed != nil {
+		if err := cfg.Seed(ctx, h.access); err != nil {
+			return fmt.Errorf("seed: %w", err)
+		}
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var work sync.WaitGroup
+	defer func() { stop(); work.Wait() }()
+	if err := h.start(background, &work, cfg); err != nil {
+		return err
+	}
+	h.health.ready.Store(true)
+	if cfg.Ready != nil {
+		if err := cfg.Ready(h.addresses); err != nil {
+			return err
+		}
+	}
+	h.log.InfoContext(ctx, "ready", "public", h.addresses.Public, "internal", h.addresses.Internal, "operations", h.addresses.Operations)
+	<-ctx.Done()
+	return h.drain(listeners)
+}
+
+// Check validates configuration and contracts without starting anything.
+func Check(cfg Config, layers ...Layer) error {
+	_, err := configure(cfg, layers)
+	return err
+}
+
+// configure reads the whole configuration and loads every contract.
+func configure(cfg Config, layers []Layer) (*host, error) {
+	h := &host{tree: cfg.Tree, settings: defaults(), hops: cfg.Hops, layers: layers, registerer: prometheus.NewRegistry(), registry: hop.NewRegistry()}
+	h.settings.Database.URL, h.settings.Redis.URL = config.NewSecret(cfg.DatabaseURL), config.NewSecret(cfg.RedisURL)
+	errs := []error{cfg.Tree.Section("", &h.settings)}
+	for _, layer := range layers {
+		for i := range layer.APIs {
+			_, err := layer.APIs[i].Contract.Document()
+			errs = append(errs, err)
+		}
+	}
+	switch h.hops {
+	case "":
+		h.hops = "typed"
+	case "typed", "verify", "http":
+	default:
+		errs = append(errs, fmt.Errorf("hops: must be typed, verify or http"))
+	}
+	for _, name := range []string{"xapi", "papi", "sapi"} {
+		if !h.hosts(name) {
+			cfg.Tree.Skip(name)
+		}
+	}
+	for _, elsewhere := range []string{"sandbox", "cli"} {
+		cfg.Tree.Skip(elsewhere)
+	}
+	h.policies.Store(&h.settings.Policies)
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return h, rehearse(cfg.Tree, h.settings, h.hops, layers)
+}
+
+// observeItself starts log, metrics and traces.
+func (h *host) observeItself(ctx context.Context, cfg Config) (shutdown func(context.Context) error, err error) {
+	out := cfg.Log
+	if out == nil {
+		out = os.Stderr
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(h.settings.Log.Level)); err != nil {
+		return nil, err
+	}
+	if h.instance = h.settings.Instance; h.instance == "" {
+		h.instance = "puente-" + uuid.NewString()[:8]
+	}
+	h.log = telemetry.NewLogger(out, h.settings.Log.Format, level)
+	telemetry.RegisterRuntime(h.registerer)
+	h.tracer, shutdown, err = telemetry.Tracing(ctx, telemetry.TraceConfig{Endpoint: h.settings.Trace.Endpoint, Ratio: h.settings.Trace.Ratio}, cfg.Version)
+	return shutdown, err
+}
+
+// listeners are the open doors of the process; public and internal are nil where no layer needs them.
+type listeners struct{ public, internal, operations *gate }
+
+func (h *host) listen() (l listeners, err error) {
+	s := &h.settings
+	if l.operations, err = listen(s.Ops, h.log); err != nil {
+		return l, fmt.Errorf("ops: %w", err)
+	}
+	h.addresses.Operations = l.operations.addr()
+	l.operations.open(h.operations())
+	if h.hosts("xapi") {
+		if l.public, err = listen(s.Public, h.log); err != nil {
+			return l, fmt.Errorf("public: %w", err)
+		}
+		h.addresses.Public = l.public.addr()
+	}
+	if h.hops == "http" || len(h.layers) < 3 && (h.hosts("papi") || h.hosts("sapi")) {
+		if l.internal, err = listen(s.Internal, h.log); err != nil {
+			return l, fmt.Errorf("internal: %w", err)
+		}
+		h.addresses.Internal = l.internal.addr()
+	}
+	return l, nil
+}
+
+// serve mounts every API and opens the doors.
+func (h *host) serve(l listeners) error {
+	h.openEdge()
+	var errs []error
+	for _, layer := range h.layers {
+		if layer.Verifier != nil {
+			h.edge.Verifier = layer.Verifier(dialer{h, layer.Name})
+		}
+		for i := range layer.APIs {
+			errs = append(errs, h.mount(&layer.APIs[i]))
+		}
+	}
+	errs = append(errs, h.admin.Add(h.resources()...))
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	l.operations.open(h.administration())
+	if l.internal != nil {
+		l.internal.open(h.internal)
+	}
+	if l.public != nil {
+		l.public.open(h.public)
+	}
+	return nil
+}
+
+// dialer is a layer's own way to others, for what belongs to no API.
+type dialer struct {
+	host  *host
+	layer string
+}
+
+func (d dialer) Peer(c *hop.Contract) hop.Peer { return d.host.peer(d.layer, c) }
+
+// start begins the background work: access snapshots, audit loader, partitions, jobs, reload.
+func (h *host) start(ctx context.Context, work *sync.WaitGroup, cfg Config) error {
+	if err := h.access.Load(ctx); err != nil {
+		return err
+	}
+	for name, run := range map[string]func(context.Context) error{
+		"access": h.access.Run, "audit": h.audit.Run, "idempotency": h.answers.Run,
+	} {
+		work.Go(func() {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				h.log.ErrorContext(ctx, "background work ended", "work", name, "error", err)
+			}
+		})
+	}
+	h.health.add(check{"database", true, func(ctx context.Context) (string, error) { return "", h.db.Healthy(ctx) }})
+	h.health.add(check{"limits", false, func(context.Context) (string, error) {
+		if state := h.limiter.State(); state == "degraded" {
+			return "counting a local share", nil
+		}
+		return "", nil
+	}})
+	h.health.add(check{"audit", false, func(context.Context) (string, error) {
+		if h.audit.Full() {
+			return "the journal is full", nil
+		}
+		return "", nil
+	}})
+	work.Go(func() { h.tree.Watch(ctx, cfg.Reload, h.reload, h.reloaded) })
+	return h.jobs.Start(ctx)
+}
+
+// drain serves on while balancers take the replica out, then lets what is in flight finish.
+func (h *host) drain(l listeners) error {
+	h.health.draining.Store(true)
+	h.log.Info("draining", "delay", h.settings.Drain.Delay)
+	gates := []*gate{l.public, l.internal, l.operations}
+	for _, g := range gates[:2] {
+		if g != nil {
+			g.draining.Store(true)
+		}
+	}
+	time.Sleep(h.settings.Drain.Delay)
+	ctx, cancel := context.WithTimeout(context.Background(), h.settings.Drain.Timeout)
+	defer cancel()
+	var errs []error
+	for _, g := range gates {
+		if g != nil {
+			errs = append(errs, g.close(ctx))
+		}
+	}
+	errs = append(errs, h.jobs.Stop(ctx), h.audit.Flush(ctx))
+	return errors.Join(errs...)
+}
+
+// shutdown undoes what was opened; what it cannot undo in time it leaves.
+func (h *host) shutdown() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return h.close(ctx)
+}

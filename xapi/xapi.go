@@ -1,0 +1,32 @@
+// Package xapi is the layer of experience APIs, one per channel: a line each. It alone listens
+// publicly.
+package xapi
+
+import (
+	"context"
+	"time"
+
+	"puente/contracts/sapi/oauth2"
+	"puente/shared/hop"
+	"puente/shared/policy"
+	"puente/shared/server"
+	"puente/xapi/portabilities"
+)
+
+// Layer is what a process hosts that runs this layer.
+var Layer = server.Layer{
+	Name:     "xapi",
+	APIs:     []server.API{portabilities.API},
+	Verifier: func(d hop.Dialer) policy.Verifier { return verifier{oauth2.NewClient(d)} },
+}
+
+// verifier asks the system API oauth2 about the tokens of the public edge.
+type verifier struct{ tokens *oauth2.Client }
+
+func (v verifier) Verify(ctx context.Context, token, method, audience string) (policy.Verdict, error) {
+	out, err := v.tokens.Verify(ctx, oauth2.Verification{Token: token, Method: oauth2.Method(method), Audience: audience})
+	if err != nil {
+		return policy.Verdict{}, err
+	}
+	return policy.Verdict{Active: out.Active, Client: out.ClientID, Scopes: out.Scopes, Expires: time.Unix(out.Expires, 0)}, nil
+}
