@@ -1,0 +1,125 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"puente/contracts/xapi/portabilities"
+	"puente/shared/contract"
+	"puente/shared/envelope"
+)
+
+// What the bench asks must be what the contract takes, or it would measure refusals.
+func TestBodiesKeepTheContract(t *testing.T) {
+	for row, id := range map[string]string{rowRead: portabilities.GetPortabilityStatus.ID, rowWrite: portabilities.CreatePortability.ID} {
+		doc, err := portabilities.Contract.Document()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := newRequest(row, "127.0.0.1:1", "token")
+		r.number(1234567890123456)
+		_, text, _ := strings.Cut(string(r.text), "\r\n\r\n")
+		if len(text) != bodyBytes {
+			t.Errorf("%s: %d bytes", row, len(text))
+		}
+		header, body, broken := envelope.Open([]byte(text))
+		if len(broken) > 0 || header.System != clientSystem || header.Correlation != "BENCH-220520251453-567890123456" {
+			t.Errorf("%s: envelope %+v, broken %v", row, header, broken)
+		}
+		if _, broken := doc.Operation(id).Body.Read(body, contract.Limits{}); len(broken) > 0 {
+			t.Errorf("%s: %v", row, broken)
+		}
+		var in portabilities.StatusRequest
+		if err := json.Unmarshal(body, &in); err != nil || in.Phone != "3890123456" {
+			t.Errorf("%s: phone %q, %v", row, in.Phone, err)
+		}
+	}
+}
+
+func TestNoRequestIsARepetition(t *testing.T) {
+	var mu sync.Mutex
+	seen := map[string]bool{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		if seen[string(text)] {
+			w.WriteHeader(http.StatusConflict)
+		}
+		seen[string(text)] = true
+		_, _ = io.WriteString(w, "done")
+	}))
+	defer server.Close()
+	done := run(t.Context(), job{Addr: server.Listener.Addr().String(), Row: rowWrite, Connections: 4, Duration: 50 * time.Millisecond})
+	if done.Failure != "" || done.Requests == 0 || done.Requests != len(seen) || done.Answer != len("done") || done.P50 > done.P99 {
+		t.Errorf("%+v, %d seen", done, len(seen))
+	}
+}
+
+func TestAnyOtherAnswerFailsTheRun(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "too many", http.StatusTooManyRequests)
+	}))
+	defer server.Close()
+	done := run(t.Context(), job{Addr: server.Listener.Addr().String(), Row: rowRead, Connections: 2, Duration: time.Minute})
+	if !strings.Contains(done.Failure, "status 429: too many") {
+		t.Errorf("%+v", done)
+	}
+}
+
+func TestProxyForwards(t *testing.T) {
+	backend := httptest.NewServer(ready(`{"note":"%s"}`))
+	defer backend.Close()
+	proxy, err := newProxy(backend.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := httptest.NewServer(proxy)
+	defer front.Close()
+	done := run(t.Context(), job{Addr: front.Listener.Addr().String(), Row: rowForward, Connections: 2, Duration: 20 * time.Millisecond})
+	if done.Failure != "" || done.Answer != answerBytes {
+		t.Errorf("%+v", done)
+	}
+}
+
+func TestParseStat(t *testing.T) {
+	u, err := parseStat([]byte("42 (a) b (c) S 7 1 1 0 -1 4194560 1 2 3 4 10 20 3 4 20 0 5 0 99 1 1"))
+	if err != nil || u.parent != 7 || u.cpu != 370*time.Millisecond {
+		t.Errorf("%+v, %v", u, err)
+	}
+	if _, err := parseStat([]byte("42 (a) S 7")); err == nil {
+		t.Error("half a line was read")
+	}
+}
+
+func TestLinesSumUp(t *testing.T) {
+	var samples []sample
+	for i, ratio := range []float64{1.5, 1.2, 9} {
+		samples = append(samples,
+			sample{Round: i, Row: rowForward, Shape: shapeProxy, Ratio: 1},
+			sample{Round: i, Row: rowRead, Shape: shapeTyped, Ratio: ratio})
+	}
+	lines := linesOf(samples)
+	if len(lines) != 2 || lines[0].Shape != shapeProxy || lines[0].Goal != 0 {
+		t.Fatalf("%+v", lines)
+	}
+	if got := lines[1]; got.Ratio != (spread{1.5, 1.2, 9}) || got.Goal != goals[rowRead] {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestChosen(t *testing.T) {
+	if got, err := chosen("-shapes", "layers,typed", shapeNames); err != nil || strings.Join(got, " ") != "typed layers" {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := chosen("-rows", "read,delete", rowNames); err == nil {
+		t.Error("an unknown row was taken")
+	}
+}
