@@ -19,7 +19,7 @@ func (e *Edge) body(c *gin.Context) {
 	x := of(c)
 	op := x.Route.Operation
 	if broken := op.Params.Read(c.Param, c.Request.URL.Query(), c.Request.Header); len(broken) > 0 {
-		if !x.judge(c, Body, paramFault(broken)) {
+		if !x.judge(c, Body, paramFault(broken, x.Route.NotFound)) {
 			return
 		}
 	}
@@ -64,10 +64,10 @@ func (x *Exchange) check(raw []byte) error {
 
 // paramFault is NotFound where the path names something that the contract does not know: an
 // enumerated path parameter is part of the route.
-func paramFault(broken []problem.Field) error {
+func paramFault(broken []problem.Field, notFound string) error {
 	for _, f := range broken {
 		if len(f.Path) > 5 && f.Path[:5] == "path." {
-			return &problem.Error{Kind: problem.NotFound, Err: errors.New("no such operation")}
+			return &problem.Error{Kind: problem.NotFound, Code: notFound, Err: errors.New("no such operation")}
 		}
 	}
 	return &problem.Error{Kind: problem.Invalid, Fields: broken}

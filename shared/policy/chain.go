@@ -55,6 +55,7 @@ type Route struct {
 	Operation *contract.Operation
 	Dialect   problem.Dialect
 	Class     string // of load shedding: api, webhook
+	NotFound  string // code of the error where the path names an operation that is none
 	bind      sync.Once
 	metrics   *OperationMetrics
 }

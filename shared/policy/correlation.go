@@ -35,8 +35,8 @@ func (e *Edge) correlate(c *gin.Context) {
 	} else {
 		x.trace = telemetry.NewTrace()
 	}
-	given := c.Request.Header.Get(hop.CorrelationHeader)
-	if wellFormed(given) {
+	x.correlation = x.trace.String()
+	if given := c.Request.Header.Get(hop.CorrelationHeader); wellFormed(given) {
 		x.correlation = given
 	}
 	c.Next()

@@ -32,19 +32,16 @@ func (e *Edge) origin(c *gin.Context) {
 			return
 		}
 	}
-	if correlation != "" {
-		if !wellFormed(correlation) {
-			x.refusedBy = Origin
-			x.Refuse(c, errCorrelation)
-			return
-		}
-		x.correlation = correlation
+	if correlation != "" && !wellFormed(correlation) {
+		x.refusedBy = Origin
+		x.Refuse(c, errCorrelation)
+		return
 	}
 	x.Principal.System, x.Principal.Channel = system, channel
 	if x.mode(Origin) != Off && !x.judge(c, Origin, x.bind()) {
 		return
 	}
-	if x.correlation == "" {
+	if x.correlation = correlation; correlation == "" {
 		x.correlation = made(x.Principal.System, time.Now().In(bogota))
 	}
 	c.Next()

@@ -101,7 +101,7 @@ func Cross(err error, origin string) *Error {
 // message is what a trail says of a kind.
 func (k Kind) message() string {
 	switch k {
-	case Invalid, Rejected:
+	case Invalid, Rejected, MethodNotAllowed, TooLarge, TargetTooLong, HeadersTooLarge, UnsupportedMedia:
 		return "the request was refused"
 	case Unauthenticated, Forbidden:
 		return "access was denied"

@@ -12,7 +12,6 @@ import (
 
 // openEdge makes the routers. Nothing is redirected or guessed: a path has one reading.
 func (h *host) openEdge() {
-	gin.SetMode(gin.ReleaseMode)
 	h.public, h.internal = router(), router()
 	h.edge = &policy.Edge{
 		Settings: &h.policies, Access: h.access, Limiter: h.limiter, Shedder: h.shedder, Answers: h.answers,
@@ -29,6 +28,7 @@ func (h *host) openEdge() {
 }
 
 func router() *gin.Engine {
+	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	r.RedirectTrailingSlash, r.RedirectFixedPath, r.HandleMethodNotAllowed = false, false, true
 	r.ForwardedByClientIP = false

@@ -101,7 +101,7 @@ func (e *Env) fail(err error) { e.wrong = append(e.wrong, err) }
 
 // publish adds op to the public listener, behind the policy chain.
 func (e *Env) publish(op *contract.Operation, serve gin.HandlerFunc) {
-	route := &policy.Route{API: e.api.Contract.Name, Operation: op, Dialect: e.api.dialect(), Class: "api"}
+	route := &policy.Route{API: e.api.Contract.Name, Operation: op, Dialect: e.api.dialect(), Class: "api", NotFound: e.api.NotFound}
 	e.host.public.Handle(op.Method, ginPath(op.Path), e.host.edge.Chain(route, serve)...)
 	e.host.routes = append(e.host.routes, publicRoute{
 		prefix: staticPrefix(op.Path), notFound: e.api.NotFound,
