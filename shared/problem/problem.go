@@ -94,6 +94,7 @@ func Of(err error) *Error {
 func Cross(err error, origin string) *Error {
 	e := *Of(err)
 	e.Err = nil
+	e.RetryAfter = wholeMilliseconds(e.RetryAfter)
 	e.Trail = append([]Cause{{Origin: origin, Message: e.Kind.message()}}, e.Trail...)
 	return &e
 }

@@ -28,7 +28,7 @@ func Marshal(e *Error) []byte {
 	b, err := json.Marshal(wire{
 		Type: "about:blank", Title: http.StatusText(e.Kind.Status()), Status: e.Kind.Status(),
 		Detail: e.Detail, Kind: e.Kind.String(), Code: e.Code, Fields: e.Fields,
-		RetryAfter: int(e.RetryAfter / time.Millisecond), Trail: e.Trail,
+		RetryAfter: int(wholeMilliseconds(e.RetryAfter) / time.Millisecond), Trail: e.Trail,
 	})
 	if err != nil { // strings and numbers only: cannot happen
 		panic(err)
@@ -47,6 +47,15 @@ func Unmarshal(status int, body []byte) *Error {
 		Kind: KindOf(w.Kind), Code: w.Code, Detail: w.Detail, Fields: w.Fields,
 		RetryAfter: time.Duration(w.RetryAfter) * time.Millisecond, Trail: w.Trail,
 	}
+}
+
+// wholeMilliseconds is d as it travels, rounded up: an error says the same after a typed hop and after
+// one by HTTP.
+func wholeMilliseconds(d time.Duration) time.Duration {
+	if whole := d.Truncate(time.Millisecond); whole < d {
+		return whole + time.Millisecond
+	}
+	return d
 }
 
 // RetryAfterHeader is d as the value of a Retry-After header: whole seconds, rounded up, at least 1.
