@@ -5,12 +5,13 @@ package envelope
 
 import (
 	"bytes"
-	"errors"
-	"io"
+	_ "embed"
 	"strings"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"puente/shared/contract"
 	"puente/shared/problem"
 )
 
@@ -25,143 +26,106 @@ type Header struct {
 const (
 	headerName = "WSRequestHeader"
 	bodyName   = "WSRequestBody"
+	auditName  = "Audit"
 )
 
+//go:embed envelope.yaml
+var document []byte
+
+// whole checks an envelope, audited a body for what Open reads of it.
+var whole, audited = checks()
+
+func checks() (whole, audited *contract.Check) {
+	doc, err := contract.Load(document)
+	if err != nil { // the document is embedded above: cannot happen
+		panic(err)
+	}
+	return doc.Operation("envelope").Body, doc.Operation("body").Body
+}
+
 // Open takes the envelope off a body that may have one. A body without is returned as it is: what
-// is not an envelope is the contract's to judge. body aliases raw.
+// is not an envelope is the contract's to judge. body aliases raw, or what raw is with its names
+// folded; what is inside it is the contract's, too.
 func Open(raw []byte) (h Header, body []byte, broken []problem.Field) {
 	if !mentions(raw, headerName) && !mentions(raw, bodyName) {
 		return h, raw, nil
 	}
-	members, err := membersOf(raw, headerName, bodyName)
-	if err != nil {
-		return h, raw, at("body", err)
+	canonical, broken := whole.Read(raw, contract.Limits{})
+	if canonical == nil { // not JSON, beyond its limits, or ambiguous
+		return h, raw, broken
 	}
-	header, body := members[0], members[1]
+	header, body := split(canonical)
 	if header == nil && body == nil {
 		return h, raw, nil // the names occur inside a value
 	}
-	if header == nil {
-		return h, raw, required(headerName)
-	}
-	if body == nil {
-		return h, raw, required(bodyName)
-	}
-	h.Enveloped = true
-	if broken = h.readSystem(header); len(broken) > 0 {
+	if len(broken) > 0 {
 		return h, raw, broken
 	}
-	if broken = h.readAudit(body); len(broken) > 0 {
+	var in struct {
+		System struct {
+			Name          string `json:"name"`
+			CorrelationID string `json:"correlationID"`
+		}
+	}
+	if err := json.Unmarshal(header, &in); err != nil { // the check has passed it: cannot happen
+		return h, raw, []problem.Field{{Path: headerName, Rule: "must be as the contract has it"}}
+	}
+	h = Header{System: in.System.Name, Correlation: in.System.CorrelationID, Enveloped: true}
+	if h.Channel, broken = channelOf(body); len(broken) > 0 {
 		return h, raw, broken
 	}
 	return h, body, nil
 }
 
-func (h *Header) readSystem(header []byte) []problem.Field {
-	parts, err := membersOf(header, "System", "Property")
-	if err != nil {
-		return at(headerName, err)
+// split finds header and body in a canonical envelope; nil where there is none.
+func split(canonical []byte) (header, body []byte) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(canonical))
+	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
+		return nil, nil
 	}
-	if parts[0] == nil {
-		return required(headerName + ".System")
-	}
-	members, err := membersOf(parts[0], "name", "correlationID", "processingServer")
-	if err != nil {
-		return at(headerName+".System", err)
-	}
-	var broken []problem.Field
-	for i, to := range []*string{&h.System, &h.Correlation} {
-		path := headerName + ".System." + []string{"name", "correlationID"}[i]
-		value, isString := text(members[i])
-		switch {
-		case members[i] == nil:
-			broken = append(broken, required(path)...)
-		case !isString || value == "":
-			broken = append(broken, problem.Field{Path: path, Rule: "must be a non-empty string"})
-		}
-		*to = value
-	}
-	if p := parts[1]; p != nil && p[0] != '[' && string(p) != "null" {
-		broken = append(broken, problem.Field{Path: headerName + ".Property", Rule: "must be an array or null"})
-	}
-	return broken
-}
-
-// readAudit finds the channel; whether Audit is as it should be is the contract's to judge.
-func (h *Header) readAudit(body []byte) []problem.Field {
-	if len(body) == 0 || body[0] != '{' || !mentions(body, "audit") {
-		return nil
-	}
-	members, err := membersOf(body, "Audit")
-	if err != nil {
-		return at(bodyName, err)
-	}
-	if a := members[0]; len(a) > 0 && a[0] == '{' {
-		if members, err = membersOf(a, "Canal"); err != nil {
-			return at(bodyName+".Audit", err)
-		}
-		h.Channel, _ = text(members[0])
-	}
-	return nil
-}
-
-var (
-	errTwice  = errors.New("must not hold two members of the same name")
-	errObject = errors.New("must be an object")
-	errSyntax = errors.New("must be valid JSON")
-)
-
-// membersOf reads an object and returns the raw values of the named members, nil for those it
-// does not have. Any two members whose names are the same without regard to case are refused.
-func membersOf(object []byte, names ...string) ([][]byte, error) {
-	dec := jsontext.NewDecoder(bytes.NewReader(object))
-	tok, err := dec.ReadToken()
-	if err != nil {
-		return nil, errSyntax
-	}
-	if tok.Kind() != '{' {
-		return nil, errObject
-	}
-	found := make([][]byte, len(names))
-	seen := make(map[string]bool, 8)
 	for dec.PeekKind() == '"' {
 		name, err := dec.ReadToken()
 		if err != nil {
-			return nil, errTwice // jsontext refuses exact duplicates itself
+			return nil, nil
 		}
-		folded := strings.ToLower(name.String())
-		if seen[folded] {
-			return nil, errTwice
+		var to *[]byte
+		switch name.String() {
+		case headerName:
+			to = &header
+		case bodyName:
+			to = &body
 		}
-		seen[folded] = true
-		start := dec.InputOffset()
 		value, err := dec.ReadValue()
 		if err != nil {
-			return nil, errSyntax
+			return nil, nil
 		}
-		for i, want := range names {
-			if strings.EqualFold(folded, want) {
-				end := dec.InputOffset()
-				found[i] = bytes.TrimLeft(object[start:end], " \t\r\n:")
-			}
+		if end := dec.InputOffset(); to != nil {
+			*to = canonical[end-int64(len(value)) : end]
 		}
-		_ = value
 	}
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, errSyntax
-	}
-	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, errSyntax
-	}
-	return found, nil
+	return header, body
 }
 
-func text(value []byte) (string, bool) {
-	if len(value) == 0 || value[0] != '"' {
-		return "", false
+// channelOf finds the channel in a body. Of Audit only its ambiguities are refused here; whether it
+// is as it should be is the contract's to judge.
+func channelOf(body []byte) (channel string, broken []problem.Field) {
+	if len(body) == 0 || body[0] != '{' || !mentions(body, auditName) {
+		return "", nil
 	}
-	s, err := jsontext.AppendUnquote(nil, value)
-	return string(s), err == nil
+	canonical, broken := audited.Read(body, contract.Limits{})
+	if canonical == nil {
+		for i := range broken {
+			broken[i].Path = bodyName + "." + broken[i].Path
+		}
+		return "", broken
+	}
+	var in struct {
+		Audit struct{ Canal string }
+	}
+	if len(broken) > 0 || json.Unmarshal(canonical, &in) != nil {
+		return "", nil
+	}
+	return in.Audit.Canal, nil
 }
 
 // mentions reports whether name occurs in raw, without regard to ASCII case.
@@ -173,9 +137,3 @@ func mentions(raw []byte, name string) bool {
 	}
 	return false
 }
-
-func at(path string, err error) []problem.Field {
-	return []problem.Field{{Path: path, Rule: err.Error()}}
-}
-
-func required(path string) []problem.Field { return []problem.Field{{Path: path, Rule: "is required"}} }

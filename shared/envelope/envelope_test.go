@@ -1,0 +1,155 @@
+package envelope
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"puente/shared/problem"
+)
+
+func TestOpen(t *testing.T) {
+	const sample = `{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"LUZ-0.26090","processingServer":null},"Property":[{"name":null,"value":null}]},"WSRequestBody":{"Phone":"3000000019"}}`
+	for name, c := range map[string]struct {
+		raw  string
+		want Header
+		body string
+	}{
+		"no envelope":                   {`{"phone":"3000000019"}`, Header{}, `{"phone":"3000000019"}`},
+		"its name inside a value":       {`{"phone":"WSRequestHeader"}`, Header{}, `{"phone":"WSRequestHeader"}`},
+		"its name inside another name":  {`{"a":{"WSRequestBody":1}}`, Header{}, `{"a":{"WSRequestBody":1}}`},
+		"an envelope inside an array":   {`[{"WSRequestHeader":{}}]`, Header{}, `[{"WSRequestHeader":{}}]`},
+		"not JSON, and not an envelope": {`{`, Header{}, `{`},
+		"the documents' sample":         {sample, Header{"MAX", "LUZ-0.26090", "", true}, `{"Phone":"3000000019"}`},
+		"the case of the published table": {
+			`{"WSREQUESTHEADER":{"system":{"NAME":"MAX","CorrelationID":"LUZ-1","ProcessingServer":""},"property":[]},"wsrequestbody":{"Phone":"3"}}`,
+			Header{"MAX", "LUZ-1", "", true}, `{"Phone":"3"}`,
+		},
+		"a name written with escapes": {
+			`{"\u0057SRequestHeader":{"System":{"n\u0061me":"MAX","correlationID":"1"}},"WSRequestBody":{}}`,
+			Header{"MAX", "1", "", true}, `{}`,
+		},
+		"Property null": {`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"},"Property":null},"WSRequestBody":{}}`, Header{"MAX", "1", "", true}, `{}`},
+		"members that none knows": {
+			`{"other":1,"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1","x":{}},"y":[]},"WSRequestBody":{"z":1}}`,
+			Header{"MAX", "1", "", true}, `{"z":1}`,
+		},
+		"the channel": {
+			`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"}},"WSRequestBody":{"audit":{"CANAL":"whatsapp","SO":"Android"},"Phone":"3"}}`,
+			Header{"MAX", "1", "whatsapp", true}, `{"audit":{"CANAL":"whatsapp","SO":"Android"},"Phone":"3"}`,
+		},
+		"Audit null":     {`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"}},"WSRequestBody":{"Audit":null}}`, Header{"MAX", "1", "", true}, `{"Audit":null}`},
+		"white space":    {"\n{ \"WSRequestHeader\" : { \"System\" : { \"name\" : \"MAX\" , \"correlationID\" : \"1\" } } ,\r\n\t\"WSRequestBody\" :\n { \"Phone\": \"3\" } } ", Header{"MAX", "1", "", true}, `{ "Phone": "3" }`},
+		"the body first": {`{"WSRequestBody":[1],"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"}}}`, Header{"MAX", "1", "", true}, `[1]`},
+		"the body null":  {`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"}},"WSRequestBody":null}`, Header{"MAX", "1", "", true}, `null`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, body, broken := Open([]byte(c.raw))
+			if h != c.want || string(body) != c.body || broken != nil {
+				t.Errorf("%+v %s %v", h, body, broken)
+			}
+		})
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	header := func(header string) string { return `{"WSRequestHeader":` + header + `,"WSRequestBody":{}}` }
+	system := func(members string) string {
+		return header(`{"System":{"name":"MAX","correlationID":"1"` + members + `}}`)
+	}
+	for name, c := range map[string]struct{ raw, path string }{
+		"no header":                     {`{"WSRequestBody":{}}`, "WSRequestHeader"},
+		"no body":                       {`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"}}}`, "WSRequestBody"},
+		"header null":                   {header(`null`), "WSRequestHeader"},
+		"header no object":              {header(`"x"`), "WSRequestHeader"},
+		"no System":                     {header(`{}`), "WSRequestHeader.System"},
+		"System null":                   {header(`{"System":null}`), "WSRequestHeader.System"},
+		"no name":                       {header(`{"System":{"correlationID":"1"}}`), "WSRequestHeader.System.name"},
+		"name empty":                    {header(`{"System":{"name":"","correlationID":"1"}}`), "WSRequestHeader.System.name"},
+		"name null":                     {header(`{"System":{"name":null,"correlationID":"1"}}`), "WSRequestHeader.System.name"},
+		"correlation a number":          {header(`{"System":{"name":"MAX","correlationID":1}}`), "WSRequestHeader.System.correlationID"},
+		"no correlation":                {header(`{"System":{"name":"MAX"}}`), "WSRequestHeader.System.correlationID"},
+		"processingServer a number":     {system(`,"processingServer":1`), "WSRequestHeader.System.processingServer"},
+		"Property an object":            {header(`{"System":{"name":"MAX","correlationID":"1"},"Property":{}}`), "WSRequestHeader.Property"},
+		"a Property that is a string":   {header(`{"System":{"name":"MAX","correlationID":"1"},"Property":["x"]}`), "WSRequestHeader.Property[0]"},
+		"a Property's name a number":    {header(`{"System":{"name":"MAX","correlationID":"1"},"Property":[{"name":1}]}`), "WSRequestHeader.Property[0].name"},
+		"a header twice":                {`{"WSRequestHeader":{},"WSRequestHeader":{},"WSRequestBody":{}}`, ""},
+		"a header in two spellings":     {`{"WSRequestHeader":{"System":{"name":"A","correlationID":"1"}},"wsrequestheader":{"System":{"name":"B","correlationID":"1"}},"WSRequestBody":{}}`, ""},
+		"a body in two spellings":       {`{"WSRequestHeader":{"System":{"name":"A","correlationID":"1"}},"WSRequestBody":{},"WSREQUESTBODY":{}}`, ""},
+		"System in two spellings":       {header(`{"System":{"name":"A","correlationID":"1"},"SYSTEM":{"name":"B","correlationID":"1"}}`), "WSRequestHeader.SYSTEM"},
+		"name in two spellings":         {system(`,"Name":"B"`), "WSRequestHeader.System.Name"},
+		"correlation in two spellings":  {system(`,"CorrelationID":"2"`), "WSRequestHeader.System.CorrelationID"},
+		"Property's name in two":        {header(`{"System":{"name":"A","correlationID":"1"},"Property":[{"name":"a","Name":"b"}]}`), "WSRequestHeader.Property[0].Name"},
+		"a member twice in Property":    {header(`{"System":{"name":"A","correlationID":"1"},"Property":[{"x":1,"x":2}]}`), "WSRequestHeader.Property[0].x"},
+		"Canal in two spellings":        {`{"WSRequestHeader":{"System":{"name":"A","correlationID":"1"}},"WSRequestBody":{"Audit":{"Canal":"a","canal":"b"}}}`, "WSRequestBody.Audit.canal"},
+		"Audit in two spellings":        {`{"WSRequestHeader":{"System":{"name":"A","correlationID":"1"}},"WSRequestBody":{"Audit":{},"audit":{}}}`, "WSRequestBody.audit"},
+		"cut off":                       {`{"WSRequestHeader":{"System":{"name":"A","correlationID":"1"}},"WSRequestBody":{}`, ""},
+		"data behind it":                {system("") + `{}`, ""},
+		"not UTF-8":                     {system(",\"x\":\"\xff\""), ""},
+		"deep in Property":              {header(`{"System":{"name":"A","correlationID":"1"},"Property":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`), ""},
+		"deep in a member none knows":   {header(`{"System":{"name":"A","correlationID":"1"},"x":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`), ""},
+		"deep beside the header":        {`{"x":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `,"WSRequestHeader":{"System":{"name":"A","correlationID":"1"}},"WSRequestBody":{}}`, ""},
+		"too many members":              {header(`{"System":{"name":"A","correlationID":"1"}` + many(1_001, `,"m%d":1`) + `}`), ""},
+		"too many items":                {header(`{"System":{"name":"A","correlationID":"1"},"Property":[{}` + many(10_001, `,{}%.0d`) + `]}`), ""},
+		"name longer than the contract": {header(`{"System":{"name":"` + strings.Repeat("M", 65) + `","correlationID":"1"}}`), "WSRequestHeader.System.name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, _, broken := Open([]byte(c.raw))
+			if len(broken) == 0 {
+				t.Fatalf("accepted: %+v", h)
+			}
+			if c.path != "" && broken[0].Path != c.path {
+				t.Errorf("%v, want %s", broken, c.path)
+			}
+		})
+	}
+}
+
+func many(n int, format string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
+}
+
+// Only ASCII folds: a letter that Unicode folds to s or k is another name, and does not pass for ours.
+func TestOpenFoldsASCIIOnly(t *testing.T) {
+	h, body, broken := Open([]byte(`{"WSRequestHeader":{"System":{"name":"TIENDA","correlationID":"1"},"ſystem":{"name":"MAX","correlationID":"2"}},"WSRequestBody":{"a":1},"WſRequestBody":{"a":2}}`))
+	if h.System != "TIENDA" || h.Correlation != "1" || string(body) != `{"a":1}` || broken != nil {
+		t.Errorf("%+v %s %v", h, body, broken)
+	}
+}
+
+// Whatever comes, Open does not panic, and what it takes for an envelope has a system and a correlation.
+func TestOpenNeverGuesses(t *testing.T) {
+	piece := rapid.SampledFrom([]string{
+		`{`, `}`, `[`, `]`, `:`, `,`, `"`, ` `, `null`, `1`, `{}`, `"WSRequestHeader"`, `"wsrequestheader"`, `"WSRequestBody"`, `"System"`,
+		`"name"`, `"NAME"`, `"correlationID"`, `"MAX"`, `"\u0057SRequestHeader"`, "\xff", `{"System":{"name":"MAX","correlationID":"1"}}`,
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		raw := strings.Join(rapid.SliceOfN(piece, 0, 24).Draw(t, "raw"), "")
+		h, body, broken := Open([]byte(raw))
+		if h.Enveloped && broken == nil && (h.System == "" || h.Correlation == "" || body == nil) {
+			t.Fatalf("%s: %+v %q", raw, h, body)
+		}
+		if !h.Enveloped && broken == nil && string(body) != raw {
+			t.Fatalf("%s became %s", raw, body)
+		}
+	})
+}
+
+// A broken rule never holds a value of the request.
+func TestOpenNamesNoValue(t *testing.T) {
+	_, _, broken := Open([]byte(`{"WSRequestHeader":{"System":{"name":1026578508,"correlationID":null}},"WSRequestBody":{}}`))
+	for _, f := range broken {
+		if strings.Contains(f.String(), "1026578508") {
+			t.Error(f)
+		}
+	}
+	if len(broken) != 2 {
+		t.Error([]problem.Field(broken))
+	}
+}
