@@ -5,14 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"hash/crc64"
 	"io/fs"
 	"regexp"
 	"time"
 
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
 // Migrations are the tables of one schema: goose files (00001_claims.sql, …) in the root of FS,
@@ -42,13 +40,26 @@ func (m Migrations) up(ctx context.Context, conns *sql.DB) error {
 		return errors.New("not a schema's name")
 	}
 	p, err := goose.NewProvider(goose.DialectPostgres, conns, m.FS,
-		goose.WithTableName(m.Schema+".goose_db_version"),
-		goose.WithSessionLocker(schemaLock{m.Schema}),
-		goose.WithDisableGlobalRegistry(true))
+		goose.WithTableName(m.Schema+".goose_db_version"), goose.WithDisableGlobalRegistry(true))
 	if errors.Is(err, goose.ErrNoMigrations) {
 		return nil
 	}
 	if err != nil {
+		return err
+	}
+	// goose's own lock does not cover its look at what is pending, which makes its table, nor the
+	// schema that must exist before. A session of ours holds one over all of it; if that session
+	// breaks, so does the one that migrates.
+	conn, err := conns.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := m.lock(ctx, conn); err != nil {
+		return err
+	}
+	defer m.unlock(ctx, conn)
+	if _, err := conn.ExecContext(ctx, "create schema if not exists "+m.Schema); err != nil {
 		return err
 	}
 	_, err = p.Up(ctx)
@@ -60,25 +71,12 @@ func (m Migrations) up(ctx context.Context, conns *sql.DB) error {
 // creating an index concurrently.
 const lockPoll = 50 * time.Millisecond
 
-// schemaLock lets one migrate a schema at a time, and creates the schema, which goose does not and
-// which two cannot do at once.
-type schemaLock struct{ schema string }
-
-var _ lock.SessionLocker = schemaLock{}
-
-func (l schemaLock) id() int64 {
-	return int64(crc64.Checksum([]byte("puente migrate "+l.schema), crc64.MakeTable(crc64.ECMA)))
-}
-
-// SessionLock implements lock.SessionLocker.
-func (l schemaLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+// lock lets one session migrate a schema at a time.
+func (m Migrations) lock(ctx context.Context, conn *sql.Conn) error {
 	for {
 		var locked bool
-		if err := conn.QueryRowContext(ctx, "select pg_try_advisory_lock($1)", l.id()).Scan(&locked); err != nil {
-			return err
-		}
-		if locked {
-			_, err := conn.ExecContext(ctx, "create schema if not exists "+l.schema)
+		err := conn.QueryRowContext(ctx, "select pg_try_advisory_lock(hashtextextended($1, 0))", m.lockName()).Scan(&locked)
+		if err != nil || locked {
 			return err
 		}
 		select {
@@ -89,8 +87,11 @@ func (l schemaLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	}
 }
 
-// SessionUnlock implements lock.SessionLocker.
-func (l schemaLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
-	_, err := conn.ExecContext(ctx, "select pg_advisory_unlock($1)", l.id())
-	return err
+// unlock gives the lock back; where it cannot, the end of the session does.
+func (m Migrations) unlock(ctx context.Context, conn *sql.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	conn.ExecContext(ctx, "select pg_advisory_unlock(hashtextextended($1, 0))", m.lockName())
 }
+
+func (m Migrations) lockName() string { return "puente migrate " + m.Schema }

@@ -12,7 +12,7 @@ import (
 
 const (
 	minIdle     = 2                      // connections kept open
-	pingTimeout = 500 * time.Millisecond // of a connection that lay idle, before it is used
+	pingTimeout = 500 * time.Millisecond // of a connection before it is used, where shouldPing says so
 	healthCheck = 10 * time.Second       // how often the pool looks after itself
 )
 
@@ -33,6 +33,7 @@ func newPool(ctx context.Context, cfg Config, private *private) (*pgxpool.Pool, 
 	pool.ConnConfig.DialFunc = dialer.DialContext
 	pool.MaxConns = int32(cfg.MaxConnections)
 	pool.MinIdleConns = int32(min(minIdle, cfg.MaxConnections))
+	pool.ShouldPing = shouldPing
 	pool.PingTimeout = pingTimeout
 	pool.HealthCheckPeriod = healthCheck
 

@@ -111,12 +111,15 @@ func NewServer(t testing.TB, migrations ...database.Migrations) *Server {
 		os.RemoveAll(dir) // what is left the end of the process removes
 	})
 	s.Start()
-	s.DB = open(t, connURL(c.ConnConfig("postgres"), "postgres"))
+	s.DB = open(t, s.URL())
 	if err := s.DB.Migrate(context.Background(), migrations); err != nil {
 		t.Fatalf("databasetest: %v", err)
 	}
 	return s
 }
+
+// URL is that of DB.
+func (s *Server) URL() string { return connURL(s.cluster.ConnConfig("postgres"), "postgres") }
 
 // Start starts the server and returns once it accepts connections.
 func (s *Server) Start() {
