@@ -171,14 +171,14 @@ func throughWire[T any](v T) (T, error) {
 	if lost := bindingOf(reflect.TypeFor[T]()).lost; lost != "" {
 		return back, fmt.Errorf("member %s travels nowhere", lost)
 	}
-	text, err := json.Marshal(v)
+	text, err := json.Marshal(v, json.Deterministic(true))
 	if err != nil {
 		return back, err
 	}
 	if err := json.Unmarshal(text, &back); err != nil {
 		return back, err
 	}
-	again, err := json.Marshal(back)
+	again, err := json.Marshal(back, json.Deterministic(true))
 	if err != nil {
 		return back, err
 	}

@@ -28,6 +28,7 @@ const (
 // Sealer makes a payload unreadable on the wire, and readable again. *keyring.JWE is one.
 type Sealer interface {
 	Encrypt(plain []byte) ([]byte, error)
+	EncryptFor(kid string, plain []byte) ([]byte, error) // an answer goes under the key of its request
 	Decrypt(sealed []byte) (plain []byte, kid string, err error)
 }
 
@@ -56,7 +57,7 @@ func callRemote[In, Out any](ctx context.Context, r *Remote, op Operation[In, Ou
 		return out, err
 	}
 	if err := json.Unmarshal(text, &out); err != nil {
-		return out, problem.Errorf(problem.BadUpstream, "hop: answer of %s: %w", op, err)
+		return out, from(op.Contract.Name, problem.Errorf(problem.BadUpstream, "hop: answer of %s: %w", op, err))
 	}
 	return out, nil
 }
@@ -98,27 +99,37 @@ func (r *Remote) exchange(ctx context.Context, api string, op *contract.Operatio
 		return nil, away(ctx, api, err)
 	}
 	if len(text) > maxAnswer || !r.Services.Answered(nonce, resp.StatusCode, text, resp.Header.Get(ServiceHeader)) {
-		return nil, problem.Errorf(problem.BadUpstream, "hop: %s did not prove to be a service of ours (status %d)", api, resp.StatusCode)
+		return nil, from(api, problem.Errorf(problem.BadUpstream, "hop: %s did not prove to be a service of ours (status %d)", api, resp.StatusCode))
 	}
 	if resp.StatusCode != op.Status {
-		return nil, problem.Unmarshal(resp.StatusCode, text)
+		e := problem.Unmarshal(resp.StatusCode, text)
+		if len(e.Trail) == 0 { // not of ours: every API of ours begins the trail with itself
+			e = from(api, e)
+		}
+		return nil, e
 	}
 	if op.MediaType == JOSE {
 		if text, _, err = r.Sealer.Decrypt(text); err != nil {
-			return nil, problem.Errorf(problem.BadUpstream, "hop: answer of %s: %w", api, err)
+			return nil, from(api, problem.Errorf(problem.BadUpstream, "hop: answer of %s: %w", api, err))
 		}
 	}
 	return text, nil
 }
 
+// from is e, found on this side of the hop, as if api had returned it; its cause is for our log.
+func from(api string, e *problem.Error) *problem.Error {
+	crossed := problem.Cross(e, api)
+	crossed.Err = e.Err
+	return crossed
+}
+
 // away is the error of a hop that had no answer. Whether the far side acted is its own affair:
 // each system API stores its intent before it acts, so the caller may only say that it is unknown.
 func away(ctx context.Context, api string, err error) error {
-	kind := problem.Unavailable
 	if ctx.Err() != nil {
-		kind = problem.Timeout
+		return from(api, problem.Errorf(problem.Timeout, "hop: call %s: %w", api, err))
 	}
-	e := problem.Errorf(kind, "hop: call %s: %w", api, err)
+	e := problem.Errorf(problem.Unavailable, "hop: call %s: %w", api, err)
 	e.RetryAfter = time.Second
-	return problem.Cross(e, api)
+	return from(api, e)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/trace"
 
 	"puente/shared/hop"
 	"puente/shared/problem"
@@ -29,17 +30,23 @@ func (e *Edge) recover(c *gin.Context) {
 // the system is known (see origin); until then the request goes by its trace.
 func (e *Edge) correlate(c *gin.Context) {
 	x := of(c)
-	trace, ok := telemetry.ParseTraceparent(c.Request.Header.Get("Traceparent"))
+	parent, ok := telemetry.ParseTraceparent(c.Request.Header.Get("Traceparent"))
 	if ok {
-		x.trace = trace.Child()
+		x.trace = parent.Child()
 	} else {
-		x.trace = telemetry.NewTrace()
+		x.trace = e.Tracer.Root(telemetry.NewTrace())
 	}
 	x.correlation = x.trace.String()
 	if given := c.Request.Header.Get(hop.CorrelationHeader); wellFormed(given) {
 		x.correlation = given
 	}
+	end := e.Tracer.Start(x.Context(), "xapi/"+x.Route.API, trace.SpanKindServer, parent)
 	c.Next()
+	if x.Err != nil && x.Err.Kind.Outcome() == "server" {
+		end(x.Err)
+		return
+	}
+	end(nil)
 }
 
 // maxCorrelation bounds a correlation ID, in bytes.

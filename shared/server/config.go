@@ -49,7 +49,7 @@ type settings struct {
 	DataDir  string             `yaml:"dataDir"`
 	Public   listenConfig       `yaml:"public"`
 	Internal listenConfig       `yaml:"internal"`
-	Ops      listenConfig       `yaml:"ops"`
+	Ops      opsConfig          `yaml:"ops"`
 	Drain    drainConfig        `yaml:"drain"`
 	Log      logConfig          `yaml:"log"`
 	Trace    traceConfig        `yaml:"trace"`
@@ -73,6 +73,12 @@ type listenConfig struct {
 	Certificate string `yaml:"certificate"` // PEM file; read again when it changes
 	Key         string `yaml:"key"`
 	Connections int    `yaml:"connections"` // at most, at once
+}
+
+// opsConfig is the operations listener.
+type opsConfig struct {
+	listenConfig `yaml:",inline"`
+	Profile      bool `yaml:"profile"` // serve /debug/pprof, without a token: on loopback only
 }
 
 type drainConfig struct {
@@ -119,7 +125,7 @@ func defaults() settings {
 	return settings{
 		Public:   listenConfig{Addr: "127.0.0.1:8080", Connections: 10_000},
 		Internal: listenConfig{Addr: "127.0.0.1:8081", Connections: 10_000},
-		Ops:      listenConfig{Addr: "127.0.0.1:9090", Connections: 200},
+		Ops:      opsConfig{listenConfig: listenConfig{Addr: "127.0.0.1:9090", Connections: 200}},
 		Drain:    drainConfig{Delay: 5 * time.Second, Timeout: 25 * time.Second},
 		Log:      logConfig{Level: "info", Format: "json"},
 		Trace:    traceConfig{Ratio: 0.01},
@@ -133,10 +139,13 @@ func (s *settings) Validate() error {
 	for _, l := range []struct {
 		at string
 		c  listenConfig
-	}{{"public", s.Public}, {"internal", s.Internal}, {"ops", s.Ops}} {
+	}{{"public", s.Public}, {"internal", s.Internal}, {"ops", s.Ops.listenConfig}} {
 		if err := l.c.validate(l.at == "internal" || len(s.Policies.TrustedProxies) > 0); err != nil {
 			errs = append(errs, fmt.Errorf("%s.%w", l.at, err))
 		}
+	}
+	if s.Ops.Profile && !s.Ops.loopback() {
+		errs = append(errs, errors.New("ops.profile: only on loopback"))
 	}
 	if s.Drain.Delay < 0 || s.Drain.Timeout <= 0 {
 		errs = append(errs, errors.New("drain: delay must not be negative, timeout must be positive"))
@@ -157,19 +166,22 @@ func (s *settings) Validate() error {
 
 // validate allows plain HTTP on loopback only, or where something listed stands in front.
 func (l listenConfig) validate(fronted bool) error {
-	host, _, err := net.SplitHostPort(l.Addr)
-	if err != nil {
+	if _, _, err := net.SplitHostPort(l.Addr); err != nil {
 		return errors.New("addr: must be host:port")
 	}
 	if (l.Certificate == "") != (l.Key == "") {
 		return errors.New("certificate: certificate and key belong together")
 	}
-	addr, err := netip.ParseAddr(host)
-	loopback := host == "localhost" || err == nil && addr.IsLoopback()
-	if l.Certificate == "" && !loopback && !fronted {
+	if l.Certificate == "" && !l.loopback() && !fronted {
 		return errors.New("addr: off loopback it needs a certificate, or a proxy listed in policies.trustedProxies")
 	}
 	return nil
+}
+
+func (l listenConfig) loopback() bool {
+	host, _, _ := net.SplitHostPort(l.Addr)
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 // dataDir is where the process keeps its files.

@@ -77,7 +77,7 @@ func internalEndpoint[In, Out any](env *Env, o *contract.Operation, decoder hop.
 			}
 		}
 		if err == nil {
-			body, err = env.host.seal(o, body)
+			body, err = env.host.seal(o, call.kid, body)
 		}
 		status, mediaType := o.Status, "application/json"
 		if o.MediaType == hop.JOSE {

@@ -2,13 +2,14 @@ package server
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"strconv"
 	"time"
+
+	oteltrace "go.opentelemetry.io/otel/trace"
 
 	"puente/shared/access"
 	"puente/shared/audit"
@@ -23,14 +24,15 @@ import (
 // audit, deadline, switch; in this order, so that a defect and a passed deadline are counted, too.
 func withHopPolicies[In, Out any](env *Env, o *contract.Operation, serve func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
 	layer, api, h := env.api.Contract.Layer, env.api.Contract.Name, env.host
-	metrics := h.metrics.Of(layer, api, o.ID)
+	metrics, name := h.metrics.Of(layer, api, o.ID), layer+"/"+api+"/"+o.ID
 	return func(ctx context.Context, in In) (out Out, err error) {
 		record := audit.NewRecord("hop")
 		record.Layer, record.API, record.Operation = layer, api, o.ID
-		principal, trace := hop.PrincipalOf(ctx), telemetry.TraceOf(ctx).Child()
+		principal, parent := hop.PrincipalOf(ctx), telemetry.TraceOf(ctx)
+		trace := parent.Child()
 		ctx, cancel := context.WithTimeout(telemetry.WithTrace(ctx, trace), o.Deadline)
 		defer cancel()
-		ctx, end := h.tracer.Start(ctx, layer+"/"+api+"/"+o.ID)
+		end := h.tracer.Start(ctx, name, oteltrace.SpanKindInternal, parent)
 		defer func() {
 			if p := recover(); p != nil {
 				err = problem.Errorf(problem.Internal, "panic: %v\n%s", p, debug.Stack())
@@ -72,6 +74,7 @@ func (h *host) concludeHop(ctx context.Context, r *audit.Record, m *policy.Opera
 // call is an HTTP hop as it was received.
 type call struct {
 	body        []byte
+	kid         string // of the seal it came under
 	nonce       string
 	principal   hop.Principal
 	correlation string
@@ -96,7 +99,7 @@ func (h *host) receive(r *http.Request, o *contract.Operation, layer string) (ca
 		return in, problem.UnsupportedMedia
 	}
 	if o.MediaType == hop.JOSE {
-		if body, _, err = h.sealer.Decrypt(body); err != nil {
+		if body, in.kid, err = h.sealer.Decrypt(body); err != nil {
 			return in, &problem.Error{Kind: problem.Invalid, Code: "INVALID_ENCRYPTION", Detail: "The payload does not decrypt", Err: err}
 		}
 	}
@@ -124,13 +127,14 @@ func (in *call) context(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithTimeout(hop.WithPrincipal(ctx, in.principal), in.budget)
 }
 
-func (h *host) seal(o *contract.Operation, body []byte) ([]byte, error) {
+// seal encrypts an answer under the key of its request.
+func (h *host) seal(o *contract.Operation, kid string, body []byte) ([]byte, error) {
 	if o.MediaType != hop.JOSE {
 		return body, nil
 	}
-	sealed, err := h.sealer.Encrypt(body)
+	sealed, err := h.sealer.EncryptFor(kid, body)
 	if err != nil {
-		return nil, errors.Join(problem.Internal, err)
+		return nil, problem.Errorf(problem.Internal, "seal answer: %w", err)
 	}
 	return sealed, nil
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"net/http/pprof"
 
 	"puente/shared/admin"
 	"puente/shared/audit"
@@ -18,6 +19,10 @@ func (h *host) operations() http.Handler {
 	mux.HandleFunc("GET /livez", livez)
 	mux.HandleFunc("GET /readyz", h.health.readyz)
 	mux.Handle("GET /metrics", telemetry.MetricsHandler(h.registerer))
+	if h.settings.Ops.Profile {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	}
 	return mux
 }
 

@@ -128,7 +128,7 @@ type listeners struct{ public, internal, operations *gate }
 
 func (h *host) listen() (l listeners, err error) {
 	s := &h.settings
-	if l.operations, err = listen(s.Ops, h.log); err != nil {
+	if l.operations, err = listen(s.Ops.listenConfig, h.log); err != nil {
 		return l, fmt.Errorf("ops: %w", err)
 	}
 	h.addresses.Operations = l.operations.addr()
