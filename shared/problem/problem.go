@@ -73,8 +73,8 @@ func Errorf(kind Kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Err: fmt.Errorf(format, args...)}
 }
 
-// Of returns the *Error in err's chain. An error that holds none is Internal, a passed deadline
-// Timeout. It returns nil for nil.
+// Of returns the *Error in err's chain, or one of the Kind that is in it. An error that holds neither
+// is Internal; a passed deadline, or a caller that went away, is Timeout. It returns nil for nil.
 func Of(err error) *Error {
 	if err == nil {
 		return nil
@@ -83,7 +83,14 @@ func Of(err error) *Error {
 	if errors.As(err, &e) {
 		return e
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	if k, ok := err.(Kind); ok {
+		return &Error{Kind: k}
+	}
+	var k Kind
+	if errors.As(err, &k) {
+		return &Error{Kind: k, Err: err}
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return &Error{Kind: Timeout, Err: err}
 	}
 	return &Error{Kind: Internal, Err: err}

@@ -96,8 +96,11 @@ func TestOf(t *testing.T) {
 		{known, NotFound},
 		{fmt.Errorf("inventory: get service: %w", known), NotFound},
 		{errors.Join(io.EOF, known), NotFound},
+		{TooLarge, TooLarge},
+		{fmt.Errorf("read body: %w", TooLarge), TooLarge},
 		{io.EOF, Internal},
 		{fmt.Errorf("call: %w", context.DeadlineExceeded), Timeout},
+		{fmt.Errorf("call: %w", context.Canceled), Timeout},
 		{&Error{Kind: Unknown, Err: context.DeadlineExceeded}, Unknown}, // what is known of it wins
 	} {
 		if e := Of(c.err); e.Kind != c.want || !errors.Is(e, c.want) {
