@@ -43,7 +43,7 @@ type Remote struct {
 }
 
 func callRemote[In, Out any](ctx context.Context, r *Remote, op Operation[In, Out], in In) (Out, error) {
-	var out Out
+	var out, none Out
 	o, err := op.Lookup()
 	if err != nil {
 		return out, err
@@ -57,7 +57,7 @@ func callRemote[In, Out any](ctx context.Context, r *Remote, op Operation[In, Ou
 		return out, err
 	}
 	if err := json.Unmarshal(text, &out); err != nil {
-		return out, from(op.Contract.Name, problem.Errorf(problem.BadUpstream, "hop: answer of %s: %w", op, err))
+		return none, from(op.Contract.Name, problem.Errorf(problem.BadUpstream, "hop: answer of %s: %w", op, err))
 	}
 	return out, nil
 }
