@@ -1,0 +1,302 @@
+package e2e
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"puente/shared/config"
+	"puente/shared/database/databasetest"
+	"puente/test/sandbox"
+	"puente/test/sandbox/oauthprovider"
+	"puente/test/sandbox/sandboxtest"
+)
+
+// shape is a way to place the layers: the arguments of each process, who is called before who calls.
+type shape struct {
+	name      string
+	processes [][]string
+}
+
+var (
+	typed    = shape{"typed", [][]string{{}}}
+	verified = shape{"verify", [][]string{{"--hops", "verify"}}}
+	overHTTP = shape{"http", [][]string{{"--hops", "http"}}}
+	split    = shape{"processes", [][]string{{"--layers", "sapi"}, {"--layers", "papi"}, {"--layers", "xapi"}}}
+)
+
+// platform is a running shape with its sandbox.
+type platform struct {
+	shape     shape
+	dir       string
+	sandbox   *sandboxtest.Sandbox
+	box       *process // the sandbox's process, where it has one
+	settings  settings
+	processes []*process // the edge is the last
+	http      *http.Client
+	witness   *witness
+	secrets   []string // that no log may show
+	callers   atomic.Int64
+	phones    atomic.Int64
+}
+
+// settings are what a test wants to differ; the zero value is right for most.
+type settings struct {
+	database   string // URL; empty: a fresh one
+	redis      string // URL; empty: none
+	botService string // URL; empty: the sandbox's
+	breaker    string // YAML of sapi.salesorder.http.breaker; empty: never opens by itself
+	salesorder string // more YAML of sapi.salesorder
+	policies   string // more YAML of section policies
+	more       string // more YAML, at the top level
+}
+
+const (
+	adminToken   = "e2e-admin-token-3f6d1b0c9a"
+	introspector = "e2e-introspector"
+	pool         = 400 // OAuth clients that scenarios may take
+)
+
+// begin starts a shape and gives it its clients.
+func begin(t *testing.T, s shape, with settings) *platform {
+	t.Helper()
+	p := &platform{shape: s, dir: t.TempDir(), settings: with, witness: newWitness()}
+	p.http = &http.Client{
+		Timeout:       30 * time.Second,
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 128, DisableCompression: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	secret := config.NewSecret("sandbox-secret-" + rand.Text())
+	clients := []oauthprovider.Client{{ClientID: introspector, Secret: secret}}
+	for i := range pool {
+		clients = append(clients, oauthprovider.Client{ClientID: clientID(i), Secret: secret, Scopes: []string{"portabilities"}})
+	}
+	clients = append(clients, oauthprovider.Client{ClientID: "unentitled", Secret: secret})
+	p.sandbox = sandboxtest.Start(t, sandbox.Config{Clients: clients})
+	if p.settings.database == "" {
+		p.settings.database = databasetest.New(t).Config().ConnString()
+	}
+	if p.settings.botService == "" {
+		p.settings.botService = p.sandbox.URL + "/botservice"
+	}
+	key := randomKey()
+	p.secrets = []string{adminToken, secret.Reveal(), key}
+	t.Cleanup(func() {
+		for _, one := range p.processes {
+			one.kill()
+			if t.Failed() && testing.Verbose() {
+				t.Logf("log of %s:\n%s", one.name, one.log.tail())
+			}
+		}
+		p.http.CloseIdleConnections()
+	})
+	for i, args := range s.processes {
+		one := &process{name: fmt.Sprintf("%s-%d", s.name, i), args: args}
+		one.config = filepath.Join(p.dir, one.name+".yaml")
+		p.processes = append(p.processes, one)
+		p.write(t, one, key, secret.Reveal())
+		one.start(t)
+		p.settle(t, one)
+	}
+	p.enrol(t)
+	return p
+}
+
+// edge is the process that channels call, systems the one that calls the third parties.
+func (p *platform) edge() *process    { return p.processes[len(p.processes)-1] }
+func (p *platform) systems() *process { return p.processes[0] }
+
+// write makes the configuration of a process; each reads what belongs to its layers.
+func (p *platform) write(t testing.TB, one *process, key, secret string) {
+	t.Helper()
+	w := p.settings
+	if w.breaker == "" {
+		w.breaker = "{minCalls: 1000000, consecutive: 1000000}"
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `instance: %s
+dataDir: %q
+public: {addr: "127.0.0.1:0"}
+internal: {addr: "127.0.0.1:0"}
+ops: {addr: "127.0.0.1:0"}
+drain: {delay: 500ms, timeout: 10s}
+database: {url: %q}
+keys: {ring: [{id: e2e, secret: %q}], active: e2e}
+admin: {tokens: {e2e: {secret: %q, role: admin}}}
+policies:
+  token: {audience: %q}
+%ssapi:
+  salesorder:
+    http: {url: %q, breaker: %s}
+    portIn: {settle: 1s, inquire: 1s}
+%s  oauth2:
+    http: {url: %q}
+    issuer: %q
+    audience: %q
+    introspection: {client: %s, secret: %q}
+`, one.name, filepath.Join(p.dir, one.name), w.database, key, adminToken, oauthprovider.DefaultAudience, indent(w.policies, "  "),
+		w.botService, w.breaker, indent(w.salesorder, "    "), p.sandbox.URL, p.sandbox.URL, oauthprovider.DefaultAudience, introspector, secret)
+	if w.redis != "" {
+		fmt.Fprintf(&b, "redis: {url: %q}\n", w.redis)
+	}
+	b.WriteString(w.more)
+	fmt.Fprintf(&b, "layers:\n  serviceKey: %q\n", key)
+	for i, other := range p.processes[:len(p.processes)-1] {
+		fmt.Fprintf(&b, "  %s: {url: %q}\n", p.shape.processes[i][1], "http://"+other.at.Internal)
+	}
+	if err := os.WriteFile(one.config, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// settle makes a process keep its addresses over restarts.
+func (p *platform) settle(t testing.TB, one *process) {
+	t.Helper()
+	for section, addr := range map[string]string{"public": one.at.Public, "internal": one.at.Internal, "ops": one.at.Operations} {
+		if addr != "" {
+			p.edit(t, one, section+`: {addr: "127.0.0.1:0"}`, fmt.Sprintf("%s: {addr: %q}", section, addr))
+		}
+	}
+}
+
+// edit replaces text in the configuration of a process.
+func (p *platform) edit(t testing.TB, one *process, old, with string) {
+	t.Helper()
+	text, err := os.ReadFile(one.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(text, []byte(old)) {
+		t.Fatalf("%s does not hold %q", one.config, old)
+	}
+	if err := os.WriteFile(one.config, bytes.Replace(text, []byte(old), []byte(with), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reconfigure replaces text in the edge's configuration for the length of the test, and waits until
+// the running process has taken it.
+func (p *platform) reconfigure(t *testing.T, old, with string) {
+	t.Helper()
+	p.edit(t, p.edge(), old, with)
+	p.reload(t, "ok")
+	t.Cleanup(func() {
+		p.edit(t, p.edge(), with, old)
+		p.reload(t, "ok")
+	})
+}
+
+// reload has the edge read its configuration again; result is ok or refused.
+func (p *platform) reload(t testing.TB, result string) {
+	t.Helper()
+	before := p.edge().metric(t, "config_reloads_total", "result", result)
+	p.edge().signal(t, syscall.SIGHUP)
+	eventually(t, 10*time.Second, "the configuration is read again: "+result, func() bool {
+		return p.edge().metric(t, "config_reloads_total", "result", result) > before
+	})
+}
+
+func clientID(i int) string { return fmt.Sprintf("client-%03d", i) }
+func system(i int) string   { return fmt.Sprintf("SYS%03d", i) }
+
+// enrol registers the clients that scenarios take, one system each.
+func (p *platform) enrol(t testing.TB) {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString(document("Tier", "default", `{limits: [{requests: 100000, window: 1m}]}`))
+	for i := range pool {
+		b.WriteString(document("System", system(i), `{channels: [web, whatsapp], channel: web}`))
+		b.WriteString(document("Client", clientID(i), fmt.Sprintf(`{name: e2e, systems: [%s], contracts: [{api: portabilities, tier: default}]}`, system(i))))
+	}
+	b.WriteString(document("Client", "unentitled", `{name: e2e, systems: [SYS000], contracts: [{api: portabilities, tier: default}]}`))
+	p.apply(t, b.String())
+}
+
+// document is a resource as `puente apply` reads it.
+func document(kind, id, spec string) string {
+	return fmt.Sprintf("---\nkind: %s\nid: %s\nspec: %s\n", kind, id, spec)
+}
+
+// apply makes resources so, and waits until every process acts on it.
+func (p *platform) apply(t testing.TB, documents string) {
+	t.Helper()
+	status, body := p.admin(t, p.edge(), http.MethodPost, "/admin/v1/apply", documents)
+	if status != http.StatusOK {
+		t.Fatalf("apply: %d %s", status, body)
+	}
+	p.awaitAccess(t)
+}
+
+// awaitAccess waits until every process has compared its snapshot with the tables since now.
+func (p *platform) awaitAccess(t testing.TB) {
+	t.Helper()
+	since := time.Now()
+	for _, one := range p.processes {
+		eventually(t, 5*time.Second, one.name+" follows the tables", func() bool {
+			asked := time.Now()
+			age := one.metric(t, "access_snapshot_age_seconds")
+			return age >= 0 && time.Duration(age*float64(time.Second)) < asked.Sub(since)
+		})
+	}
+}
+
+// admin calls the admin API of a process.
+func (p *platform) admin(t testing.TB, one *process, method, path, body string) (status int, answer string) {
+	t.Helper()
+	req, err := http.NewRequest(method, "http://"+one.at.Operations+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+adminToken)
+	resp, err := operations.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var text bytes.Buffer
+	if _, err := text.ReadFrom(resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, text.String()
+}
+
+// force sets the breaker of BotService's effects for the length of the test.
+func (p *platform) force(t *testing.T, state string) {
+	t.Helper()
+	set := func(state string) {
+		spec, _ := json.Marshal(map[string]string{"force": state})
+		if status, body := p.admin(t, p.systems(), http.MethodPut, "/admin/v1/circuits/botservice.once", string(spec)); status != http.StatusOK {
+			t.Fatalf("force %s: %d %s", state, status, body)
+		}
+	}
+	set(state)
+	t.Cleanup(func() { set("auto") })
+}
+
+// phone is a mobile number that no other scenario of the shape has.
+func (p *platform) phone() string { return fmt.Sprintf("31%08d", p.phones.Add(1)) }
+
+func randomKey() string {
+	var key [32]byte
+	_, _ = rand.Read(key[:])
+	return base64.StdEncoding.EncodeToString(key[:])
+}
+
+func indent(text, by string) string {
+	if text == "" {
+		return ""
+	}
+	lines := slices.Collect(strings.Lines(strings.TrimSuffix(text, "\n") + "\n"))
+	return by + strings.Join(lines, by)
+}
