@@ -16,13 +16,13 @@ func (e *Edge) shed(c *gin.Context) {
 		c.Next()
 		return
 	}
-	release, ok := e.Shedder.Acquire(x.Route.Class)
+	place, ok := e.Shedder.Acquire(x.Route.Class)
 	if !ok {
 		if !x.judge(c, Shed, &problem.Error{Kind: problem.Shed, RetryAfter: time.Second}) {
 			return
 		}
 	} else {
-		defer release()
+		defer place.Done()
 	}
 	c.Next()
 }

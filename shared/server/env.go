@@ -54,7 +54,7 @@ func (e *Env) ExternalWith(system string, cfg httpclient.Config, credentials fun
 
 func observeDependency(ctx context.Context, o httpclient.Observation) {
 	audit.RecordOf(ctx).AddDependency(audit.Dependency{
-		Target: o.Target, Operation: o.Operation, Status: o.Status, Error: o.Error, Duration: o.Duration, Attempts: o.Attempts,
+		Target: o.Target, Operation: o.Operation, Status: o.Status, Error: o.Error, Micros: o.Duration.Microseconds(), Attempts: o.Attempts,
 	})
 }
 

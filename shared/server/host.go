@@ -119,7 +119,7 @@ func (h *host) open(ctx context.Context) (err error) {
 		return err
 	}
 	h.onClose(func(context.Context) error { h.limiter.Close(); return nil })
-	h.shedder = shed.New(s.Shed, h.registerer)
+	h.shedder = shed.New(s.Shed, nil, h.registerer)
 	h.admin = admin.New(h.auditChange)
 	h.metrics, h.reloads = policy.NewMetrics(h.registerer), newReloads(h.registerer)
 	return h.admin.Add(access.Resources(h.access)...)

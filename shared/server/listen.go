@@ -14,7 +14,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/net/netutil"
 )
 
 // gate is a listener that is open from the first moment and answers 503 until it is told what to
@@ -43,7 +42,7 @@ func listen(l listenConfig, log *slog.Logger) (*gate, error) {
 	}
 	g := &gate{listener: listener}
 	if l.Connections > 0 {
-		listener = netutil.LimitListener(listener, l.Connections)
+		listener = limit(listener, l.Connections)
 	}
 	if l.Certificate != "" {
 		pair, err := newPair(l.Certificate, l.Key)
