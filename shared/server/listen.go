@@ -13,7 +13,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
 )
 
 // gate is a listener that is open from the first moment and answers 503 until it is told what to
