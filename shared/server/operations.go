@@ -45,7 +45,7 @@ type chain struct {
 
 // resources are what the process itself lets operators see and set.
 func (h *host) resources() []admin.Resource {
-	return []admin.Resource{h.policyResource(), h.circuitResource(), h.auditResource()}
+	return []admin.Resource{h.policyResource(), h.circuitResource(), h.auditResource(), h.chainResource()}
 }
 
 func (h *host) policyResource() admin.Resource {
@@ -97,5 +97,23 @@ func (h *host) auditResource() admin.Resource {
 			}
 			return rows, err
 		},
+	}
+}
+
+// chainResource verifies the audit chains of all instances.
+func (h *host) chainResource() admin.Resource {
+	verify := func(ctx context.Context) (audit.Report, error) {
+		if err := h.audit.Flush(ctx); err != nil {
+			return audit.Report{}, err
+		}
+		return audit.Verify(ctx, h.db)
+	}
+	return admin.Resource{
+		Name: "audit-chain", Kind: "AuditChain",
+		List: func(ctx context.Context) ([]any, error) {
+			report, err := verify(ctx)
+			return []any{report}, err
+		},
+		Get: func(ctx context.Context, _ string) (any, error) { return verify(ctx) },
 	}
 }
