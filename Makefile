@@ -8,7 +8,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TOOLS    := $(CURDIR)/.tools
 ARGS     ?=
 
-.PHONY: help build run test check format vet staticcheck generated generate bench soak clean
+.PHONY: help build run test check format vet staticcheck generated generate bench soak soak-kills soak-limits soak-restarts clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -55,8 +55,16 @@ $(TOOLS)/sqlc:
 bench: build postgres ## cost per request as a ratio to a plain reverse proxy
 	go run ./test/bench $(ARGS)
 
-soak: build postgres ## the long campaigns: kills, limits, rolling restarts (ARGS='-campaign kills')
-	go run ./test/soak $(ARGS)
+soak: soak-kills soak-limits soak-restarts ## the long campaigns, each also alone: soak-kills soak-limits soak-restarts
+
+# The tests of the same names in make test are their short forms.
+SOAK = PUENTE_TEST_SOAK=1 go test ./test/e2e -count=1 -v -timeout 20m -run
+soak-kills: postgres ## 200 kill -9 under load
+	$(SOAK) '^TestKills$$'
+soak-limits: postgres ## three replicas on one Redis, three minutes at three times the limit
+	$(SOAK) '^TestReplicasShareLimits$$'
+soak-restarts: postgres ## rolling restarts behind HAProxy under load
+	$(SOAK) '^TestRollingRestart$$'
 
 clean: ## remove what was built
 	rm -rf bin .tools

@@ -56,8 +56,11 @@ func (s *windows) hold(limits []Limit, now int64) held {
 		h.mask |= 1 << p
 	}
 	h.lock()
+	for m := h.mask; m != 0; m &= m - 1 { // before the search, so that what is found stays
+		s.stripes[bits.TrailingZeros64(m)].drop(now, s.perStripe)
+	}
 	for i, l := range limits {
-		h.windows[i] = s.stripes[place[i]].window(identity{l.Key, l.Window}, now, s.perStripe)
+		h.windows[i] = s.stripes[place[i]].window(identity{l.Key, l.Window}, now)
 	}
 	return h
 }
@@ -115,11 +118,10 @@ func (s *windows) len() (n int) {
 }
 
 // window finds or makes the window of id, expired to now.
-func (st *stripe) window(id identity, now int64, limit int) *window {
+func (st *stripe) window(id identity, now int64) *window {
 	w := st.byID[id]
 	q := st.queue(id.length)
 	if w == nil {
-		st.drop(now, limit)
 		w = &window{id: id, grid: gridOf(id.length)}
 		st.byID[id] = w
 	} else {
@@ -131,7 +133,8 @@ func (st *stripe) window(id identity, now int64, limit int) *window {
 	return w
 }
 
-// drop removes up to two empty windows of each length, and one that is not where limit is reached.
+// drop removes up to two empty windows of each length, and one that is not empty where limit is
+// reached.
 func (st *stripe) drop(now int64, limit int) {
 	var unused *window
 	for _, q := range st.queues {

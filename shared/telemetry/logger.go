@@ -16,7 +16,7 @@ import (
 func NewLogger(w io.Writer, format string, level slog.Level) *slog.Logger {
 	var h slog.Handler = slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
 	if format == "text" {
-		h = tint.NewHandler(w, &tint.Options{Level: level, NoColor: true})
+		h = tint.NewTextHandler(w, &tint.Options{Level: level, NoColor: true})
 	}
 	return slog.New(identified{h})
 }

@@ -1,8 +1,15 @@
 package e2e
 
 import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"sync"
+	"testing"
+	"time"
 )
 
 // witness remembers every answer, so that each can be held against the audit.
@@ -16,7 +23,7 @@ func newWitness() *witness { return &witness{seen: map[string][]int{}} }
 func (w *witness) saw(a answer) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if id := a.correlation(); id != "" {
+	if id := a.correlation(); id != "" { // net/http itself refused what has none
 		w.seen[id] = append(w.seen[id], a.status)
 	}
 }
@@ -30,4 +37,160 @@ func (w *witness) answers() map[string][]int {
 		all[id] = slices.Sorted(slices.Values(statuses))
 	}
 	return all
+}
+
+// record is a record as `puente audit show` prints it.
+type record struct {
+	Kind         string `json:"kind"`
+	Layer        string `json:"layer"`
+	API          string `json:"api"`
+	Operation    string `json:"operation"`
+	Client       string `json:"client"`
+	System       string `json:"system"`
+	Channel      string `json:"channel"`
+	Address      string `json:"address"`
+	Trace        string `json:"trace"`
+	Status       int    `json:"status"`
+	Outcome      string `json:"outcome"`
+	Code         string `json:"code"`
+	Detail       string `json:"detail"`
+	Decisions    []decision
+	Dependencies []struct {
+		Target    string `json:"target"`
+		Operation string `json:"operation"`
+		Status    int    `json:"status"`
+		Error     string `json:"error"`
+		Attempts  int    `json:"attempts"`
+	} `json:"dependencies"`
+	Request  json.RawMessage `json:"request"`
+	Response json.RawMessage `json:"response"`
+}
+
+type decision struct{ Policy, Verdict, Detail string }
+
+// maxShown is how many records one question shows.
+const maxShown = 100
+
+// audited are the records of a correlation, of all layers.
+func (p *platform) audited(t testing.TB, correlation string) []record {
+	t.Helper()
+	var records []record
+	eventually(t, 5*time.Second, "the audit tells of "+correlation, func() bool {
+		status, body := p.admin(t, p.edge(), http.MethodGet, "/admin/v1/audit/"+url.PathEscape(correlation), "")
+		if status == http.StatusNotFound {
+			return false
+		}
+		if err := json.Unmarshal([]byte(body), &records); err != nil || status != http.StatusOK {
+			t.Fatalf("audit of %s: %d %s", correlation, status, body)
+		}
+		return true
+	})
+	return records
+}
+
+// atEdge are the records of requests, not of hops.
+func atEdge(records []record) []record {
+	return slices.DeleteFunc(slices.Clone(records), func(r record) bool { return r.Kind == "hop" })
+}
+
+// everyAnswer: each answer that anybody has had has its record, and the chain is unaltered.
+func everyAnswer(t *testing.T, p *platform) {
+	answers := p.witness.answers()
+	if len(answers) < 50 {
+		t.Fatalf("only %d correlations were seen", len(answers))
+	}
+	for id, want := range answers {
+		if len(want) >= maxShown/2 {
+			continue // more than one question shows
+		}
+		var got []int
+		for _, r := range atEdge(p.audited(t, id)) {
+			if r.Outcome == "interrupted" {
+				continue
+			}
+			got = append(got, r.Status)
+			if r.Layer != "xapi" || r.Address != "127.0.0.1" || r.Outcome == "" || r.Trace == "" {
+				t.Errorf("%s: %+v", id, r)
+			}
+		}
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("%s: answered %v, the audit has %v", id, want, got)
+		}
+	}
+	p.verify(t)
+}
+
+// verify has `puente audit verify` follow the chains.
+func (p *platform) verify(t testing.TB) {
+	t.Helper()
+	out := p.run(t, "audit", "verify")
+	var report struct {
+		Intact  bool
+		Records int
+	}
+	if err := json.Unmarshal([]byte(out), &report); err != nil || !report.Intact || report.Records == 0 {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// run runs a command of the program against the edge, which must succeed, and returns its output.
+func (p *platform) run(t testing.TB, args ...string) string {
+	t.Helper()
+	cmd := command(args...)
+	cmd.Env = append(cmd.Env, "PUENTE_CLI_URL=http://"+p.edge().at.Operations, "PUENTE_CLI_TOKEN="+adminToken)
+	var complaint strings.Builder
+	cmd.Stderr = &complaint
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("puente %s: %v\n%s%s", strings.Join(args, " "), err, out, complaint.String())
+	}
+	return string(out)
+}
+
+// records: who asked for what, what came of it, what was decided and which systems were called;
+// without what is personal or secret.
+func records(t *testing.T, p *platform) {
+	c, phone := p.caller(t), p.phone()
+	id := c.correlation()
+	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+	c.wantNIP(t, c.post(t, portabilidades, order(phone, nil), "X-Correlation-ID", id, "X-Channel", "whatsapp", "Traceparent", "00-"+trace+"-00f067aa0ba902b7-00"))
+	var shown []record
+	eventually(t, 5*time.Second, "every layer's record", func() bool {
+		if err := json.Unmarshal([]byte(p.run(t, "audit", "show", id)), &shown); err != nil {
+			t.Fatal(err)
+		}
+		return len(shown) == 2
+	})
+	edge, hop := shown[0], shown[1]
+	if edge.Kind != "request" || edge.API != "portabilities" || edge.Operation != "createPortability" || edge.Client != c.id || edge.System != c.system ||
+		edge.Channel != "whatsapp" || edge.Trace != trace || edge.Status != 200 || edge.Outcome != "ok" {
+		t.Errorf("at the edge: %+v", edge)
+	}
+	if hop.Kind != "hop" || hop.Layer != "sapi" || hop.API != "salesorder" || hop.Client != c.id || hop.Trace != trace || len(hop.Dependencies) != 1 ||
+		hop.Dependencies[0].Target != "botservice" || hop.Dependencies[0].Status != 200 || hop.Dependencies[0].Attempts != 1 {
+		t.Errorf("the hop: %+v", hop)
+	}
+	if masked := "******" + phone[6:]; !strings.Contains(string(edge.Request), masked) || !strings.Contains(string(edge.Request), "MDM-PLTE-022944") {
+		t.Errorf("the request is kept as %s", edge.Request)
+	}
+
+	nip := p.currentNIP(t, phone)
+	id = c.correlation()
+	wantSuccess(t, c.post(t, portabilidades, order(phone, members{"nip": nip}), "X-Correlation-ID", id), c.system, id, portInFiled, "FLUJO", "LTE")
+	refused := c.post(t, portabilidades, order("3000000409", nil), "X-Correlation-ID", c.correlation())
+	wantProblem(t, refused, 409, "INVALID_FIELD")
+	for _, id := range []string{edge.correlationOf(shown), id, refused.correlation()} {
+		text := fmt.Sprintf("%+v", p.audited(t, id))
+		for _, secret := range append(p.secrets, phone, c.token) {
+			if strings.Contains(text, secret) {
+				t.Errorf("the audit holds %q: %s", secret, text)
+			}
+		}
+		if strings.Contains(text, nip) {
+			t.Errorf("the audit holds the NIP: %s", text)
+		}
+	}
+	if hop := p.audited(t, refused.correlation()); !strings.Contains(fmt.Sprintf("%+v", hop), "Segmento") {
+		t.Errorf("BotService's own words are lost: %+v", hop)
+	}
 }

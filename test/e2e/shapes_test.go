@@ -18,6 +18,10 @@ var together = []scenario{
 	{"fields", fields},
 	{"botservice", botService},
 	{"paths", paths},
+	{"sizes", sizes},
+	{"framing", framing},
+	{"targets", targets},
+	{"bodies", bodies},
 }
 
 // alone: each changes what all requests of the shape meet.
