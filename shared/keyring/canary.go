@@ -2,10 +2,13 @@ package keyring
 
 import (
 	"context"
+	"crypto/hmac"
 	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -31,24 +34,54 @@ var ErrWrongRing = errors.New("keyring: the database holds values sealed under o
 
 const canaryContext = "keyring.canary"
 
-// Verify proves that the ring is the one that sealed what the database holds, before anything is
-// written under a wrong one. The first ring that comes leaves the proof.
+// Verify proves, before anything is written under a wrong ring, that this is the one that sealed
+// what the database holds: its first key makes the stored keyed hash, and each of its keys opens
+// what the key of that ID once sealed. The first ring that comes leaves the proof, and so does each
+// key that is added. A key that the ring lacks is not missed here: during a rotation some
+// processes know one key more than others.
 func (r *Ring) Verify(ctx context.Context, db *database.DB) error {
 	mac := r.MAC(canaryContext)
-	_, err := db.Exec(ctx, "INSERT INTO keyring.canary (single, sealed, mac) VALUES (true, $1, $2) ON CONFLICT DO NOTHING", r.Seal(canaryContext, mac[:]), mac[:])
-	if err != nil {
-		return fmt.Errorf("keyring: %w", err)
+	err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error { // a wrong ring leaves nothing
+		if err := r.verifyFirst(ctx, tx, mac[:]); err != nil {
+			return err
+		}
+		for _, id := range slices.Sorted(maps.Keys(r.sealer)) {
+			if err := r.verifyKey(ctx, tx, id, mac[:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, ErrWrongRing) {
+		return fmt.Errorf("keyring: verify: %w", err)
 	}
-	var sealed, stored []byte
-	err = db.QueryRow(ctx, "SELECT sealed, mac FROM keyring.canary").Scan(&sealed, &stored)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("keyring: no canary: %w", err)
+	return err
+}
+
+func (r *Ring) verifyFirst(ctx context.Context, tx pgx.Tx, mac []byte) error {
+	var stored []byte
+	if _, err := tx.Exec(ctx, "INSERT INTO keyring.canary (single, mac) VALUES (true, $1) ON CONFLICT DO NOTHING", mac); err != nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("keyring: %w", err)
+	if err := tx.QueryRow(ctx, "SELECT mac FROM keyring.canary").Scan(&stored); err != nil {
+		return err
 	}
-	if plain, err := r.Open(canaryContext, sealed); err != nil || string(plain) != string(stored) || string(stored) != string(mac[:]) {
-		return ErrWrongRing
+	if !hmac.Equal(stored, mac) {
+		return fmt.Errorf("%w: its first key is not the first key of then", ErrWrongRing)
+	}
+	return nil
+}
+
+func (r *Ring) verifyKey(ctx context.Context, tx pgx.Tx, id string, mac []byte) error {
+	var stored []byte
+	if _, err := tx.Exec(ctx, "INSERT INTO keyring.keys (id, sealed) VALUES ($1, $2) ON CONFLICT DO NOTHING", id, r.seal(id, canaryContext, mac)); err != nil {
+		return err
+	}
+	if err := tx.QueryRow(ctx, "SELECT sealed FROM keyring.keys WHERE id = $1", id).Scan(&stored); err != nil {
+		return err
+	}
+	if plain, err := r.Open(canaryContext, stored); err != nil || !hmac.Equal(plain, mac) {
+		return fmt.Errorf("%w: key %q is not the key of that id of then", ErrWrongRing, id)
 	}
 	return nil
 }

@@ -26,7 +26,8 @@ type fileKey struct {
 }
 
 // LoadOrCreate reads the ring from a file that only its owner may read, and makes both where there
-// is no file. A file that cannot be understood is an error: what it sealed would be lost.
+// is no file. A file that cannot be understood is an error, for what it sealed would be lost; so is
+// one that others may read.
 func LoadOrCreate(name string) (*Ring, error) {
 	text, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -37,6 +38,11 @@ func LoadOrCreate(name string) (*Ring, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("keyring: %w", err)
+	}
+	if info, err := os.Stat(name); err != nil {
+		return nil, fmt.Errorf("keyring: %w", err)
+	} else if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("keyring: %s is open to others than its owner: chmod 600 it, and replace its keys if others may have read them", name)
 	}
 	var f file
 	if err := json.Unmarshal(text, &f); err != nil {
@@ -67,7 +73,16 @@ func create(name string) error {
 	if err := os.Link(f.Name(), name); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return nil
+	return syncFolder(filepath.Dir(name))
+}
+
+// syncFolder makes the name last: the database soon holds what only this file opens.
+func syncFolder(name string) error {
+	folder, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 func newSecret() string {

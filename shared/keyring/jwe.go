@@ -5,6 +5,7 @@ import (
 	"crypto/cipher"
 	"crypto/ecdh"
 	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/base64"
@@ -53,6 +54,10 @@ type jweKey struct {
 	public  *ecdsa.PublicKey
 }
 
+// base64url is that of RFC 7515 §2. Strict: bits that carry nothing must be zero, so that one payload
+// has one text (Decrypt refuses the line breaks that the package ignores).
+var base64url = base64.RawURLEncoding.Strict()
+
 // ErrJWE says that a payload does not decrypt.
 var ErrJWE = errors.New("keyring: not a JWE under a key of ours")
 
@@ -100,7 +105,7 @@ func (k JWEKey) prepare() (*jweKey, error) {
 		if err != nil {
 			return nil, err
 		}
-		ready.header = base64.RawURLEncoding.EncodeToString(text)
+		ready.header = base64url.EncodeToString(text)
 	case ECDHES:
 		var err error
 		if ready.private, err = privateKey(k.Secret.Reveal()); err != nil {
@@ -119,7 +124,7 @@ func privateKey(text string) (*ecdh.PrivateKey, error) {
 	block, _ := pem.Decode([]byte(text))
 	if block != nil {
 		if key, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
-			if ec, ok := key.(*ecdsa.PrivateKey); ok {
+			if ec, ok := key.(*ecdsa.PrivateKey); ok && ec.Curve == elliptic.P256() {
 				return ec.ECDH()
 			}
 		}
@@ -131,7 +136,7 @@ func publicKey(text string) (*ecdsa.PublicKey, error) {
 	block, _ := pem.Decode([]byte(text))
 	if block != nil {
 		if key, err := x509.ParsePKIXPublicKey(block.Bytes); err == nil {
-			if ec, ok := key.(*ecdsa.PublicKey); ok {
+			if ec, ok := key.(*ecdsa.PublicKey); ok && ec.Curve == elliptic.P256() {
 				return ec, nil
 			}
 		}
@@ -156,7 +161,7 @@ func (j *JWE) Encrypt(plain []byte) ([]byte, error) { return j.EncryptFor(j.acti
 func (j *JWE) EncryptFor(kid string, plain []byte) ([]byte, error) {
 	k := j.keys[kid]
 	if k == nil {
-		return nil, ErrJWE
+		return nil, fmt.Errorf("%w: no key %.64q", ErrJWE, kid)
 	}
 	if k.direct != nil {
 		return k.encryptDirect(plain), nil
@@ -178,7 +183,7 @@ func (k *jweKey) encryptDirect(plain []byte) []byte {
 	_, _ = rand.Read(nonce) // never fails (crypto/rand)
 	sealed := k.direct.Seal(nil, nonce, plain, []byte(k.header))
 	text, tag := sealed[:len(plain)], sealed[len(plain):]
-	encoding := base64.RawURLEncoding
+	encoding := base64url
 	out := make([]byte, 0, len(k.header)+encoding.EncodedLen(len(sealed))+64)
 	out = append(append(out, k.header...), '.', '.')
 	out = append(encoding.AppendEncode(out, nonce), '.')
@@ -188,11 +193,11 @@ func (k *jweKey) encryptDirect(plain []byte) []byte {
 
 // Decrypt opens a compact JWE under the key that its header names, and returns that key's ID.
 func (j *JWE) Decrypt(sealed []byte) (plain []byte, kid string, err error) {
-	if len(sealed) > maxJWE || bytes.Count(sealed, []byte{'.'}) != 4 {
+	if len(sealed) > maxJWE || bytes.Count(sealed, []byte{'.'}) != 4 || bytes.ContainsAny(sealed, "\r\n") {
 		return nil, "", ErrJWE
 	}
 	head, rest, _ := bytes.Cut(sealed, []byte{'.'})
-	text, err := base64.RawURLEncoding.AppendDecode(nil, head)
+	text, err := base64url.AppendDecode(nil, head)
 	if err != nil {
 		return nil, "", ErrJWE
 	}
@@ -201,7 +206,10 @@ func (j *JWE) Decrypt(sealed []byte) (plain []byte, kid string, err error) {
 		return nil, "", ErrJWE
 	}
 	k := j.keys[header.KeyID]
-	if k == nil || header.Encryption != gcm || header.Compression != "" || header.Critical != nil {
+	if k == nil {
+		return nil, "", fmt.Errorf("%w: no key %.64q", ErrJWE, header.KeyID)
+	}
+	if header.Encryption != gcm || header.Compression != "" || header.Critical != nil {
 		return nil, "", ErrJWE
 	}
 	switch {
@@ -223,7 +231,7 @@ func (k *jweKey) decryptDirect(head, rest []byte) ([]byte, error) {
 	if len(parts[0]) != 0 {
 		return nil, ErrJWE
 	}
-	encoding := base64.RawURLEncoding
+	encoding := base64url
 	nonce, err1 := encoding.AppendDecode(nil, parts[1])
 	text, err2 := encoding.AppendDecode(make([]byte, 0, len(parts[2])+k.direct.Overhead()), parts[2])
 	text, err3 := encoding.AppendDecode(text, parts[3])

@@ -9,15 +9,19 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+	"testing/fstest"
 
 	"github.com/lestrrat-go/jwx/v3/jwa"
 	"github.com/lestrrat-go/jwx/v3/jwe"
 	"pgregory.net/rapid"
 
 	"puente/shared/config"
+	"puente/shared/database"
 	"puente/shared/database/databasetest"
 	"puente/shared/keyring"
 )
@@ -55,10 +59,30 @@ func TestSealedOpensUnderItsContextOnly(t *testing.T) {
 		if _, err := r.Open("clients.secret", altered); err == nil {
 			t.Fatal("an altered value opens")
 		}
+		altered = bytes.Clone(sealed)
+		altered[1] = rapid.Byte().Filter(func(b byte) bool { return b != sealed[1] }).Draw(t, "length of the key ID")
+		if _, err := r.Open("clients.secret", altered); err == nil {
+			t.Fatal("a value with another header opens")
+		}
 		if _, err := r.Open("clients.secret", sealed[:rapid.IntRange(0, len(sealed)-1).Draw(t, "cut")]); err == nil {
 			t.Fatal("a cut value opens")
 		}
 	})
+}
+
+// A length of 254 or more once overflowed while the header was cut off.
+func TestOpenSurvivesAnyLengthOfTheKeyID(t *testing.T) {
+	r := ring(t, "k1", "k1")
+	sealed := r.Seal("c", make([]byte, 1000))
+	for length := range 256 {
+		if length == len("k1") {
+			continue
+		}
+		sealed[1] = byte(length)
+		if _, err := r.Open("c", sealed); !errors.Is(err, keyring.ErrSealed) {
+			t.Errorf("length %d: %v", length, err)
+		}
+	}
 }
 
 func TestKeysRotate(t *testing.T) {
@@ -110,20 +134,79 @@ func TestLoadOrCreateKeepsTheRing(t *testing.T) {
 	}
 }
 
-func TestWrongRingIsRefused(t *testing.T) {
-	db := databasetest.New(t, keyring.Migrations)
-	if err := ring(t, "k1", "k1").Verify(t.Context(), db); err != nil {
+func TestLoadOrCreateRefusesAFileThatOthersMayRead(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "keys.json")
+	if _, err := keyring.LoadOrCreate(name); err != nil {
 		t.Fatal(err)
 	}
-	if err := ring(t, "k2", "k1", "k2").Verify(t.Context(), db); err != nil {
-		t.Errorf("a ring with one key more: %v", err)
+	if err := os.Chmod(name, 0o640); err != nil {
+		t.Fatal(err)
 	}
-	if err := ring(t, "k1", "k1").Verify(t.Context(), db); err != nil {
-		t.Errorf("the same ring again: %v", err)
+	if _, err := keyring.LoadOrCreate(name); err == nil {
+		t.Error("accepted")
 	}
-	if err := ring(t, "k9", "k9").Verify(t.Context(), db); !errors.Is(err, keyring.ErrWrongRing) {
-		t.Errorf("another ring: %v", err)
+}
+
+func TestWrongRingIsRefused(t *testing.T) {
+	db := databasetest.New(t, keyring.Migrations)
+	for _, step := range []struct {
+		name string
+		ring *keyring.Ring
+		want error
+	}{
+		{"the first ring", ring(t, "k1", "k1"), nil},
+		{"another ring, before the next key comes", ring(t, "k2", "k9", "k2"), keyring.ErrWrongRing},
+		{"one key more", ring(t, "k1", "k1", "k2"), nil},
+		{"the new key seals", ring(t, "k2", "k1", "k2"), nil},
+		{"a process that does not know the new key yet", ring(t, "k1", "k1"), nil},
+		{"another ring", ring(t, "k9", "k9"), keyring.ErrWrongRing},
+		{"another first key", ring(t, "k2", "k2", "k1"), keyring.ErrWrongRing},
+		{"another key under the second one's ID", renamed(t, "k2", "k1", "k3"), keyring.ErrWrongRing},
+		{"the right ring again", ring(t, "k2", "k1", "k2"), nil},
+	} {
+		if err := step.ring.Verify(t.Context(), db); !errors.Is(err, step.want) {
+			t.Errorf("%s: %v", step.name, err)
+		}
 	}
+}
+
+// TestCanaryOfTheFirstMigrationIsKept starts with the proof as the first version of the table had it.
+func TestCanaryOfTheFirstMigrationIsKept(t *testing.T) {
+	const first = "00001_canary.sql"
+	text, err := fs.ReadFile(keyring.Migrations.FS, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := databasetest.New(t, database.Migrations{Schema: "keyring", FS: fstest.MapFS{first: {Data: text}}})
+	old := ring(t, "k2", "k1", "k2")
+	mac := old.MAC("keyring.canary")
+	if _, err := db.Exec(t.Context(), "INSERT INTO keyring.canary (single, sealed, mac) VALUES (true, $1, $2)", old.Seal("keyring.canary", mac[:]), mac[:]); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Migrate(t.Context(), []database.Migrations{keyring.Migrations}); err != nil {
+		t.Fatal(err)
+	}
+	if err := renamed(t, "k2", "k1", "k3").Verify(t.Context(), db); !errors.Is(err, keyring.ErrWrongRing) {
+		t.Errorf("another key under the old one's ID: %v", err)
+	}
+	if err := old.Verify(t.Context(), db); err != nil {
+		t.Error(err)
+	}
+}
+
+// renamed is a ring whose last key has another ID than its secret is known by.
+func renamed(t *testing.T, name string, ids ...string) *keyring.Ring {
+	t.Helper()
+	var keys []keyring.Key
+	for _, id := range ids {
+		keys = append(keys, keyring.Key{ID: id, Secret: secret(id[len(id)-1])})
+	}
+	keys[len(keys)-1].ID = name
+	r, err := keyring.New(keys, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // curve makes both ends of an external caller's ECDH-ES: our private key, and its key pair.
@@ -238,6 +321,46 @@ func TestJWERotatesAndRefuses(t *testing.T) {
 		if _, _, err := old.Decrypt(bad); !errors.Is(err, keyring.ErrJWE) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestAlteredJWENeverOpens(t *testing.T) {
+	j, err := keyring.NewJWE([]keyring.JWEKey{keyring.DirectKey("a", bytes.Repeat([]byte{1}, 32))}, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		sealed, err := j.Encrypt(rapid.SliceOf(rapid.Byte()).Draw(t, "plain"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := rapid.IntRange(0, len(sealed)-1).Draw(t, "at")
+		other := rapid.SampledFrom([]byte("ABab01-_.=+/\n")).Filter(func(b byte) bool { return b != sealed[at] }).Draw(t, "character")
+		altered := bytes.Clone(sealed)
+		if rapid.Bool().Draw(t, "insert") {
+			altered = slices.Insert(altered, at, other)
+		} else {
+			altered[at] = other
+		}
+		if _, _, err := j.Decrypt(altered); !errors.Is(err, keyring.ErrJWE) {
+			t.Fatalf("%s instead of %s: %v", altered, sealed, err)
+		}
+	})
+}
+
+func TestJWEKeysAreOfOneCurve(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, recipient, _ := curve(t)
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	if _, err := keyring.NewJWE([]keyring.JWEKey{{ID: "ext", Algorithm: keyring.ECDHES, Secret: config.NewSecret(text), Recipient: recipient}}, "ext"); err == nil {
+		t.Error("a key of P-384 was accepted")
 	}
 }
 

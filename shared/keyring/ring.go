@@ -101,15 +101,17 @@ const version = 1
 // table and column it stands in.
 //
 //	version(1) | length of key ID(1) | key ID | nonce(12) | ciphertext and tag
-func (r *Ring) Seal(context string, plain []byte) []byte {
-	aead := r.sealer[r.active]
-	size := 2 + len(r.active) + aead.NonceSize()
+func (r *Ring) Seal(context string, plain []byte) []byte { return r.seal(r.active, context, plain) }
+
+func (r *Ring) seal(id, context string, plain []byte) []byte {
+	aead := r.sealer[id]
+	size := 2 + len(id) + aead.NonceSize()
 	sealed := make([]byte, size, size+len(plain)+aead.Overhead())
-	sealed[0], sealed[1] = version, byte(len(r.active))
-	copy(sealed[2:], r.active)
-	nonce := sealed[2+len(r.active):]
-	_, _ = rand.Read(nonce) // never fails (crypto/rand)
-	return aead.Seal(sealed, nonce, plain, additional(sealed[:2+len(r.active)], context))
+	sealed[0], sealed[1] = version, byte(len(id))
+	copy(sealed[2:], id)
+	nonce := sealed[2+len(id):]
+	_, _ = rand.Read(nonce) // never fails (crypto/rand); a key is to be replaced before 2^32 seals (SP 800-38D §8.3)
+	return aead.Seal(sealed, nonce, plain, additional(sealed[:2+len(id)], context))
 }
 
 // Open decrypts what Seal sealed under the same context.
@@ -117,7 +119,7 @@ func (r *Ring) Open(context string, sealed []byte) ([]byte, error) {
 	if len(sealed) < 2 || sealed[0] != version || len(sealed) < 2+int(sealed[1]) {
 		return nil, ErrSealed
 	}
-	head := sealed[:2+sealed[1]]
+	head := sealed[:2+int(sealed[1])]
 	aead := r.sealer[string(head[2:])]
 	if aead == nil {
 		return nil, fmt.Errorf("%w: no key %q", ErrSealed, head[2:])
