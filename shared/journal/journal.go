@@ -117,17 +117,21 @@ func (j *Journal) open() error {
 	if j.id, err = identity(j.dir); err != nil {
 		return err
 	}
-	if j.segments, err = listSegments(j.dir); err != nil {
+	found, err := listSegments(j.dir)
+	if err != nil {
 		return err
 	}
-	j.start = 1
-	if n := len(j.segments); n > 0 {
-		j.start = j.segments[n-1].number + 1
-	}
+	j.segments, j.start = found.segments, found.last+1
 	if j.file, err = createSegment(j.dir, j.start); err != nil {
 		return err
 	}
-	if err := syncDir(j.dir); err != nil { // a number must not be given twice, not even after a crash of the machine
+	// A number must not be given twice, or positions of before would point into the new segment:
+	// the empty files that hold the highest one go when the next is safe on disk.
+	err = syncDir(j.dir)
+	for _, number := range found.empty {
+		err = errors.Join(err, os.Remove(segmentPath(j.dir, number)))
+	}
+	if err != nil {
 		return errors.Join(err, j.file.Close())
 	}
 	j.segments = append(j.segments, segment{number: j.start})

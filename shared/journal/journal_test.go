@@ -311,6 +311,32 @@ func TestRestartsWithoutRecordsLeaveNoSegments(t *testing.T) {
 	}
 }
 
+// A loader had read everything, the process died without another record, and the next one began
+// with segment 1 again: what it wrote lay before the position that the loader had kept.
+func TestSegmentNumbersAreNeverGivenAgain(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, journal.Config{})
+	appendAll(t, j, "first")
+	closeJournal(t, j)
+
+	j = open(t, dir, journal.Config{})
+	_, kept := readFrom(t, j, journal.Position{})
+	if err := j.Remove(kept); err != nil {
+		t.Fatal(err)
+	}
+	closeJournal(t, j)
+
+	j = open(t, dir, journal.Config{})
+	appendAll(t, j, "second")
+	closeJournal(t, j)
+
+	j = open(t, dir, journal.Config{})
+	defer closeJournal(t, j)
+	if got, _ := readFrom(t, j, kept); !slices.Equal(got, []string{"second"}) {
+		t.Errorf("from %v on read %q", kept, got)
+	}
+}
+
 func TestFilesAreTheOwnersAlone(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "journal")
 	j := open(t, dir, journal.Config{SegmentBytes: 1})

@@ -21,15 +21,20 @@ func createSegment(dir string, number uint64) (*os.File, error) {
 	return os.OpenFile(segmentPath(dir, number), os.O_CREATE|os.O_WRONLY, 0o600)
 }
 
-// listSegments is what earlier processes left in dir, ascending. Empty segments, opened ahead and
-// never used, are removed; foreign names are passed over.
-func listSegments(dir string) ([]segment, error) {
-	entries, err := os.ReadDir(dir) // sorted by name
+// left is what earlier processes left in a directory.
+type left struct {
+	segments []segment // ascending
+	empty    []uint64  // opened and never written to
+	last     uint64    // the highest number given so far
+}
+
+// listSegments reads dir; foreign names are passed over.
+func listSegments(dir string) (l left, err error) {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, err
+		return l, err
 	}
-	var list []segment
-	for _, entry := range entries {
+	for _, entry := range entries { // sorted by name
 		digits, ok := strings.CutSuffix(entry.Name(), suffix)
 		number, err := strconv.ParseUint(digits, 10, 64)
 		if !ok || err != nil || !entry.Type().IsRegular() {
@@ -37,17 +42,16 @@ func listSegments(dir string) ([]segment, error) {
 		}
 		info, err := entry.Info()
 		if err != nil {
-			return nil, err
+			return l, err
 		}
+		l.last = max(l.last, number)
 		if info.Size() == 0 {
-			if err := os.Remove(segmentPath(dir, number)); err != nil {
-				return nil, err
-			}
+			l.empty = append(l.empty, number)
 			continue
 		}
-		list = append(list, segment{number: number, size: info.Size()})
+		l.segments = append(l.segments, segment{number: number, size: info.Size()})
 	}
-	return list, nil
+	return l, nil
 }
 
 // identity reads the directory's ID, and makes one where there is none.
