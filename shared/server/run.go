@@ -213,6 +213,9 @@ func (h *host) start(ctx context.Context, work *sync.WaitGroup, cfg Config) erro
 	return h.jobs.Start(ctx)
 }
 
+// flushWithin is how long a drain waits for a database that takes no audit records.
+const flushWithin = 3 * time.Second
+
 // drain serves on while balancers take the replica out, then lets what is in flight finish.
 func (h *host) drain(l listeners) error {
 	h.health.draining.Store(true)
@@ -232,7 +235,12 @@ func (h *host) drain(l listeners) error {
 			errs = append(errs, g.close(ctx))
 		}
 	}
-	errs = append(errs, h.jobs.Stop(ctx), h.audit.Flush(ctx))
+	errs = append(errs, h.jobs.Stop(ctx))
+	flushing, cancel := context.WithTimeout(ctx, flushWithin)
+	defer cancel()
+	if err := h.audit.Flush(flushing); err != nil { // the journal keeps them for the next start
+		h.log.Warn("audit records wait in the journal", "error", err)
+	}
 	return errors.Join(errs...)
 }
 

@@ -153,7 +153,9 @@ policies:
 	b.WriteString(w.more)
 	fmt.Fprintf(&b, "layers:\n  serviceKey: %q\n", key)
 	for i, other := range p.processes[:len(p.processes)-1] {
-		fmt.Fprintf(&b, "  %s: {url: %q}\n", p.shape.processes[i][1], "http://"+other.at.Internal)
+		if args := p.shape.processes[i]; len(args) == 2 && args[0] == "--layers" {
+			fmt.Fprintf(&b, "  %s: {url: %q}\n", args[1], "http://"+other.at.Internal)
+		}
 	}
 	if err := os.WriteFile(one.config, b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
