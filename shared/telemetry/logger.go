@@ -12,9 +12,9 @@ import (
 
 // NewLogger makes the program's logger: one JSON object a line, or text for people. Every line
 // carries the correlation and trace IDs of its context. Both forms quote control characters, so
-// that no value can begin a line of its own.
+// that no value can begin a line of its own or steer the terminal it is read on.
 func NewLogger(w io.Writer, format string, level slog.Level) *slog.Logger {
-	var h slog.Handler = slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
+	var h slog.Handler = slog.NewJSONHandler(visible{w}, &slog.HandlerOptions{Level: level})
 	if format == "text" {
 		h = tint.NewTextHandler(w, &tint.Options{Level: level, NoColor: true})
 	}
@@ -26,6 +26,7 @@ type identified struct{ slog.Handler }
 
 // Handle implements slog.Handler.
 func (h identified) Handle(ctx context.Context, r slog.Record) error {
+	r = r.Clone() // another handler may hold the same record
 	if id := Correlation(ctx); id != "" {
 		r.AddAttrs(slog.String("correlation_id", id))
 	}

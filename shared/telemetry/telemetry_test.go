@@ -3,11 +3,16 @@ package telemetry_test
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
 
 	"puente/shared/telemetry"
@@ -69,6 +74,16 @@ func TestChildKeepsTheTrace(t *testing.T) {
 	}
 }
 
+func TestNoTraceHasNoHeaderAndItsChildBeginsOne(t *testing.T) {
+	var none telemetry.Trace
+	if got := none.Traceparent(); got != "" {
+		t.Errorf("Traceparent of no trace: %q", got)
+	}
+	if _, ok := telemetry.ParseTraceparent(none.Child().Traceparent()); !ok {
+		t.Error("the child of no trace is none")
+	}
+}
+
 func TestLogLinesAreOneJSONObjectEach(t *testing.T) {
 	var out bytes.Buffer
 	ctx := telemetry.WithTrace(telemetry.WithCorrelation(t.Context(), "TIENDA-1"), telemetry.NewTrace())
@@ -82,5 +97,55 @@ func TestLogLinesAreOneJSONObjectEach(t *testing.T) {
 	}
 	if line["correlation_id"] != "TIENDA-1" || len(line["trace_id"].(string)) != 32 {
 		t.Errorf("line %v", line)
+	}
+}
+
+func TestLogShowsWhatTerminalsObey(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		value := rapid.StringOf(rapid.SampledFrom([]rune("añ\u009b\u007f\u0085\u202e\u2066\u200b\n\x1b\"\\€"))).Draw(t, "value")
+		var out bytes.Buffer
+		telemetry.NewLogger(&out, "json", slog.LevelInfo).Info("m", "value", value)
+		line := strings.TrimSuffix(out.String(), "\n")
+		if strings.ContainsFunc(line, func(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }) {
+			t.Fatalf("shown as it is: %q", line)
+		}
+		var read struct{ Value string }
+		if err := json.Unmarshal([]byte(line), &read); err != nil || read.Value != value {
+			t.Fatalf("%q reads as %q, %v", line, read.Value, err)
+		}
+	})
+	var out bytes.Buffer
+	telemetry.NewLogger(&out, "text", slog.LevelInfo).Info("m", "value", "a\n\x1b[31m\u009b\u202e")
+	if line := strings.TrimSuffix(out.String(), "\n"); strings.ContainsFunc(line, unicode.IsControl) || strings.Contains(line, "\u202e") {
+		t.Errorf("text: %q", out.String())
+	}
+}
+
+func TestMetricsHandlerShowsExemplarsAsOpenMetrics(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	telemetry.RegisterRuntime(reg)
+	took := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "took_seconds"})
+	reg.MustRegister(took)
+	took.(prometheus.ExemplarObserver).ObserveWithExemplar(1, prometheus.Labels{"trace_id": "0af7651916cd43dd8448eb211c80319c"})
+	server := httptest.NewServer(telemetry.MetricsHandler(reg))
+	defer server.Close()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "application/openmetrics-text; version=1.0.0")
+	resp, err := server.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`# {trace_id="0af7651916cd43dd8448eb211c80319c"} 1.0`, "go_goroutines ", "process_open_fds ", "# EOF"} {
+		if !strings.Contains(string(body), want) {
+			t.Errorf("no %s", want)
+		}
 	}
 }

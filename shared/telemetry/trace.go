@@ -21,8 +21,11 @@ func NewTrace() Trace {
 	return t
 }
 
-// Child is a new span of the same trace.
+// Child is a new span of the same trace, or of a new one where t is no trace.
 func (t Trace) Child() Trace {
+	if t.IsZero() {
+		return NewTrace()
+	}
 	_, _ = rand.Read(t.Span[:])
 	return t
 }
@@ -38,8 +41,11 @@ func (t Trace) String() string {
 	return hex.EncodeToString(t.ID[:])
 }
 
-// Traceparent is t as the header of that name (W3C Trace Context §3.2).
+// Traceparent is t as the header of that name (W3C Trace Context §3.2), or "" where there is no trace.
 func (t Trace) Traceparent() string {
+	if t.IsZero() {
+		return ""
+	}
 	b := make([]byte, 0, 55)
 	b = append(b, "00-"...)
 	b = hex.AppendEncode(b, t.ID[:])

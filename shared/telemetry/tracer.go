@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net/url"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -16,16 +18,33 @@ import (
 
 // TraceConfig says where spans go.
 type TraceConfig struct {
-	Endpoint string  // URL of an OTLP/HTTP collector; empty: spans are not made
-	Ratio    float64 // of the traces that begin here; those of callers follow the caller
+	Endpoint string       // URL of an OTLP/HTTP collector, less /v1/traces or not; empty: spans are not made
+	Ratio    float64      // of the traces that begin here; those of callers follow the caller
+	Log      *slog.Logger // hears when the collector fails and when it is back; nil: OpenTelemetry's own handler does
 }
 
-// Validate refuses a ratio that is none.
+// Validate refuses a ratio that is none and an endpoint that is no URL.
 func (c TraceConfig) Validate() error {
-	if c.Ratio < 0 || c.Ratio > 1 {
-		return errors.New("ratio: must be between 0 and 1")
+	var errs []error
+	if !(c.Ratio >= 0 && c.Ratio <= 1) {
+		errs = append(errs, errors.New("ratio: must be between 0 and 1"))
 	}
-	return nil
+	if _, err := c.traces(); c.Endpoint != "" && err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// traces is the URL that takes spans: a collector's address gets the path of the OTLP specification.
+func (c TraceConfig) traces() (string, error) {
+	u, err := url.Parse(c.Endpoint)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return "", errors.New("endpoint: must be an http or https URL")
+	}
+	if u.Path == "" || u.Path == "/" {
+		u.Path = "/v1/traces"
+	}
+	return u.String(), nil
 }
 
 // Tracer makes spans. Without a collector it makes none and costs nothing.
@@ -39,9 +58,17 @@ func Tracing(ctx context.Context, cfg TraceConfig, version string) (t *Tracer, s
 	if cfg.Endpoint == "" {
 		return &Tracer{}, func(context.Context) error { return nil }, nil
 	}
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(cfg.Endpoint), otlptracehttp.WithTimeout(5*time.Second))
+	if err := cfg.Validate(); err != nil {
+		return nil, nil, fmt.Errorf("trace: %w", err)
+	}
+	traces, _ := cfg.traces()
+	var exporter sdktrace.SpanExporter
+	exporter, err = otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(traces), otlptracehttp.WithTimeout(5*time.Second))
 	if err != nil {
 		return nil, nil, fmt.Errorf("trace: %w", err)
+	}
+	if cfg.Log != nil {
+		exporter = &reported{SpanExporter: exporter, log: cfg.Log}
 	}
 	// Whether to sample is decided once, with the trace context; every span that is made is kept.
 	provider := sdktrace.NewTracerProvider(
@@ -58,6 +85,26 @@ func (t *Tracer) Root(tr Trace) Trace {
 		tr.Sampled = t.root.ShouldSample(sdktrace.SamplingParameters{TraceID: tr.ID}).Decision == sdktrace.RecordAndSample
 	}
 	return tr
+}
+
+// reported says once that the collector fails, and once that it is back.
+type reported struct {
+	sdktrace.SpanExporter
+	log     *slog.Logger
+	failing bool // exports do not overlap (SpanExporter)
+}
+
+// ExportSpans implements sdktrace.SpanExporter. Spans that did not arrive are lost.
+func (r *reported) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	err := r.SpanExporter.ExportSpans(ctx, spans)
+	switch {
+	case err != nil && !r.failing:
+		r.log.WarnContext(ctx, "trace export failed", "spans", len(spans), "error", err)
+	case err == nil && r.failing:
+		r.log.InfoContext(ctx, "trace export works again")
+	}
+	r.failing = err != nil
+	return nil
 }
 
 type spanKey struct{}
