@@ -57,6 +57,7 @@ func get(env []string, name, fallback string) string {
 
 // Run serves until ctx ends.
 func (r *runCommand) Run(ctx context.Context) error {
+	tuneMemory()
 	hosted := r.hosted()
 	cfg := server.Config{Hops: r.Hops, Version: version()}
 	env, file := r.environ(), r.Config

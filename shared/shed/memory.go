@@ -15,10 +15,12 @@ import (
 func processMemory() (used, limit uint64) {
 	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 	metrics.Read(samples)
-	return samples[0].Value.Uint64() - samples[1].Value.Uint64(), memoryLimit()
+	return samples[0].Value.Uint64() - samples[1].Value.Uint64(), MemoryLimit()
 }
 
-var memoryLimit = sync.OnceValue(func() uint64 {
+// MemoryLimit is the smaller of GOMEMLIMIT and the control group's limit, in bytes; 0 where there
+// is neither. It is what the first caller found: SetMemoryLimit later does not change it.
+var MemoryLimit = sync.OnceValue(func() uint64 {
 	limit := uint64(0)
 	if n := debug.SetMemoryLimit(-1); n != math.MaxInt64 {
 		limit = uint64(n)
