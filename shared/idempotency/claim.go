@@ -1,0 +1,146 @@
+package idempotency
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"puente/shared/idempotency/sql"
+)
+
+// claim is a Claim as the database sees it.
+type claim struct {
+	key, body [32]byte
+	token     [16]byte
+	deadline  time.Time
+}
+
+func (c claim) seconds() float64 { return max(0, time.Until(c.deadline).Seconds()) }
+
+// claimed is what a claim met.
+type claimed struct {
+	state  State
+	day    time.Time // of Started and Resumed
+	answer []byte    // of Replayed, sealed
+}
+
+// claim claims a group in tx. A claim that meets another's, and then no longer finds it because that
+// was released at the same moment, tries again.
+func (s *Store) claim(ctx context.Context, tx pgx.Tx, items []claim) ([]claimed, error) {
+	g := claiming{store: s, q: sql.New(tx), items: items, met: make([]claimed, len(items))}
+	for i := range items {
+		g.met[i].state = Running // unless something better is found
+		g.open = append(g.open, i)
+	}
+	// All groups lock their keys in one order, so that none waits for another in a circle.
+	slices.SortFunc(g.open, func(i, j int) int { return bytes.Compare(items[i].key[:], items[j].key[:]) })
+	if err := g.q.LockNearMidnight(ctx, sql.LockNearMidnightParams{Keys: g.keys(), At: s.at}); err != nil {
+		return nil, err
+	}
+	for try := 0; len(g.open) > 0 && try < 3; try++ {
+		if err := g.insert(ctx); err != nil {
+			return nil, err
+		}
+		if err := g.look(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return g.met, nil
+}
+
+// claiming is a group on its way.
+type claiming struct {
+	store *Store
+	q     *sql.Queries
+	items []claim
+	met   []claimed
+	open  []int // indexes of items that have met nothing yet
+}
+
+func (g *claiming) keys() [][]byte {
+	keys := make([][]byte, len(g.open))
+	for n, i := range g.open {
+		keys[n] = g.items[i].key[:]
+	}
+	return keys
+}
+
+// insert claims the keys that are new.
+func (g *claiming) insert(ctx context.Context) error {
+	p := sql.ClaimParams{Keys: g.keys(), At: g.store.at, Days: int32(g.store.days)}
+	for _, i := range g.open {
+		it := &g.items[i]
+		p.Bodies = append(p.Bodies, it.body[:])
+		p.Tokens = append(p.Tokens, it.token[:])
+		p.Seconds = append(p.Seconds, it.seconds())
+	}
+	rows, err := g.q.Claim(ctx, p)
+	if err != nil {
+		return err
+	}
+	started := make(map[[16]byte]time.Time, len(rows))
+	for _, row := range rows {
+		started[[16]byte(row.Token)] = row.Day
+	}
+	open := g.open[:0]
+	for _, i := range g.open {
+		if day, ok := started[g.items[i].token]; ok {
+			g.met[i] = claimed{state: Started, day: day}
+		} else {
+			open = append(open, i)
+		}
+	}
+	g.open = open
+	return nil
+}
+
+// look finds what the others met. It is a statement after insert, so that it sees what insert had to
+// wait for.
+func (g *claiming) look(ctx context.Context) error {
+	if len(g.open) == 0 {
+		return nil
+	}
+	rows, err := g.q.Claimed(ctx, sql.ClaimedParams{Keys: g.keys(), At: g.store.at, Days: int32(g.store.days)})
+	if err != nil {
+		return err
+	}
+	asked := g.open
+	found := make([]bool, len(asked))
+	for _, row := range rows {
+		i := asked[row.N-1]
+		found[row.N-1] = true
+		if g.met[i], err = g.judge(ctx, &g.items[i], row); err != nil {
+			return err
+		}
+	}
+	g.open = nil
+	for n, i := range asked {
+		if !found[n] {
+			g.open = append(g.open, i)
+		}
+	}
+	return nil
+}
+
+// judge says what it means that it met row.
+func (g *claiming) judge(ctx context.Context, it *claim, row sql.ClaimedRow) (claimed, error) {
+	switch {
+	case !bytes.Equal(row.Body, it.body[:]):
+		return claimed{state: Reused}, nil
+	case row.Answer != nil:
+		return claimed{state: Replayed, answer: row.Answer}, nil
+	case !row.Overdue:
+		return claimed{state: Running}, nil
+	}
+	n, err := g.q.TakeOver(ctx, sql.TakeOverParams{
+		Token: it.token[:], At: g.store.at, Seconds: it.seconds(),
+		Key: it.key[:], Day: row.Day, OldToken: row.Token,
+	})
+	if err != nil || n == 0 { // another one was faster
+		return claimed{state: Running}, err
+	}
+	return claimed{state: Resumed, day: row.Day}, nil
+}
