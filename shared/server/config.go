@@ -25,6 +25,7 @@ import (
 	"puente/shared/policy"
 	"puente/shared/ratelimit"
 	"puente/shared/shed"
+	"puente/shared/telemetry"
 )
 
 // Config is what Run is started with: the configuration as loaded, and what the command line says.
@@ -133,9 +134,19 @@ func defaults() settings {
 	}
 }
 
-// Validate joins what is wrong with the process's own sections; the others check themselves.
+// Validate joins what is wrong with every section of the process; some are made ready by it.
 func (s *settings) Validate() error {
 	var errs []error
+	for _, section := range []struct {
+		at string
+		c  interface{ Validate() error }
+	}{
+		{"database", s.Database}, {"limiter", s.Limiter}, {"shed", s.Shed}, {"jobs", s.Jobs}, {"journal", s.Journal}, {"audit", s.Audit},
+		{"idempotency", s.Answers}, {"admin", s.Admin}, {"policies", &s.Policies},
+		{"trace", telemetry.TraceConfig{Endpoint: s.Trace.Endpoint, Ratio: s.Trace.Ratio}},
+	} {
+		errs = append(errs, within(section.at, section.c.Validate()))
+	}
 	for _, l := range []struct {
 		at string
 		c  listenConfig
@@ -162,6 +173,21 @@ func (s *settings) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// within puts a section before each message of err.
+func within(at string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var errs []error
+		for _, e := range joined.Unwrap() {
+			errs = append(errs, within(at, e))
+		}
+		return errors.Join(errs...)
+	}
+	return fmt.Errorf("%s.%w", at, err)
 }
 
 // validate allows plain HTTP on loopback only, or where something listed stands in front.
