@@ -35,12 +35,13 @@ type fleet struct {
 	now      func() time.Time
 	pass     func(time.Duration) // lets time pass
 	mini     *miniredis.Miniredis
+	registry *prometheus.Registry // of the replica that joined first
 }
 
 // store is a place where limits are counted.
 type store struct {
 	name   string
-	shared bool // more than one replica may count there
+	shared bool          // more than one replica may count there
 	unit   time.Duration // of windows: in real time short, but long enough for a handful of calls
 	brief  time.Duration // of windows, where any length will do
 	fleet  func(t tb, replicas int) *fleet
@@ -77,7 +78,13 @@ func stores(t *testing.T) []store {
 // join starts a replica without work in the background, and with patience: the machine may be busy.
 func (f *fleet) join(t tb, url string, replicas int) *Limiter {
 	t.Helper()
-	l, err := prepare(Config{URL: config.NewSecret(url), Replicas: replicas, Wait: 10 * time.Second}, f.now, quiet, prometheus.NewRegistry())
+	registry := prometheus.NewRegistry()
+	if f.registry == nil {
+		f.registry = registry
+	} else if len(f.limiters) == 0 {
+		registry = f.registry
+	}
+	l, err := prepare(Config{URL: config.NewSecret(url), Replicas: replicas, Wait: 10 * time.Second}, f.now, quiet, registry)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +145,7 @@ func onMiniredis(t tb, replicas int) *fleet {
 
 // redisServer is a real one, a child of the test.
 type redisServer struct {
-	t       *testing.T
+	t       testing.TB
 	binary  string
 	port    string
 	options []string
@@ -146,7 +153,7 @@ type redisServer struct {
 	client  *redis.Client
 }
 
-func redisBinary(t *testing.T) string {
+func redisBinary(t testing.TB) string {
 	t.Helper()
 	binary, err := exec.LookPath("redis-server")
 	if err != nil && slices.Contains(strings.Split(os.Getenv("PUENTE_TEST_REQUIRE"), ","), "redis") {
@@ -155,7 +162,7 @@ func redisBinary(t *testing.T) string {
 	return binary
 }
 
-func startRedis(t *testing.T, binary string, options ...string) *redisServer {
+func startRedis(t testing.TB, binary string, options ...string) *redisServer {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
