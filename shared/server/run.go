@@ -117,9 +117,11 @@ func (h *host) observeItself(ctx context.Context, cfg Config) (shutdown func(con
 	if h.instance = h.settings.Instance; h.instance == "" {
 		h.instance = "puente-" + uuid.NewString()[:8]
 	}
-	h.log = telemetry.NewLogger(out, h.settings.Log.Format, level)
+	lines := telemetry.NewBatch(out)
+	h.onClose(func(context.Context) error { lines.Flush(); return nil })
+	h.log = telemetry.NewLogger(lines, h.settings.Log.Format, level)
 	telemetry.RegisterRuntime(h.registerer)
-	h.tracer, shutdown, err = telemetry.Tracing(ctx, telemetry.TraceConfig{Endpoint: h.settings.Trace.Endpoint, Ratio: h.settings.Trace.Ratio}, cfg.Version)
+	h.tracer, shutdown, err = telemetry.Tracing(ctx, telemetry.TraceConfig{Endpoint: h.settings.Trace.Endpoint, Ratio: h.settings.Trace.Ratio, Log: h.log}, cfg.Version)
 	return shutdown, err
 }
 
