@@ -77,7 +77,7 @@ func parse(args []string) (options, error) {
 	f.DurationVar(&o.warmUp, "warmup", time.Second, "of each row and shape before the first round")
 	f.IntVar(&o.connections, "c", 32, "connections")
 	f.BoolVar(&quick, "quick", false, "2 rounds of 1 s")
-	f.BoolVar(&o.profile, "profile", false, "afterwards write a CPU profile of each process, row and shape")
+	f.BoolVar(&o.profile, "profile", false, "afterwards write CPU and allocation profiles of each process, row and shape")
 	f.StringVar(&o.results, "results", "test/bench/results", "directory of the results")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -148,5 +148,9 @@ func bench(ctx context.Context, args []string) (err error) {
 func (o options) bound() time.Duration {
 	runs := len(o.shapes) * (1 + len(o.rows))
 	each := o.duration + quietAtMost + time.Second
-	return 2*time.Minute + time.Duration(runs*(o.rounds+2))*each
+	bound := 2*time.Minute + time.Duration(runs*(o.rounds+2))*each
+	if o.profile {
+		bound += time.Duration(runs) * 2 * profiled
+	}
+	return bound
 }
