@@ -56,9 +56,19 @@ func (c *channel) Create(ctx context.Context, in portabilities.Request) (portabi
 		OperatorCode: in.OperatorCode, PlanType: in.PlanType, ExtendedMonth: in.ExtendedMonth, Flow: in.Order.Flow,
 	})
 	if err != nil {
-		return portabilities.Response{}, err
+		return portabilities.Response{}, documented(err)
 	}
 	return c.success(ctx, messages[intent], portabilities.Property{Name: "FLUJO", Value: in.Order.Flow}), nil
+}
+
+// documented is err with the codes that the document has: a limit is a limit, whoever counts it.
+func documented(err error) error {
+	if e := problem.Of(err); e.Code == salesorder.CodeNIPLimit {
+		limited := *e
+		limited.Code = ""
+		return &limited
+	}
+	return err
 }
 
 // intentOf reads the intent from the fields (nip, resend).

@@ -40,7 +40,7 @@ type Verdict struct {
 	ClientID string   `json:"clientId,omitempty"`
 	Subject  string   `json:"subject,omitempty"`
 	Scopes   []string `json:"scopes,omitempty"`
-	Expires  int64    `json:"expires,omitempty"` // Unix seconds
+	Expires  int64    `json:"expires,omitzero"` // Unix seconds
 }
 
 // Client calls the verification, in this process or in another.

@@ -48,7 +48,7 @@ type Submission struct {
 	Operator      string `json:"operator,omitempty"`
 	OperatorCode  string `json:"operatorCode,omitempty"`
 	PlanType      string `json:"planType,omitempty"`
-	ExtendedMonth bool   `json:"extendedMonth,omitempty"`
+	ExtendedMonth bool   `json:"extendedMonth,omitzero"`
 	Flow          string `json:"flow,omitempty"`
 }
 
