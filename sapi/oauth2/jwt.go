@@ -2,11 +2,13 @@ package oauth2
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/lestrrat-go/jwx/v3/jws"
 	"github.com/lestrrat-go/jwx/v3/jwt"
 
@@ -65,6 +67,9 @@ func inspect(token string) (kid, reason string) {
 	if err != nil || len(message.Signatures()) != 1 {
 		return "", "not a signed token"
 	}
+	if !unambiguous(token) {
+		return "", "a name stands twice"
+	}
 	header := message.Signatures()[0].ProtectedHeaders()
 	algorithm, ok := header.Algorithm()
 	if !ok || !slices.Contains(accepted, algorithm.String()) {
@@ -80,6 +85,18 @@ func inspect(token string) (kid, reason string) {
 		return "", "no key ID"
 	}
 	return kid, ""
+}
+
+// unambiguous reports whether no name stands twice in the header or in the claims: of two scopes one
+// reader takes the first and another the last (RFC 7519 §4, RFC 7515 §4).
+func unambiguous(token string) bool {
+	for part := range strings.SplitSeq(token[:strings.LastIndexByte(token, '.')], ".") {
+		text, err := base64.RawURLEncoding.DecodeString(part)
+		if err != nil || !jsontext.Value(text).IsValid() {
+			return false
+		}
+	}
+	return true
 }
 
 // refusalOf names why jwx refused a token, without its text, which may hold claims.
