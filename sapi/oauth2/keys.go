@@ -27,7 +27,7 @@ type keySet struct {
 	mu      sync.Mutex
 	set     jwk.Set
 	read    time.Time     // of set
-	tried   time.Time     // to read
+	due     time.Time     // by then all readings so far would have been one a Pause
 	reading chan struct{} // closed when the reading under way has ended; nil when there is none
 	failed  error         // of the last reading
 }
@@ -78,15 +78,23 @@ func has(set jwk.Set, kid string) bool {
 	return ok
 }
 
-// begin starts a reading unless one is under way or ended just now. k.mu is held.
+// burst is how many readings may follow each other without a pause: the provider may change its keys
+// right after a token that names none of them made us read, and no good token may suffer from that.
+const burst = 10
+
+// begin starts a reading unless one is under way or there were too many of late. k.mu is held.
 func (k *keySet) begin(ctx context.Context, now time.Time) <-chan struct{} {
 	if k.reading != nil {
 		return k.reading
 	}
-	if now.Sub(k.tried) < k.cfg.Pause {
+	due := k.due.Add(k.cfg.Pause)
+	if earliest := now.Add(-(burst - 1) * k.cfg.Pause); due.Before(earliest) {
+		due = earliest
+	}
+	if due.After(now) {
 		return nil
 	}
-	k.tried = now
+	k.due = due
 	done := make(chan struct{})
 	k.reading = done
 	go func() {

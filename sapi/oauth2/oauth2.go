@@ -35,7 +35,7 @@ type JWKSConfig struct {
 	Path    string        `yaml:"path"`
 	Refresh time.Duration `yaml:"refresh"` // they are read again after this
 	Stale   time.Duration `yaml:"stale"`   // and count for so long when the provider is away
-	Pause   time.Duration `yaml:"pause"`   // between two readings, whatever unknown keys tokens name
+	Pause   time.Duration `yaml:"pause"`   // between two readings in the long run, whatever unknown keys tokens name
 }
 
 // IntrospectionConfig says where the provider answers, and who asks.
