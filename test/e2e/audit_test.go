@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -71,20 +70,28 @@ type decision struct{ Policy, Verdict, Detail string }
 // maxShown is how many records one question shows.
 const maxShown = 100
 
+// auditText is what the audit tells of a correlation, all layers, as JSON.
+func (p *platform) auditText(t testing.TB, correlation string) string {
+	t.Helper()
+	var text string
+	eventually(t, 5*time.Second, "the audit tells of "+correlation, func() bool {
+		status, body := p.admin(t, p.edge(), http.MethodGet, "/admin/v1/audit/"+url.PathEscape(correlation), "")
+		if status != http.StatusOK && status != http.StatusNotFound {
+			t.Fatalf("audit of %s: %d %s", correlation, status, body)
+		}
+		text = body
+		return status == http.StatusOK
+	})
+	return text
+}
+
 // audited are the records of a correlation, of all layers.
 func (p *platform) audited(t testing.TB, correlation string) []record {
 	t.Helper()
 	var records []record
-	eventually(t, 5*time.Second, "the audit tells of "+correlation, func() bool {
-		status, body := p.admin(t, p.edge(), http.MethodGet, "/admin/v1/audit/"+url.PathEscape(correlation), "")
-		if status == http.StatusNotFound {
-			return false
-		}
-		if err := json.Unmarshal([]byte(body), &records); err != nil || status != http.StatusOK {
-			t.Fatalf("audit of %s: %d %s", correlation, status, body)
-		}
-		return true
-	})
+	if text := p.auditText(t, correlation); json.Unmarshal([]byte(text), &records) != nil {
+		t.Fatalf("audit of %s: %s", correlation, text)
+	}
 	return records
 }
 
@@ -151,6 +158,7 @@ func (p *platform) run(t testing.TB, args ...string) string {
 // without what is personal or secret.
 func records(t *testing.T, p *platform) {
 	c, phone := p.caller(t), p.phone()
+	c.wantNIP(t, c.nip(t, p.phone())) // from here on the token is known
 	id := c.correlation()
 	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
 	c.wantNIP(t, c.post(t, portabilidades, order(phone, nil), "X-Correlation-ID", id, "X-Channel", "whatsapp", "Traceparent", "00-"+trace+"-00f067aa0ba902b7-00"))
@@ -174,23 +182,22 @@ func records(t *testing.T, p *platform) {
 		t.Errorf("the request is kept as %s", edge.Request)
 	}
 
-	nip := p.currentNIP(t, phone)
-	id = c.correlation()
-	wantSuccess(t, c.post(t, portabilidades, order(phone, members{"nip": nip}), "X-Correlation-ID", id), c.system, id, portInFiled, "FLUJO", "LTE")
+	nips, _ := p.effects(phone)
+	filed := c.correlation()
+	a := c.post(t, portabilidades, order(phone, members{"nip": nips[0].NIP}), "X-Correlation-ID", filed)
+	wantSuccess(t, a, c.system, filed, portInFiled, "FLUJO", "LTE")
 	refused := c.post(t, portabilidades, order("3000000409", nil), "X-Correlation-ID", c.correlation())
 	wantProblem(t, refused, 409, "INVALID_FIELD")
-	for _, id := range []string{edge.correlationOf(shown), id, refused.correlation()} {
-		text := fmt.Sprintf("%+v", p.audited(t, id))
-		for _, secret := range append(p.secrets, phone, c.token) {
-			if strings.Contains(text, secret) {
-				t.Errorf("the audit holds %q: %s", secret, text)
+	for _, id := range []string{id, filed, refused.correlation()} {
+		eventually(t, 5*time.Second, "every layer's record", func() bool { return len(p.audited(t, id)) == 2 })
+		told := p.auditText(t, id)
+		for _, secret := range append(p.secrets, phone, c.token, `"`+nips[0].NIP+`"`) {
+			if strings.Contains(told, secret) {
+				t.Errorf("the audit holds %q: %s", secret, told)
 			}
 		}
-		if strings.Contains(text, nip) {
-			t.Errorf("the audit holds the NIP: %s", text)
-		}
 	}
-	if hop := p.audited(t, refused.correlation()); !strings.Contains(fmt.Sprintf("%+v", hop), "Segmento") {
-		t.Errorf("BotService's own words are lost: %+v", hop)
+	if told := p.auditText(t, refused.correlation()); !strings.Contains(told, "Segmento") {
+		t.Errorf("BotService's own words are lost: %s", told)
 	}
 }

@@ -48,7 +48,7 @@ func fields(t *testing.T, p *platform) {
 				body = enveloped(c.system, id, order(phone, change.change))
 			}
 			a := c.post(t, portabilidades, body, "X-Correlation-ID", id)
-			t.Log(name, form)
+			t := of(t, name, form)
 			got := wantProblem(t, a, 400, "BAD_REQUEST", change.says)
 			if strings.Contains(a.body, phone) || got.origins() != "bot-xapi-services" {
 				t.Errorf("%s, %s: %s", name, form, a.body)
@@ -69,7 +69,7 @@ func fields(t *testing.T, p *platform) {
 	} {
 		phone := p.phone()
 		a := c.post(t, portabilidades, `{"WSRequestHeader":`+header+`,"WSRequestBody":`+order(phone, nil)+`}`, "X-System-Name", "")
-		t.Log(name)
+		t := of(t, name)
 		wantProblem(t, a, 400, "BAD_REQUEST", "WSRequestHeader")
 		p.untouched(t, phone)
 	}
@@ -144,7 +144,7 @@ func paths(t *testing.T, p *platform) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Log(method)
+		t := of(t, method)
 		wantProblem(t, a, 405, "METHOD_NOT_ALLOWED")
 		if allow := a.header.Get("Allow"); allow != "POST" {
 			t.Errorf("%s: Allow %q", method, allow)

@@ -22,10 +22,18 @@ var together = []scenario{
 	{"framing", framing},
 	{"targets", targets},
 	{"bodies", bodies},
+	{"records", records},
+	{"tokens", tokens},
+	{"contracts", contracts},
 }
 
 // alone: each changes what all requests of the shape meet.
-var alone = []scenario{}
+var alone = []scenario{
+	{"rotation", rotation},
+	{"introspection", introspection},
+	{"keys away", keysAway},
+	{"every answer", everyAnswer},
+}
 
 func TestShapes(t *testing.T) {
 	for _, s := range []shape{typed, verified, overHTTP, split} {
