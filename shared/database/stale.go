@@ -21,7 +21,8 @@ func shouldPing(_ context.Context, p pgxpool.ShouldPingParams) bool {
 }
 
 // readable reports whether a read from conn would return at once, with data, the end or an error. It
-// costs one system call.
+// costs one system call. It must not wait for a read under way: pgx keeps one in the background
+// after a slow write.
 func readable(conn net.Conn) bool {
 	if tls, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = tls.NetConn()
@@ -35,11 +36,10 @@ func readable(conn net.Conn) bool {
 		return true
 	}
 	var silent bool
-	err = raw.Read(func(fd uintptr) bool {
+	err = raw.Control(func(fd uintptr) {
 		var b [1]byte
 		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		silent = errors.Is(err, syscall.EAGAIN)
-		return true
 	})
 	return err != nil || !silent
 }
