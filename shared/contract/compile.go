@@ -43,7 +43,7 @@ func (c *compiler) compile(ref *openapi3.SchemaRef, pointer string, fold bool) e
 	if ref.Ref != "" {
 		at = ref.Ref
 		own := extensions(ref.Extensions)
-		for _, name := range own.unknown([]string{"x-pii", "x-fold-names"}) {
+		for _, name := range own.unknown([]string{"x-audit-key", "x-fold-names", "x-pii"}) {
 			c.add(pointer, "extension %s is not known beside $ref", name)
 		}
 		fold = c.folds(pointer, own, fold)
@@ -60,15 +60,20 @@ func (c *compiler) compile(ref *openapi3.SchemaRef, pointer string, fold bool) e
 		n = &node{}
 		c.nodes[key] = n
 		n.pii = c.pii(at, flat.schema.Extensions, flat.schema)
+		n.key = c.key(at, flat.schema.Extensions)
 		c.fill(n, flat, at, fold)
 	}
-	e := edge{node: n, pii: n.pii}
+	e := edge{node: n, pii: n.pii, key: n.key}
 	if ref.Ref != "" {
 		if p := c.pii(pointer, ref.Extensions, ref.Value); p == piiKeepUnknown {
 			c.add(pointer, "x-pii: keep-unknown belongs in the schema, not beside $ref")
 		} else if p != piiNone {
 			e.pii = p
 		}
+		e.key = c.key(pointer, ref.Extensions) || e.key
+	}
+	if e.key && (n.kinds&(objects|arrays) != 0 || e.pii == piiDrop) {
+		c.add(pointer, "x-audit-key is for strings and numbers that x-pii does not drop")
 	}
 	return e
 }

@@ -15,9 +15,14 @@ const unreadable = `"unreadable"`
 // Masking says how personal data is made unrecognisable: Mask keeps an end by which people recognise
 // it (telemetry.Mask), Hash gives a pseudonym that stays the same (keyring.Ring.MAC). A nil function
 // hides the value whole.
+//
+// Key is told each value of a member with x-audit-key as the masked body shows it, in the order of the
+// body, with the member's name as the schema spells it; items go by the name of their array. It is not
+// told what is null, empty or hidden whole.
 type Masking struct {
 	Mask func(string) string
 	Hash func(string) string
+	Key  func(name, value string)
 }
 
 // pii is what x-pii says of a value.
@@ -44,6 +49,15 @@ func (c *compiler) pii(at string, e extensions, s *openapi3.Schema) pii {
 		c.add(at, "x-pii: keep-unknown is for objects")
 	}
 	return p
+}
+
+// key is x-audit-key of a schema.
+func (c *compiler) key(at string, e extensions) bool {
+	yes, err := e.flag("x-audit-key")
+	if err != nil {
+		c.add(at, "%v", err)
+	}
+	return yes
 }
 
 // Mask appends body to dst, without insignificant space and with personal data masked as the schema's
@@ -84,16 +98,39 @@ type masker struct {
 	buffer bytes.Buffer
 	with   Masking
 	out    []byte
+	name   string // of the member being masked, as the schema spells it; "" where it declares none
 }
 
 var maskers = sync.Pool{New: func() any { return new(masker) }}
 
 func (m *masker) release() {
-	m.buffer, m.with, m.out = bytes.Buffer{}, Masking{}, nil
+	m.buffer, m.with, m.out, m.name = bytes.Buffer{}, Masking{}, nil, ""
 	maskers.Put(m)
 }
 
 func (m *masker) value(e edge) bool {
+	at := len(m.out)
+	ok := m.masked(e)
+	if ok && e.key && m.with.Key != nil {
+		m.tell(m.out[at:])
+	}
+	return ok
+}
+
+// tell tells Key a value as it was written.
+func (m *masker) tell(shown []byte) {
+	if m.name == "" || string(shown) == hidden || string(shown) == "null" {
+		return
+	}
+	if shown[0] == '"' {
+		shown, _ = jsontext.AppendUnquote(nil, shown) // the decoder or AppendQuote has written it: it is valid
+	}
+	if len(shown) > 0 {
+		m.with.Key(m.name, string(shown))
+	}
+}
+
+func (m *masker) masked(e edge) bool {
 	n, kind := e.node, kindOf(m.dec.PeekKind())
 	switch {
 	case kind == nulls || e.pii == piiNone || e.pii == piiKeepUnknown:
@@ -185,9 +222,9 @@ func (m *masker) object(o *objectRule) bool {
 		if bytes.IndexByte(name, '\\') >= 0 {
 			name, _ = jsontext.AppendUnquote(nil, raw) // the decoder has read it: it is valid
 		}
-		next, kept := o.extra, o.unknown
+		next, kept, declared := o.extra, o.unknown, ""
 		if i, ok := o.find(name); ok {
-			next, kept = o.members[i].edge, true
+			next, kept, declared = o.members[i].edge, true, o.members[i].name
 		}
 		if !kept || next.pii == piiDrop {
 			if m.dec.SkipValue() != nil {
@@ -200,6 +237,7 @@ func (m *masker) object(o *objectRule) bool {
 		}
 		first = false
 		m.out = append(append(m.out, raw...), ':')
+		m.name = declared
 		if !m.value(next) {
 			return false
 		}
@@ -214,6 +252,7 @@ func (m *masker) array(a *arrayRule) bool {
 		return false
 	}
 	m.out = append(m.out, '[')
+	name := m.name
 	for first := true; m.dec.PeekKind() != ']'; {
 		if a.items.pii == piiDrop {
 			if m.dec.SkipValue() != nil {
@@ -225,6 +264,7 @@ func (m *masker) array(a *arrayRule) bool {
 			m.out = append(m.out, ',')
 		}
 		first = false
+		m.name = name
 		if !m.value(a.items) {
 			return false
 		}

@@ -10,6 +10,7 @@ type node struct {
 	object *objectRule // never nil where an object is allowed
 	array  *arrayRule  // never nil where an array is allowed
 	pii    pii
+	key    bool // x-audit-key
 }
 
 // kinds is a set of JSON kinds.
@@ -34,10 +35,12 @@ var unchecked = func() *node {
 	return n
 }()
 
-// edge leads to a node and says what is masked of a value that comes by it.
+// edge leads to a node and says what is masked of a value that comes by it, and whether audit records
+// are found by the value.
 type edge struct {
 	node *node
 	pii  pii
+	key  bool
 }
 
 // objectRule is what an object must keep.
