@@ -10,11 +10,10 @@ import (
 	"puente/shared/problem"
 )
 
-// address (8) reads the socket's address, and X-Forwarded-For only if a listed proxy sent it.
+// address (8) holds the client's address, which record has read, against the lists.
 func (e *Edge) address(c *gin.Context) {
 	x := of(c)
-	client := clientAddress(c.Request, x.Settings.trusted)
-	x.peer, x.Address = client, client.String()
+	client := x.peer
 	if x.mode(Address) == Off {
 		c.Next()
 		return
@@ -32,7 +31,8 @@ func (e *Edge) address(c *gin.Context) {
 	}
 }
 
-// clientAddress is the address nearest to the client that a trusted proxy vouches for.
+// clientAddress is the address nearest to the client that a trusted proxy vouches for: the socket's,
+// and that of X-Forwarded-For only if a listed proxy sent it.
 func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

@@ -18,6 +18,8 @@ func (e *Edge) record(c *gin.Context) {
 	x := of(c)
 	x.Record = audit.NewRecord("request")
 	x.Record.Layer, x.Record.API, x.Record.Method = "xapi", x.Route.API, c.Request.Method
+	x.peer = clientAddress(c.Request, x.Settings.trusted) // refused requests have one, too
+	x.Address = x.peer.String()
 	if x.Route.Operation != nil {
 		x.Record.Operation = x.Route.Operation.ID
 	}
