@@ -135,6 +135,9 @@ func bench(ctx context.Context, args []string) (err error) {
 	}
 	report := newReport(ctx, o, site, samples)
 	report.print(os.Stdout)
+	if err := complain(os.Stdout, targets); err != nil {
+		return err
+	}
 	if err := report.save(o.results); err != nil {
 		return err
 	}

@@ -115,6 +115,21 @@ func (i *instance) ready() (bool, error) {
 	return false, nil
 }
 
+// complaints are the lines of the log that are warnings or errors: a platform that has them may
+// have done less than it should.
+func (i *instance) complaints() (lines [][]byte, err error) {
+	log, err := os.ReadFile(i.log)
+	if err != nil {
+		return nil, err
+	}
+	for line := range bytes.Lines(log) {
+		if !bytes.Contains(line, []byte(`"level":"INFO"`)) {
+			lines = append(lines, bytes.TrimSpace(line))
+		}
+	}
+	return lines, nil
+}
+
 // configuration is what differs from the defaults; a process reads what belongs to its layers.
 func (p *platform) configuration(o options, dataDir string) []byte {
 	var b bytes.Buffer

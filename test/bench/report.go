@@ -130,6 +130,22 @@ func (r *report) print(w io.Writer) {
 		"\nPostgreSQL and Redis are beside the CPU of our processes, not in it. No answer was other than 200.")
 }
 
+// complain writes what the processes under test had to complain of, a line each and how many more.
+func complain(w io.Writer, targets []*target) error {
+	for _, t := range targets[1:] {
+		for _, i := range t.platform.processes {
+			lines, err := i.complaints()
+			if err != nil {
+				return err
+			}
+			if len(lines) > 0 {
+				fmt.Fprintf(w, "%s logged %d warnings or errors, first: %.500s\n", i.name, len(lines), lines[0])
+			}
+		}
+	}
+	return nil
+}
+
 // save writes the report and all samples as JSON.
 func (r *report) save(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
