@@ -47,17 +47,34 @@ func (p placeholders) compare(want *message, got *received) error {
 	return errors.Join(errs...)
 }
 
-// compact is text without the layout of JSON; what is no JSON stays as it is.
+// compact is text without the layout of JSON; what is no JSON stays as it is. A placeholder may stand
+// where a string's content or a whole number would.
 func compact(text string) string {
 	if !strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "[") {
 		return text
 	}
-	v := jsontext.Value(text)
+	var plain strings.Builder
+	var holes []string
+	for _, piece := range pieces(text) {
+		plain.WriteString(piece.literal)
+		if piece.inner != "" {
+			plain.WriteString(hole(len(holes)))
+			holes = append(holes, "{{"+piece.inner+"}}")
+		}
+	}
+	v := jsontext.Value(plain.String())
 	if err := v.Compact(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil {
 		return text
 	}
-	return string(v)
+	compacted := string(v)
+	for i, inner := range holes {
+		compacted = strings.Replace(compacted, hole(i), inner, 1)
+	}
+	return compacted
 }
+
+// hole stands for placeholder i: digits, which are a number and may be in a string.
+func hole(i int) string { return fmt.Sprintf("90210%04d90210", i) }
 
 // difference is where two texts begin to differ, placeholders not considered.
 func difference(want, got string) string {

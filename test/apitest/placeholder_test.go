@@ -93,3 +93,17 @@ func TestCompare(t *testing.T) {
 		}
 	}
 }
+
+func TestCompact(t *testing.T) {
+	for text, want := range map[string]string{
+		"{\"a\": 1,\n \"b\": [1, 2]}":                         `{"a":1,"b":[1,2]}`,
+		`{"a": {{n:[0-9]+}}, "b": "x {{any}} y", "c": {{n}}}`: `{"a":{{n:[0-9]+}},"b":"x {{any}} y","c":{{n}}}`,
+		`{"a": "é \u003c"}`:                                   `{"a":"é \u003c"}`,
+		"plain, text":                                         "plain, text",
+		`{"a": `:                                              `{"a": `,
+	} {
+		if got := compact(text); got != want {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}
