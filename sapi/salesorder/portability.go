@@ -3,7 +3,9 @@ package salesorder
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -114,7 +116,7 @@ func (s *system) ask(ctx context.Context, phone, numOrder string) (inquiry, erro
 func (s *system) exchange(by http.RoundTripper, req *http.Request, answer any) error {
 	resp, err := by.RoundTrip(req)
 	if err != nil {
-		return err
+		return unreachable(err)
 	}
 	text, err := httpclient.ReadAll(resp)
 	if err != nil {
@@ -130,6 +132,16 @@ func (s *system) exchange(by http.RoundTripper, req *http.Request, answer any) e
 		return problem.Errorf(problem.BadUpstream, "decode answer: %w", err).Caused(target)
 	}
 	return nil
+}
+
+// unreachable is err, but for a connection that BotService refuses: the document has that as an error
+// of BotService's (500), not as a circuit that is open (503).
+func unreachable(err error) error {
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" && errors.Is(err, problem.Unavailable) {
+		return problem.Errorf(problem.BadUpstream, "%w", err).Caused(target)
+	}
+	return err
 }
 
 func known(s salesorder.State) bool {
