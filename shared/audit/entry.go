@@ -1,17 +1,20 @@
 package audit
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// An entry is a record as it lies in the journal: a mark, and its fields in a fixed order, numbers
-// as varints and texts with their length. Nothing is parsed that is only to be copied on.
+// An entry is a record as it lies in the journal: a mark, three numbers as varints, and the texts in
+// the order of texts, each behind its length in 4 bytes, little endian. A new form gets new marks,
+// for a process may find what its predecessor wrote.
 type entry struct {
 	mark mark
 
@@ -23,7 +26,7 @@ type entry struct {
 	correlation, trace            string
 	status                        int64
 	outcome, code                 string
-	decisions, dependencies       string // JSON
+	decisions, dependencies       string // JSON or ""
 
 	address, detail, keys, request, response string // personal
 }
@@ -34,30 +37,6 @@ const (
 	begun mark = 'B'
 	ended mark = 'E'
 )
-
-// newEntry is r as it stands.
-func newEntry(m mark, r *Record) entry {
-	return entry{
-		mark: m, id: r.ID, kind: r.Kind, started: r.Started, micros: r.Duration.Microseconds(),
-		layer: r.Layer, api: r.API, operation: r.Operation, method: r.Method,
-		client: r.Client, system: r.System, channel: r.Channel, correlation: r.Correlation, trace: r.Trace,
-		status: int64(r.Status), outcome: r.Outcome, code: r.Code,
-		decisions: list(r.Decisions), dependencies: list(r.called()),
-		address: r.Address, detail: r.Detail, keys: list(r.Keys), request: string(r.Request), response: string(r.Response),
-	}
-}
-
-// list is all as JSON, "" where there is none.
-func list[T any](all []T) string {
-	if len(all) == 0 {
-		return ""
-	}
-	text, err := json.Marshal(all)
-	if err != nil { // strings and numbers only: cannot happen
-		panic(err)
-	}
-	return string(text)
-}
 
 // texts are the text fields in the journal's order, the public ones first.
 func (e *entry) texts() [20]*string {
@@ -70,22 +49,87 @@ func (e *entry) texts() [20]*string {
 
 const publicTexts = 15
 
-// append appends e's bytes to b.
-func (e *entry) append(b []byte) []byte {
-	b = append(b, byte(e.mark))
-	b = binary.AppendVarint(b, e.started.UnixMicro())
-	b = binary.AppendVarint(b, e.micros)
-	b = binary.AppendVarint(b, e.status)
-	for _, s := range e.texts() {
-		b = binary.AppendUvarint(b, uint64(len(*s)))
-		b = append(b, *s...)
+// appendEntry appends r as it stands. It is on the way of every request: no allocation, no reflection.
+func appendEntry(b []byte, m mark, r *Record) []byte {
+	b = append(b, byte(m))
+	b = binary.AppendVarint(b, r.Started.UnixMicro())
+	b = binary.AppendVarint(b, r.Duration.Microseconds())
+	b = binary.AppendVarint(b, int64(r.Status))
+	for _, s := range [...]string{
+		r.ID, r.Kind, r.Layer, r.API, r.Operation, r.Method, r.Client, r.System, r.Channel,
+		r.Correlation, r.Trace, r.Outcome, r.Code,
+	} {
+		b = appendText(b, s)
 	}
+	b = appendList(b, r.Decisions)
+	r.mu.Lock()
+	b = appendList(b, r.dependencies)
+	r.mu.Unlock()
+	b = appendText(b, r.Address)
+	b = appendText(b, r.Detail)
+	b = appendList(b, r.Keys)
+	b = appendText(b, r.Request)
+	return appendText(b, r.Response)
+}
+
+func appendText[T string | []byte](b []byte, s T) []byte {
+	return append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...)
+}
+
+// appendList appends all as a JSON array, or as an empty text where there is none.
+func appendList[T interface{ appendJSON([]byte) []byte }](b []byte, all []T) []byte {
+	at := len(b)
+	b = append(b, 0, 0, 0, 0)
+	for i, item := range all {
+		if i == 0 {
+			b = append(b, '[')
+		} else {
+			b = append(b, ',')
+		}
+		b = item.appendJSON(b)
+	}
+	if len(all) > 0 {
+		b = append(b, ']')
+	}
+	binary.LittleEndian.PutUint32(b[at:], uint32(len(b)-at-4))
 	return b
 }
 
-var errEntry = errors.New("audit: not an entry of the journal")
+func (d Decision) appendJSON(b []byte) []byte {
+	b = quoted(append(b, `{"policy":`...), d.Policy)
+	b = quoted(append(b, `,"verdict":`...), d.Verdict)
+	if d.Detail != "" {
+		b = quoted(append(b, `,"detail":`...), d.Detail)
+	}
+	return append(b, '}')
+}
 
-// parseEntry reads what append wrote.
+func (d Dependency) appendJSON(b []byte) []byte {
+	b = quoted(append(b, `{"target":`...), d.Target)
+	b = quoted(append(b, `,"operation":`...), d.Operation)
+	b = strconv.AppendInt(append(b, `,"status":`...), int64(d.Status), 10)
+	if d.Error != "" {
+		b = quoted(append(b, `,"error":`...), d.Error)
+	}
+	b = strconv.AppendInt(append(b, `,"micros":`...), d.Micros, 10)
+	b = strconv.AppendInt(append(b, `,"attempts":`...), int64(d.Attempts), 10)
+	return append(b, '}')
+}
+
+func (k KeyValue) appendJSON(b []byte) []byte {
+	b = quoted(append(b, `{"key":`...), k.Key)
+	b = quoted(append(b, `,"value":`...), k.Value)
+	return append(b, '}')
+}
+
+func quoted(b []byte, s string) []byte {
+	b, _ = jsontext.AppendQuote(b, s) // what is no UTF-8 is replaced, which is all that the error says
+	return b
+}
+
+var errEntry = errors.New("not an entry")
+
+// parseEntry reads what appendEntry wrote, and makes of its texts what a text column takes.
 func parseEntry(b []byte) (e entry, err error) {
 	if len(b) == 0 || b[0] != byte(begun) && b[0] != byte(ended) {
 		return e, errEntry
@@ -99,73 +143,76 @@ func parseEntry(b []byte) (e entry, err error) {
 		}
 		numbers[i], b = n, b[size:]
 	}
-	e.started, e.micros, e.status = time.UnixMicro(numbers[0]).UTC(), numbers[1], numbers[2]
-	for _, to := range e.texts() {
-		n, size := binary.Uvarint(b)
-		if size <= 0 || uint64(len(b)-size) < n {
+	e.started, e.micros, e.status = instant(numbers[0]), numbers[1], numbers[2]
+	rest := string(b) // one copy, of which all texts are parts
+	for i, to := range e.texts() {
+		if len(rest) < 4 {
 			return e, errEntry
 		}
-		*to, b = string(b[size:size+int(n)]), b[size+int(n):]
+		n := binary.LittleEndian.Uint32([]byte(rest[:4]))
+		if uint64(len(rest)-4) < uint64(n) {
+			return e, errEntry
+		}
+		*to, rest = rest[4:4+n], rest[4+n:]
+		*to = textual(*to)
+		if i < publicTexts && to != &e.decisions && to != &e.dependencies {
+			*to = short(*to)
+		}
 	}
 	return e, nil
 }
 
-// linked is an entry in its chain.
-type linked struct {
-	entry
-	day          time.Time // UTC; never before that of the record before it
-	sequence     int64
-	salt         []byte // nil: erased
-	personalHash []byte
-	hash         []byte
-}
+// The days that PostgreSQL, and people, can do something with.
+var (
+	earliest = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
+	latest   = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+)
 
-// link appends e to the chain behind the hash previous.
-func link(e entry, day time.Time, sequence int64, previous []byte) linked {
-	salt := make([]byte, 16)
-	_, _ = rand.Read(salt) // never fails (crypto/rand)
-	l := linked{entry: e, day: day, sequence: sequence, salt: salt}
-	l.personalHash = l.hashPersonal()
-	l.hash = l.hashWith(previous)
-	return l
-}
-
-// hashPersonal is SHA-256(salt ‖ personal fields).
-func (l *linked) hashPersonal() []byte {
-	texts := l.texts()
-	h := make([]byte, 0, 512)
-	h = append(h, l.salt...)
-	sum := sha256.Sum256(appendTexts(h, texts[publicTexts:]))
-	return sum[:]
-}
-
-// hashWith is SHA-256(previous ‖ public fields ‖ hash of the personal ones).
-func (l *linked) hashWith(previous []byte) []byte {
-	texts := l.texts()
-	b := make([]byte, 0, 512)
-	b = append(b, previous...)
-	b = binary.AppendVarint(b, l.sequence)
-	b = binary.AppendVarint(b, l.day.Unix())
-	b = binary.AppendVarint(b, l.started.UnixMicro())
-	b = binary.AppendVarint(b, l.micros)
-	b = binary.AppendVarint(b, l.status)
-	b = appendTexts(b, texts[:publicTexts])
-	sum := sha256.Sum256(append(b, l.personalHash...))
-	return sum[:]
-}
-
-func appendTexts(b []byte, texts []*string) []byte {
-	for _, s := range texts {
-		b = binary.AppendUvarint(b, uint64(len(*s)))
-		b = append(b, *s...)
+func instant(micros int64) time.Time {
+	t := time.UnixMicro(micros).UTC()
+	if t.Before(earliest) {
+		return earliest
 	}
-	return b
+	if t.After(latest) {
+		return latest
+	}
+	return t
 }
 
-// genesis is the hash before the first record of a journal.
-func genesis(instance string) []byte {
-	sum := sha256.Sum256([]byte("puente audit chain of " + instance))
-	return sum[:]
+// textual is s as a text column takes it: UTF-8 without NUL.
+func textual(s string) string {
+	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
+		return s
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 
-func short(hash []byte) string { return hex.EncodeToString(hash[:min(8, len(hash))]) }
+// shortBytes is well below what an index of PostgreSQL takes, a third of a page.
+const shortBytes = 500
+
+// short cuts s between two characters.
+func short(s string) string {
+	if len(s) <= shortBytes {
+		return s
+	}
+	cut := shortBytes
+	for !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut]
+}
+
+// phone is the masked telephone number among the keys, or nil.
+func (e *entry) phone() *string {
+	var keys []KeyValue
+	if e.keys == "" || json.Unmarshal([]byte(e.keys), &keys) != nil {
+		return nil
+	}
+	for _, k := range keys {
+		if k.Key == PhoneKey {
+			number := short(textual(k.Value))
+			return &number
+		}
+	}
+	return nil
+}

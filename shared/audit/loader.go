@@ -1,14 +1,15 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
+	"puente/shared/audit/sql"
 	"puente/shared/database"
 	"puente/shared/journal"
 )
@@ -25,242 +26,226 @@ const (
 	lastPause  = 5 * time.Second
 )
 
-// Run moves the journal to the database until ctx ends. It is the only one that does: a chain has
-// one end.
+// batchTimeout is when a batch is given up; whether it was stored is then asked of the database.
+const batchTimeout = 30 * time.Second
+
+// daysEvery is how often the partitions are looked after.
+const daysEvery = time.Hour
+
+// Run moves the journal to the database until ctx ends, whatever becomes of the database meanwhile.
 func (l *Log) Run(ctx context.Context) error {
-	s, err := l.resume(ctx)
-	if err != nil {
-		return err
-	}
-	reader := l.journal.Reader(s.at)
-	defer func() { _ = reader.Close() }() // read only
-	ticker := time.NewTicker(l.cfg.FlushEvery)
-	defer ticker.Stop()
-	housekeeping := time.Time{}
+	var kept time.Time
+	pause := firstPause
 	for {
-		if time.Since(housekeeping) > time.Hour {
-			if err := l.keepDays(ctx); err == nil {
-				housekeeping = time.Now()
+		wait := l.cfg.FlushEvery
+		err := l.Flush(ctx)
+		if err == nil && time.Since(kept) > daysEvery {
+			if err = l.keepDays(ctx); err == nil {
+				kept = time.Now()
 			}
 		}
-		for more := true; more; {
-			var b batch
-			if b, more, err = s.read(reader, l.journal.Start()); err != nil {
-				return err
-			}
-			if err := l.store(ctx, s, &b); err != nil {
-				return err
-			}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil:
+			pause = firstPause
+		default:
+			l.metrics.failures.Inc()
+			l.log.WarnContext(ctx, "audit records wait for the database", "error", err)
+			wait, pause = pause, min(2*pause, lastPause)
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-ticker.C:
-		case <-l.kick:
+		case <-time.After(wait):
 		}
 	}
 }
 
-// state is how far the loader has come, as the database has it.
-type state struct {
+// Flush brings everything journalled so far to the database, or says why it cannot. It may be
+// called whether Run runs or not.
+func (l *Log) Flush(ctx context.Context) error {
+	l.settle()
+	select {
+	case <-l.loading:
+	case <-ctx.Done():
+		return fmt.Errorf("audit: flush: %w", ctx.Err())
+	}
+	defer func() { l.loading <- struct{}{} }()
+	for more := true; more; {
+		var err error
+		if more, err = l.load(ctx); err != nil {
+			l.forget()
+			return fmt.Errorf("audit: load: %w", database.Problem(err))
+		}
+	}
+	return nil
+}
+
+// load moves one batch; more: it was full.
+func (l *Log) load(ctx context.Context) (more bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
+	defer cancel()
+	if l.loader == nil {
+		if l.loader, err = l.resume(ctx); err != nil {
+			return false, err
+		}
+	}
+	now := time.Now()
+	b, more, err := l.loader.read(ctx)
+	if err != nil {
+		return false, err
+	}
+	if err := l.loader.store(ctx, b); err != nil {
+		return false, err
+	}
+	to := b.to
+	l.loaded.Store(&to)
+	if !more {
+		l.caughtUp.Store(now.UnixNano())
+	}
+	if err := l.journal.Remove(to); err != nil {
+		l.metrics.failures.Inc()
+		l.log.WarnContext(ctx, "audit segments not removed", "error", err)
+	}
+	return more, nil
+}
+
+// forget drops what the loader knows: after an error only the database can say what was stored.
+func (l *Log) forget() {
+	if l.loader == nil {
+		return
+	}
+	if err := l.loader.reader.Close(); err != nil {
+		l.log.Warn("audit journal not closed", "error", err)
+	}
+	l.loader = nil
+}
+
+// loader is how far the records were brought, as the database has it.
+type loader struct {
+	*Log
+	reader   *journal.Reader
 	instance string
 	at       journal.Position
 	sequence int64
 	hash     []byte
 	day      time.Time
-	open     map[string]openEntry // begun, not ended, by ID
-	passed   bool                 // what dead processes left is behind us
+	open     map[string]opening
+	alive    bool // what is read from here on is of this process
 }
 
-type openEntry struct {
+// opening is a request that has begun and not ended. Its entry is kept where its process is dead.
+type opening struct {
 	segment uint64
-	entry   entry
-	stored  bool // in table open
+	entry   []byte
 }
 
-// resume reads the state; it waits for the database.
-func (l *Log) resume(ctx context.Context) (*state, error) {
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		s, err := l.readState(ctx)
-		if err == nil {
-			l.advance(s.at)
-			return s, nil
-		}
-		l.metrics.failures.Inc()
-		l.log.WarnContext(ctx, "audit loader waits for the database", "error", err)
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(pause):
-		}
+// resume asks the database where the chain ends and which requests are open.
+func (l *Log) resume(ctx context.Context) (*loader, error) {
+	d := &loader{Log: l, instance: l.journal.ID(), open: make(map[string]opening)}
+	q := sql.New(l.db)
+	if err := q.StartChain(ctx, sql.StartChainParams{Instance: d.instance, Label: textual(l.label), Hash: genesis(d.instance)}); err != nil {
+		return nil, err
 	}
-}
-
-func (l *Log) readState(ctx context.Context) (*state, error) {
-	s := &state{instance: l.journal.ID(), open: make(map[string]openEntry)}
-	s.hash = genesis(s.instance)
-	err := l.db.QueryRow(ctx, "SELECT segment, position, sequence, hash, day FROM audit.chains WHERE instance = $1", s.instance).
-		Scan(&s.at.Segment, &s.at.Offset, &s.sequence, &s.hash, &s.day)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return nil, fmt.Errorf("audit: read state: %w", database.Problem(err))
+	if err := l.createDays(ctx); err != nil {
+		return nil, err
 	}
-	rows, err := l.db.Query(ctx, "SELECT id, segment, entry FROM audit.open WHERE instance = $1", s.instance)
+	end, err := q.LockChain(ctx, d.instance)
 	if err != nil {
-		return nil, fmt.Errorf("audit: read open requests: %w", database.Problem(err))
+		return nil, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var id string
-		var text []byte
-		o := openEntry{stored: true}
-		if err := rows.Scan(&id, &o.segment, &text); err != nil {
-			return nil, err
-		}
-		if o.entry, err = parseEntry(text); err != nil {
-			return nil, err
-		}
-		s.open[id] = o
+	d.at = journal.Position{Segment: uint64(end.Segment), Offset: end.Position}
+	d.sequence, d.hash = end.Sequence, end.Hash
+	rows, err := q.Open(ctx, d.instance)
+	if err != nil {
+		return nil, err
 	}
-	return s, rows.Err()
+	for _, row := range rows {
+		o := opening{segment: uint64(row.Segment)}
+		if d.dead(o.segment) {
+			o.entry = row.Entry
+		}
+		d.open[row.ID] = o
+	}
+	d.reader = l.journal.Reader(d.at)
+	return d, nil
 }
+
+// dead reports whether a segment was written by a process that is no more.
+func (d *loader) dead(segment uint64) bool { return segment < d.journal.Start().Segment }
 
 // batch is what one transaction moves.
 type batch struct {
 	to     journal.Position
-	before []byte // hash of the record before the first one
-	rows   []linked
-	opened map[string]openEntry // begun in it, without an end in it
-	closed []string             // stored ones that ended in it
+	ended  []entry
+	opened map[string]opening // begun in it and not ended
+	closed []string           // begun in an earlier one, ended in this
 }
 
-// read takes the next records off the journal; more: there may be others.
-func (s *state) read(r *journal.Reader, start journal.Position) (b batch, more bool, err error) {
-	b.opened, b.before = make(map[string]openEntry), s.hash
+// read takes the next entries off the journal; more: the batch is full.
+func (d *loader) read(ctx context.Context) (b batch, more bool, err error) {
+	b.opened = make(map[string]opening)
 	size := 0
-	for len(b.rows) < batchRecords && size < batchBytes {
-		payload, err := r.Next()
+	for len(b.ended) < batchRecords && size < batchBytes {
+		payload, err := d.reader.Next()
 		if errors.Is(err, io.EOF) {
-			s.interrupt(&b, start)
-			b.to = r.Position()
+			d.interrupt(&b)
+			b.to = d.reader.Position()
 			return b, false, nil
 		}
 		if err != nil {
 			return b, false, err
 		}
-		e, err := parseEntry(payload)
-		if err != nil {
-			return b, false, err
+		segment := d.reader.Position().Segment
+		if !d.dead(segment) {
+			d.interrupt(&b)
 		}
 		size += len(payload)
-		at := r.Position()
-		if !at.Before(start) {
-			s.interrupt(&b, start)
+		e, err := parseEntry(payload)
+		switch {
+		case err != nil:
+			d.metrics.failures.Inc()
+			d.log.ErrorContext(ctx, "audit entry skipped", "position", d.reader.Position(), "error", err)
+		case e.mark == begun:
+			b.opened[e.id] = opening{segment: segment, entry: slices.Clone(payload)}
+		default:
+			d.end(&b, e)
 		}
-		if e.mark == begun {
-			b.opened[e.id] = openEntry{segment: at.Segment, entry: e}
-			continue
-		}
-		s.end(&b, e)
 	}
-	b.to = r.Position()
+	b.to = d.reader.Position()
 	return b, true, nil
 }
 
-// end links a record whose end was read.
-func (s *state) end(b *batch, e entry) {
+func (d *loader) end(b *batch, e entry) {
+	b.ended = append(b.ended, e)
 	delete(b.opened, e.id)
-	if o, ok := s.open[e.id]; ok {
-		delete(s.open, e.id)
-		if o.stored {
-			b.closed = append(b.closed, e.id)
-		}
+	if _, ok := d.open[e.id]; ok {
+		delete(d.open, e.id)
+		b.closed = append(b.closed, e.id)
 	}
-	day := e.started.Add(time.Duration(e.micros) * time.Microsecond).Truncate(24 * time.Hour)
-	if day.Before(s.day) {
-		day = s.day
-	}
-	s.sequence++
-	row := link(e, day, s.sequence, s.hash)
-	s.day, s.hash = day, row.hash
-	b.rows = append(b.rows, row)
 }
 
-// interrupt ends what dead processes began, once everything that they wrote was read.
-func (s *state) interrupt(b *batch, start journal.Position) {
-	if s.passed {
+// interrupt ends what dead processes began, in the order of their beginnings, once everything that
+// those wrote was read.
+func (d *loader) interrupt(b *batch) {
+	if d.alive {
 		return
 	}
-	s.passed = true
-	for _, from := range []map[string]openEntry{s.open, b.opened} {
+	d.alive = true
+	var left []entry
+	for _, from := range []map[string]opening{d.open, b.opened} {
 		for _, o := range from {
-			if o.segment < start.Segment {
-				o.entry.mark, o.entry.outcome, o.entry.code = ended, Interrupted, Interrupted
-				s.end(b, o.entry)
+			if e, err := parseEntry(o.entry); err == nil && d.dead(o.segment) {
+				e.mark, e.outcome, e.code = ended, Interrupted, Interrupted
+				left = append(left, e)
 			}
 		}
 	}
-}
-
-// store brings a batch to the database, however long that takes, or until ctx ends.
-func (l *Log) store(ctx context.Context, s *state, b *batch) error {
-	if len(b.rows) == 0 && len(b.opened) == 0 && b.to == s.at {
-		return nil
-	}
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		err := l.write(ctx, s, b)
-		if err == nil {
-			break
-		}
-		l.metrics.failures.Inc()
-		l.log.WarnContext(ctx, "audit batch waits for the database", "records", len(b.rows), "error", err)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
-		}
-	}
-	for id, o := range b.opened {
-		o.stored = true
-		s.open[id] = o
-	}
-	s.at = b.to
-	if len(b.rows) > 0 {
-		l.metrics.lag.Set(time.Since(b.rows[0].started).Seconds())
-	}
-	if err := l.journal.Remove(b.to); err != nil {
-		l.log.WarnContext(ctx, "audit segments not removed", "error", err)
-	}
-	l.advance(b.to)
-	return nil
-}
-
-// advance tells Flush how far the loader has come.
-func (l *Log) advance(to journal.Position) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.loaded = to
-	close(l.moved)
-	l.moved = make(chan struct{})
-}
-
-// Flush waits until everything journalled so far is in the database. Run must be running.
-func (l *Log) Flush(ctx context.Context) error {
-	end := l.journal.End()
-	for {
-		l.mu.Lock()
-		loaded, moved := l.loaded, l.moved
-		l.mu.Unlock()
-		if !loaded.Before(end) {
-			return nil
-		}
-		select {
-		case l.kick <- struct{}{}:
-		default:
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("audit: flush: %w", ctx.Err())
-		case <-moved:
-		}
+	slices.SortFunc(left, func(a, b entry) int {
+		return cmp.Or(a.started.Compare(b.started), cmp.Compare(a.id, b.id))
+	})
+	for _, e := range left {
+		d.end(b, e)
 	}
 }

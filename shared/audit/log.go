@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -62,48 +63,52 @@ type Log struct {
 	log     *slog.Logger
 	metrics metrics
 
-	kick      chan struct{}
-	daysThere map[time.Time]bool // partitions known to exist; of Run's goroutine
+	mu        sync.Mutex
+	owed      [][]byte // ends that the journal refused
+	owedBytes int
 
-	mu     sync.Mutex
-	loaded journal.Position // everything before it is in the database
-	moved  chan struct{}    // closed when loaded changes
+	loading  chan struct{} // holds one token; who has it may use loader
+	loader   *loader       // nil: where the chain ends is to be asked of the database
+	loaded   atomic.Pointer[journal.Position]
+	caughtUp atomic.Int64 // UnixNano: what was journalled before is in the database
 }
 
 // New makes the log of one journal; label names the replica for people. Run moves the records.
 func New(j *journal.Journal, db *database.DB, cfg Config, label string, log *slog.Logger, reg prometheus.Registerer) *Log {
-	l := &Log{
-		journal: j, db: db, cfg: cfg.withDefaults(), label: label, log: log,
-		kick: make(chan struct{}, 1), daysThere: make(map[time.Time]bool), moved: make(chan struct{}),
-	}
+	l := &Log{journal: j, db: db, cfg: cfg.withDefaults(), label: label, log: log, loading: make(chan struct{}, 1)}
+	l.loading <- struct{}{}
+	l.loaded.Store(&journal.Position{})
+	l.caughtUp.Store(time.Now().UnixNano())
 	l.metrics = newMetrics(reg, l)
 	return l
 }
 
-// Begin writes down that a request is about to have effects.
-func (l *Log) Begin(r *Record) error { return l.append(begun, r) }
-
-// End writes down what came of a request. One that was refused before it began needs no Begin.
-func (l *Log) End(r *Record) error { return l.append(ended, r) }
-
-// buffers are those of entries on their way into the journal.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
-
-const keptBuffer = 64 << 10
-
-func (l *Log) append(m mark, r *Record) error {
-	e := newEntry(m, r)
-	b := buffers.Get().(*[]byte)
-	*b = e.append((*b)[:0])
-	err := l.journal.Append(*b)
-	if cap(*b) <= keptBuffer {
-		buffers.Put(b)
+// Begin writes down that a request is about to have effects. While the journal is Full it refuses,
+// so that what has begun can still end.
+func (l *Log) Begin(r *Record) error {
+	if l.Full() {
+		return fmt.Errorf("audit: begin: %w", journal.ErrFull)
 	}
-	if err != nil {
+	if err := l.write(begun, r); err != nil {
+		return fmt.Errorf("audit: begin: %w", err)
+	}
+	r.begun = true
+	return nil
+}
+
+// End writes down what came of a request. One that was refused before it began needs no Begin; it
+// is dropped, with an error, while the journal is Full. The end of one that began is kept in memory
+// where the journal refuses it, and journalled when it can be.
+func (l *Log) End(r *Record) error {
+	err := journal.ErrFull
+	if r.begun || !l.Full() {
+		err = l.write(ended, r)
+	}
+	if err != nil && !(r.begun && l.owe(r)) {
 		l.metrics.dropped.Inc()
-		return fmt.Errorf("audit: %w", err)
+		return fmt.Errorf("audit: end: %w", err)
 	}
-	l.metrics.count(m, r.Kind)
+	l.metrics.count(r.Kind)
 	return nil
 }
 
@@ -111,41 +116,46 @@ func (l *Log) append(m mark, r *Record) error {
 // must not go unaudited is to be refused.
 func (l *Log) Full() bool { return l.journal.Full() }
 
-type metrics struct {
-	records  *prometheus.CounterVec
-	kinds    map[string]prometheus.Counter
-	dropped  prometheus.Counter
-	failures prometheus.Counter
-	lag      prometheus.Gauge
+// buffers are those of entries on their way into the journal.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+const keptBuffer = 64 << 10
+
+func (l *Log) write(m mark, r *Record) error {
+	b := buffers.Get().(*[]byte)
+	*b = appendEntry((*b)[:0], m, r)
+	err := l.journal.Append(*b)
+	if cap(*b) <= keptBuffer {
+		buffers.Put(b)
+	}
+	return err
 }
 
-func newMetrics(reg prometheus.Registerer, l *Log) metrics {
-	m := metrics{
-		records:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "audit_records_total", Help: "Records journalled, by kind."}, []string{"kind"}),
-		kinds:    make(map[string]prometheus.Counter),
-		dropped:  prometheus.NewCounter(prometheus.CounterOpts{Name: "audit_dropped_total", Help: "Records that the journal refused."}),
-		failures: prometheus.NewCounter(prometheus.CounterOpts{Name: "audit_loader_errors_total", Help: "Batches that did not reach the database at once."}),
-		lag:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "audit_loader_lag_seconds", Help: "Age of the oldest record of the last batch when it reached the database."}),
+// owedLimit bounds the ends kept in memory, in bytes.
+const owedLimit = 8 << 20
+
+// owe keeps the end of r for later; false: there is no room.
+func (l *Log) owe(r *Record) bool {
+	b := appendEntry(nil, ended, r)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.owedBytes+len(b) > owedLimit {
+		return false
 	}
-	for _, kind := range []string{Request, Hop, Security} {
-		m.kinds[kind] = m.records.WithLabelValues(kind)
-	}
-	segments := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "audit_journal_segments", Help: "Segment files of the journal."}, func() float64 { return float64(l.journal.Segments()) })
-	full := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "audit_journal_full", Help: "1 while the journal is at its bound."}, func() float64 {
-		if l.journal.Full() {
-			return 1
+	l.owed, l.owedBytes = append(l.owed, b), l.owedBytes+len(b)
+	return true
+}
+
+// settle journals the ends that are owed, as far as the journal takes them.
+func (l *Log) settle() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.owed) > 0 {
+		if l.journal.Append(l.owed[0]) != nil {
+			return
 		}
-		return 0
-	})
-	reg.MustRegister(m.records, m.dropped, m.failures, m.lag, segments, full)
-	return m
-}
-
-func (m metrics) count(at mark, kind string) {
-	if at != ended {
-		return
+		l.owedBytes -= len(l.owed[0])
+		l.owed = l.owed[1:]
 	}
-	if c, ok := m.kinds[kind]; ok {
-		c.Inc()
-	}
+	l.owed = nil
 }

@@ -3,18 +3,22 @@
 //
 // A record is journalled before the effect (Begin) and before the answer (End), one write each,
 // so that a killed process loses none whose answer was sent. A loader moves the journal to
-// PostgreSQL in batches and links the records of one journal into a hash chain:
+// PostgreSQL in batches, each record exactly once, and links the records of one journal into a hash
+// chain, in the order of their ends:
 //
 //	hash = SHA-256(previous hash ‖ public fields ‖ SHA-256(salt ‖ personal fields))
 //
 // Personal fields can be erased with their salt, and whole days dropped: the chain still verifies.
 // What a dead process left is loaded at the next start, requests without an end as interrupted.
+// The chain has no key: it shows what was changed in place, while who may rewrite every table from
+// the changed record on can only be caught by a copy of the anchors, which are logged each day.
 package audit
 
 import (
 	"context"
-	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
+	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -29,8 +33,12 @@ const (
 // Interrupted is the outcome of a request whose process died.
 const Interrupted = "interrupted"
 
-// Record is one request, hop or security event. Address, Keys, Detail and the bodies are personal:
-// they can be erased.
+// PhoneKey is the key of the masked telephone number among a record's Keys; Query finds it.
+const PhoneKey = "phone"
+
+// Record is one request, hop or security event. Address, Detail, Keys and the bodies are personal:
+// they can be erased. Texts longer than what an index takes, and bytes that are no text, are cut and
+// replaced on their way to the database.
 type Record struct {
 	ID       string // opaque; the incident reference of errors
 	Kind     string
@@ -48,6 +56,8 @@ type Record struct {
 	Detail            string
 	Keys              []KeyValue // key data, masked: phone, numOrder
 	Request, Response []byte     // JSON, masked
+
+	begun bool // Begin has journalled it
 
 	mu           sync.Mutex
 	dependencies []Dependency
@@ -78,8 +88,9 @@ type KeyValue struct {
 
 // NewRecord begins a record of kind, now.
 func NewRecord(kind string) *Record {
-	var id [12]byte
-	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
+	var id [12]byte // unique, not secret
+	binary.LittleEndian.PutUint64(id[:], rand.Uint64())
+	binary.LittleEndian.PutUint32(id[8:], rand.Uint32())
 	return &Record{ID: hex.EncodeToString(id[:]), Kind: kind, Started: time.Now()}
 }
 
@@ -91,12 +102,6 @@ func (r *Record) AddDependency(d Dependency) {
 	r.mu.Lock()
 	r.dependencies = append(r.dependencies, d)
 	r.mu.Unlock()
-}
-
-func (r *Record) called() []Dependency {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.dependencies
 }
 
 type recordKey struct{}

@@ -4,56 +4,55 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"puente/shared/audit/sql"
 	"puente/shared/database"
 )
 
 // Report is what Verify found.
 type Report struct {
 	Intact  bool    `json:"intact"`
-	Records int64   `json:"records"`
+	Records int64   `json:"records"` // that were read
+	Erased  int64   `json:"erased"`  // those of them without personal fields
 	Chains  []Chain `json:"chains"`
 }
 
-// Chain is one journal's chain.
+// Chain is one instance's chain.
 type Chain struct {
 	Instance string `json:"instance"`
 	Label    string `json:"label"`
 	Records  int64  `json:"records"`
-	Last     int64  `json:"last"`            // sequence of its end
-	Fault    string `json:"fault,omitempty"` // the first record or anchor that is not as it was written
+	Erased   int64  `json:"erased,omitempty"`
+	Last     int64  `json:"last"`              // sequence of its end
+	Dropped  string `json:"dropped,omitempty"` // the last day that retention took
+	Fault    string `json:"fault,omitempty"`   // the first record or anchor that is not as it was written
 }
 
 // Verify follows every chain from the oldest day that is kept to its end, and names the first
 // record of each that was altered, removed or put in.
 func Verify(ctx context.Context, db *database.DB) (Report, error) {
 	report := Report{Intact: true}
-	err := pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, "SELECT instance, label, sequence, hash FROM audit.chains ORDER BY instance")
+	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err := pgx.BeginTxFunc(ctx, db, snapshot, func(tx pgx.Tx) error {
+		ends, err := sql.New(tx).Chains(ctx)
 		if err != nil {
 			return err
 		}
-		type end struct {
-			instance, label string
-			sequence        int64
-			hash            []byte
-		}
-		ends, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e end, err error) {
-			return e, row.Scan(&e.instance, &e.label, &e.sequence, &e.hash)
-		})
-		if err != nil {
-			return err
-		}
-		for _, e := range ends {
-			c := Chain{Instance: e.instance, Label: e.label, Last: e.sequence}
-			if err := c.follow(ctx, tx, e.hash); err != nil {
+		for _, end := range ends {
+			w := walk{
+				Chain: Chain{Instance: end.Instance, Label: end.Label, Last: end.Sequence},
+				tx:    tx, hash: genesis(end.Instance), tail: end.Hash,
+			}
+			if err := w.follow(ctx); err != nil {
 				return err
 			}
-			report.Records += c.Records
-			report.Intact = report.Intact && c.Fault == ""
-			report.Chains = append(report.Chains, c)
+			report.Records += w.Records
+			report.Erased += w.Erased
+			report.Intact = report.Intact && w.Fault == ""
+			report.Chains = append(report.Chains, w.Chain)
 		}
 		return nil
 	})
@@ -63,91 +62,119 @@ func Verify(ctx context.Context, db *database.DB) (Report, error) {
 	return report, nil
 }
 
-// dayAnchor is a row of anchors.
-type dayAnchor struct {
-	day         string
-	first, last int64
-	previous    []byte
-	hash        []byte
+// walk follows one chain; sequence and hash are those of the last record found good.
+type walk struct {
+	Chain
+	tx       pgx.Tx
+	sequence int64
+	hash     []byte
+	tail     []byte // the hash at the chain's end
+	before   string // ID of the last record
 }
 
-// follow walks one chain; tail is the hash of its end.
-func (c *Chain) follow(ctx context.Context, tx pgx.Tx, tail []byte) error {
-	anchors, err := c.anchors(ctx, tx)
+func (w *walk) follow(ctx context.Context) error {
+	if w.Last < 0 {
+		w.fault("the chain's end is missing")
+		return nil
+	}
+	anchors, err := sql.New(w.tx).Anchors(ctx, w.Instance)
 	if err != nil {
 		return err
 	}
-	rows, err := tx.Query(ctx, "SELECT "+selected+" FROM audit.records WHERE instance = $1 ORDER BY day, sequence", c.Instance)
+	var kept time.Time // the first day that is kept
+	for len(anchors) > 0 && anchors[0].Dropped != nil {
+		w.enter(anchors[0])
+		w.sequence, w.hash = anchors[0].LastSequence, anchors[0].LastHash
+		w.Dropped, kept = date(anchors[0].Day), anchors[0].Day.AddDate(0, 0, 1)
+		anchors = anchors[1:]
+	}
+	rows, err := w.tx.Query(ctx, "select "+selected+" from audit.records where instance = $1 and day >= $2 order by day, sequence", w.Instance, kept)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	var sequence int64
-	hash := genesis(c.Instance)
-	for rows.Next() {
-		l, err := scanLinked(rows)
+	for w.Fault == "" && rows.Next() {
+		l, err := scan(rows)
 		if err != nil {
 			return err
 		}
-		a, anchored := anchors[l.day.Format("2006-01-02")]
-		if c.Records == 0 && anchored && a.first > 1 { // days before were dropped; their anchors vouch
-			sequence, hash = a.first-1, a.previous
-			if !c.vouched(anchors, a) {
-				c.Fault = fmt.Sprintf("the anchor of %s does not follow the day before it", a.day)
-				return nil
-			}
+		if len(anchors) > 0 && l.day.After(anchors[0].Day) {
+			w.leave(anchors[0])
+			anchors = anchors[1:]
 		}
-		c.Records++
-		sequence++
-		switch {
-		case l.sequence != sequence:
-			c.Fault = fmt.Sprintf("record %d is missing", sequence)
-		case !anchored:
-			c.Fault = fmt.Sprintf("record %d stands on a day without an anchor", sequence)
-		case l.salt != nil && !bytes.Equal(l.hashPersonal(), l.personalHash):
-			c.Fault = fmt.Sprintf("record %d (%s): a personal field was altered", sequence, l.id)
-		case !bytes.Equal(l.hashWith(hash), l.hash):
-			c.Fault = fmt.Sprintf("record %d (%s) was altered", sequence, l.id)
-		case sequence == a.last && !bytes.Equal(l.hash, a.hash):
-			c.Fault = fmt.Sprintf("record %d is not the one that the anchor of %s names", sequence, a.day)
+		if len(anchors) == 0 || l.day.Before(anchors[0].Day) {
+			w.fault("record %d (%s) stands on %s, which has no anchor", l.sequence, l.id, date(l.day))
+			break
 		}
-		if c.Fault != "" {
-			return nil
+		if l.sequence == anchors[0].FirstSequence {
+			w.enter(anchors[0])
 		}
-		hash = l.hash
+		w.check(&l)
 	}
-	if err := rows.Err(); err != nil {
-		return err
+	if rows.Close(); rows.Err() != nil {
+		return rows.Err()
 	}
-	if c.Records == 0 && c.Last > 0 {
-		c.Fault = "there is no record"
-	} else if sequence != c.Last || !bytes.Equal(hash, tail) && c.Last > 0 {
-		c.Fault = fmt.Sprintf("record %d is missing", sequence+1)
+	for _, a := range anchors {
+		w.leave(a)
+	}
+	if w.sequence != w.Last {
+		w.fault("record %d is missing", w.sequence+1)
+	} else if !bytes.Equal(w.hash, w.tail) {
+		w.fault("record %d (%s) is not the one at the chain's end", w.sequence, w.before)
 	}
 	return nil
 }
 
-func (c *Chain) anchors(ctx context.Context, tx pgx.Tx) (map[string]dayAnchor, error) {
-	rows, err := tx.Query(ctx, "SELECT day::text, first_sequence, last_sequence, first_previous, last_hash FROM audit.anchors WHERE instance = $1", c.Instance)
-	if err != nil {
-		return nil, err
+// check looks at the next record.
+func (w *walk) check(l *linked) {
+	switch {
+	case l.sequence != w.sequence+1:
+		w.fault("record %d is missing", w.sequence+1)
+	case !bytes.Equal(l.sum(), l.hash):
+		w.fault("record %d (%s) was altered", l.sequence, l.id)
+	case !bytes.Equal(l.previous, w.hash):
+		w.fault("record %d (%s) is not the one that the next was linked to", w.sequence, w.before)
+	case l.erased != nil && l.bare(), l.erased == nil && bytes.Equal(l.sumPersonal(), l.personalHash) && same(l.indexed, l.phone()):
+		w.sequence, w.hash, w.before = l.sequence, l.hash, l.id
+		w.Records++
+		if l.erased != nil {
+			w.Erased++
+		}
+	default:
+		w.fault("record %d (%s): a personal field was altered", l.sequence, l.id)
 	}
-	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a dayAnchor, err error) {
-		return a, row.Scan(&a.day, &a.first, &a.last, &a.previous, &a.hash)
-	})
-	found := make(map[string]dayAnchor, len(all))
-	for _, a := range all {
-		found[a.day] = a
-	}
-	return found, err
 }
 
-// vouched reports whether the anchor of a dropped day leads to a.
-func (c *Chain) vouched(anchors map[string]dayAnchor, a dayAnchor) bool {
-	for _, before := range anchors {
-		if before.last == a.first-1 {
-			return bytes.Equal(before.hash, a.previous)
-		}
-	}
-	return false
+// bare reports whether nothing personal is left.
+func (l *linked) bare() bool {
+	return l.salt == nil && l.indexed == nil && l.address+l.detail+l.keys+l.request+l.response == ""
 }
+
+func same(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
+
+// enter compares the head of a day with the record before it.
+func (w *walk) enter(a sql.AnchorsRow) {
+	if a.FirstSequence > w.sequence+1 {
+		w.fault("record %d is missing", w.sequence+1)
+	} else if a.FirstSequence < w.sequence+1 || !bytes.Equal(a.FirstPrevious, w.hash) {
+		w.fault("the anchor of %s does not follow record %d", date(a.Day), w.sequence)
+	}
+}
+
+// leave compares the tail of a day with the last record found.
+func (w *walk) leave(a sql.AnchorsRow) {
+	if w.sequence < a.LastSequence {
+		w.fault("record %d is missing", w.sequence+1)
+	} else if w.sequence > a.LastSequence || !bytes.Equal(w.hash, a.LastHash) {
+		w.fault("record %d (%s) is not the one that the anchor of %s names", w.sequence, w.before, date(a.Day))
+	}
+}
+
+// fault keeps the first one.
+func (w *walk) fault(format string, args ...any) {
+	if w.Fault == "" {
+		w.Fault = fmt.Sprintf(format, args...)
+	}
+}
+
+func date(day time.Time) string { return day.Format(time.DateOnly) }

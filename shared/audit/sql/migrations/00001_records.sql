@@ -1,7 +1,9 @@
 -- +goose Up
 CREATE SCHEMA IF NOT EXISTS audit;
 
--- The records, a partition a day. salt and the personal columns are null once erased.
+-- The records, one partition a day; a chain's day is the one on which a record came here, and never
+-- before that of the record before it. salt and the personal columns (address … response) are null
+-- once erased.
 CREATE TABLE audit.records (
     day           date NOT NULL,
     instance      text NOT NULL, -- identity of the journal
@@ -27,18 +29,24 @@ CREATE TABLE audit.records (
     salt          bytea,
     address       text,
     detail        text,
-    keys          text,
+    keys          text,          -- JSON or empty
+    phone         text,          -- masked, of keys
     request       text,
     response      text,
     personal_hash bytea NOT NULL,
+    previous      bytea NOT NULL, -- hash of the record before
     hash          bytea NOT NULL,
+    erased        timestamptz,
     PRIMARY KEY (day, instance, sequence)
 ) PARTITION BY RANGE (day);
-CREATE INDEX records_correlation ON audit.records (correlation);
-CREATE INDEX records_client ON audit.records (client, started);
-CREATE INDEX records_code ON audit.records (code, started);
+CREATE INDEX records_correlation ON audit.records (correlation) WHERE correlation <> '';
+CREATE INDEX records_client ON audit.records (client, started) WHERE client <> '';
+CREATE INDEX records_code ON audit.records (code, started) WHERE code <> '';
+CREATE INDEX records_phone ON audit.records (phone, started) WHERE phone IS NOT NULL;
+CREATE INDEX records_security ON audit.records (started) WHERE kind = 'security';
+CREATE INDEX records_started ON audit.records USING brin (started);
 
--- Where each journal's chain ends, and how far the journal was read: written with the records.
+-- Where each chain ends, and how far its journal was read: written with the records.
 CREATE TABLE audit.chains (
     instance text PRIMARY KEY,
     label    text NOT NULL,
@@ -49,7 +57,7 @@ CREATE TABLE audit.chains (
     day      date NOT NULL
 );
 
--- Requests that began and have no end yet, of records that were read.
+-- Requests that were read as begun and have no end yet.
 CREATE TABLE audit.open (
     instance text NOT NULL,
     id       text NOT NULL,
@@ -58,7 +66,8 @@ CREATE TABLE audit.open (
     PRIMARY KEY (instance, id)
 );
 
--- Head and tail of each day's part of a chain; they outlive the day's records.
+-- Head and tail of each day's part of a chain. They outlive the day's records; dropped is when
+-- retention took those.
 CREATE TABLE audit.anchors (
     instance       text NOT NULL,
     day            date NOT NULL,
@@ -66,6 +75,7 @@ CREATE TABLE audit.anchors (
     first_previous bytea NOT NULL,
     last_sequence  bigint NOT NULL,
     last_hash      bytea NOT NULL,
+    dropped        timestamptz,
     PRIMARY KEY (instance, day)
 );
 

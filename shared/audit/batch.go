@@ -1,0 +1,116 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"puente/shared/audit/sql"
+	"puente/shared/journal"
+)
+
+// errMoved: another transaction moved the chain since, such as one of ours whose outcome we were not
+// told.
+var errMoved = errors.New("the chain ends elsewhere by now")
+
+// store moves one batch in one transaction: records, open requests, the chain's end and how far the
+// journal was read come together or not at all. The chain's row is locked first, so that a commit
+// of unknown outcome, ours or that of a killed process, is seen before anything is added.
+func (d *loader) store(ctx context.Context, b batch) error {
+	if b.to == d.at && len(b.ended) == 0 {
+		return nil
+	}
+	sequence, hash, day := d.sequence, d.hash, d.day
+	err := pgx.BeginFunc(ctx, d.db, func(tx pgx.Tx) error {
+		q := sql.New(tx)
+		end, err := q.LockChain(ctx, d.instance)
+		if err != nil {
+			return err
+		}
+		if (journal.Position{Segment: uint64(end.Segment), Offset: end.Position}) != d.at || end.Sequence != d.sequence {
+			return errMoved
+		}
+		day = end.Today
+		if len(b.ended) > 0 {
+			rows := link(d.instance, day, d.sequence, d.hash, b.ended)
+			if err := copyRows(ctx, tx, rows); err != nil {
+				return err
+			}
+			first, last := &rows[0], &rows[len(rows)-1]
+			sequence, hash = last.sequence, last.hash
+			if err := q.AnchorDay(ctx, sql.AnchorDayParams{
+				Instance: d.instance, Day: day,
+				FirstSequence: first.sequence, FirstPrevious: first.previous, LastSequence: last.sequence, LastHash: last.hash,
+			}); err != nil {
+				return err
+			}
+		}
+		if err := b.moveOpen(ctx, q, d.instance); err != nil {
+			return err
+		}
+		return q.MoveChain(ctx, sql.MoveChainParams{
+			Instance: d.instance, Segment: int64(b.to.Segment), Position: b.to.Offset, Sequence: sequence, Hash: hash, Day: day,
+		})
+	})
+	if err != nil {
+		return err
+	}
+	if !d.day.IsZero() && day.After(d.day) { // a copy that no table's owner can change
+		d.log.InfoContext(ctx, "audit day anchored", "instance", d.instance, "day", d.day.Format("2006-01-02"),
+			"sequence", d.sequence, "hash", hexadecimal(d.hash))
+	}
+	for id, o := range b.opened {
+		d.open[id] = opening{segment: o.segment}
+		if d.dead(o.segment) {
+			d.open[id] = o
+		}
+	}
+	d.at, d.sequence, d.hash, d.day = b.to, sequence, hash, day
+	return nil
+}
+
+// moveOpen writes down which requests are open after the batch.
+func (b *batch) moveOpen(ctx context.Context, q *sql.Queries, instance string) error {
+	if len(b.opened) > 0 {
+		p := sql.OpenRequestsParams{Instance: instance}
+		for id, o := range b.opened {
+			p.Ids = append(p.Ids, id)
+			p.Segments = append(p.Segments, int64(o.segment))
+			p.Entries = append(p.Entries, o.entry)
+		}
+		if err := q.OpenRequests(ctx, p); err != nil {
+			return err
+		}
+	}
+	if len(b.closed) > 0 {
+		return q.CloseRequests(ctx, sql.CloseRequestsParams{Instance: instance, Ids: b.closed})
+	}
+	return nil
+}
+
+// columns of a record, in the order of values and scan.
+var columns = []string{
+	"day", "instance", "sequence", "id", "kind", "started", "micros", "layer", "api", "operation", "method",
+	"client", "system", "channel", "correlation", "trace", "status", "outcome", "code", "decisions", "dependencies",
+	"salt", "address", "detail", "keys", "phone", "request", "response", "personal_hash", "previous", "hash",
+}
+
+func (l *linked) values() []any {
+	return []any{
+		l.day, l.instance, l.sequence, l.id, l.kind, l.started, l.micros, l.layer, l.api, l.operation, l.method,
+		l.client, l.system, l.channel, l.correlation, l.trace, l.status, l.outcome, l.code, l.decisions, l.dependencies,
+		l.salt, l.address, l.detail, l.keys, l.indexed, l.request, l.response, l.personalHash, l.previous, l.hash,
+	}
+}
+
+func copyRows(ctx context.Context, tx pgx.Tx, rows []linked) error {
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"audit", "records"}, columns, pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
+		return rows[i].values(), nil
+	}))
+	if err != nil {
+		return fmt.Errorf("copy records %d to %d: %w", rows[0].sequence, rows[len(rows)-1].sequence, err)
+	}
+	return nil
+}
