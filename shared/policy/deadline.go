@@ -29,5 +29,6 @@ func (e *Edge) deadline(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(parent, budget)
 	defer cancel()
 	x.ctx = ctx
+	x.changed()
 	c.Next()
 }

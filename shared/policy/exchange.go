@@ -35,6 +35,7 @@ type Exchange struct {
 	correlation string
 	trace       telemetry.Trace
 	ctx         context.Context // deadline and end; the values are added by Context
+	made        context.Context // by Context, until something of it changes
 	refusedBy   string
 	after       []func() // releases what the policies hold
 }
@@ -55,9 +56,15 @@ func (e *Edge) open(r *Route) gin.HandlerFunc {
 
 // Context is what the API's operation and the policies' own calls run in.
 func (x *Exchange) Context() context.Context {
-	ctx := telemetry.WithTrace(telemetry.WithCorrelation(x.ctx, x.correlation), x.trace)
-	return audit.WithRecord(hop.WithPrincipal(ctx, x.Principal), x.Record)
+	if x.made == nil {
+		ctx := telemetry.WithTrace(telemetry.WithCorrelation(x.ctx, x.correlation), x.trace)
+		x.made = audit.WithRecord(hop.WithPrincipal(ctx, x.Principal), x.Record)
+	}
+	return x.made
 }
+
+// changed says that Context is to be made anew.
+func (x *Exchange) changed() { x.made = nil }
 
 // Refuse ends the request with err.
 func (x *Exchange) Refuse(c *gin.Context, err error) {

@@ -44,6 +44,7 @@ func (e *Edge) origin(c *gin.Context) {
 	if x.correlation = correlation; correlation == "" {
 		x.correlation = made(x.Principal.System, time.Now().In(bogota))
 	}
+	x.changed()
 	c.Next()
 }
 

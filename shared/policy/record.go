@@ -17,6 +17,7 @@ import (
 func (e *Edge) record(c *gin.Context) {
 	x := of(c)
 	x.Record = audit.NewRecord("request")
+	x.changed()
 	x.Record.Layer, x.Record.API, x.Record.Method = "xapi", x.Route.API, c.Request.Method
 	x.peer = clientAddress(c.Request, x.Settings.trusted) // refused requests have one, too
 	x.Address = x.peer.String()
