@@ -13,17 +13,32 @@ import (
 )
 
 // operations is what operators and their tools reach: metrics, health, the chain in force,
-// administration, audit and the breakers. Only health and metrics answer without a token.
+// administration, audit and the breakers. Only health, metrics and
+// the error catalogue answer without a token.
 func (h *host) operations() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", livez)
 	mux.HandleFunc("GET /readyz", h.health.readyz)
 	mux.Handle("GET /metrics", telemetry.MetricsHandler(h.registerer))
+	mux.HandleFunc("GET /errors", func(w http.ResponseWriter, _ *http.Request) {
+		answerJSON(w, http.StatusOK, problem.Catalogue())
+	})
+	mux.HandleFunc("GET /errors/{code}", explain)
 	if h.settings.Ops.Profile {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	}
 	return mux
+}
+
+// explain answers what a code means, who acts on it, and whether to try again.
+func explain(w http.ResponseWriter, r *http.Request) {
+	found := problem.Explain(r.PathValue("code"))
+	if len(found) == 0 {
+		answerJSON(w, http.StatusNotFound, map[string]string{"detail": "There is no such code"})
+		return
+	}
+	answerJSON(w, http.StatusOK, found)
 }
 
 // administration adds what needs the database to the operations listener.

@@ -1,0 +1,75 @@
+package problem
+
+import (
+	"slices"
+	"strings"
+)
+
+// Entry is what the catalogue says of a code: GET /errors/{code} of the operations listener.
+type Entry struct {
+	Code    string `json:"code"`
+	Status  int    `json:"status"`
+	Meaning string `json:"meaning"`
+	Acts    string `json:"acts"`  // who has to act: caller, operator or nobody
+	Retry   string `json:"retry"` // no, later, or with a new correlation
+}
+
+// advice says, by kind, what a code of that kind asks for.
+var advice = [kinds]struct{ meaning, acts, retry string }{
+	Internal:         {"A defect of the platform.", "operator", "later"},
+	Invalid:          {"The request breaks the contract; messageServer names field and rule.", "caller", "with a new correlation"},
+	Unauthenticated:  {"The access token is missing, malformed, expired or revoked.", "caller", "no"},
+	Forbidden:        {"The client, its contract, scope, system or address does not allow the call.", "caller", "no"},
+	NotFound:         {"There is no such resource or operation.", "caller", "no"},
+	MethodNotAllowed: {"The resource does not support the method.", "caller", "no"},
+	Conflict:         {"The state does not allow the call.", "caller", "with a new correlation"},
+	TooLarge:         {"The body is larger than the limit.", "caller", "no"},
+	TargetTooLong:    {"The request target is longer than 4096 bytes.", "caller", "no"},
+	UnsupportedMedia: {"The body must be JSON, not encoded.", "caller", "no"},
+	Rejected:         {"A business rule refused the request.", "caller", "with a new correlation"},
+	HeadersTooLarge:  {"A header is larger than 16384 bytes, or all are larger than 32768.", "caller", "no"},
+	Quota:            {"A request limit was reached; Retry-After says when to come back.", "caller", "later"},
+	Shed:             {"The platform is at its capacity; Retry-After says when to come back.", "nobody", "later"},
+	Unavailable:      {"A dependency, a circuit breaker or a switch keeps the API from serving.", "operator", "later"},
+	BadUpstream:      {"A system behind the platform answered with an error or with garbage.", "operator", "later"},
+	Timeout:          {"The deadline passed.", "operator", "later"},
+	Unknown:          {"The outcome is not known yet; it is being resolved. The same correlation asks for it.", "nobody", "later"},
+}
+
+// codes are those that an error names itself, with the kind they come with.
+var codes = map[string]struct {
+	kind    Kind
+	meaning string
+}{
+	"INVALID_FIELD":       {Conflict, "BotService does not accept a field of the request."},
+	"REQUEST_IN_PROGRESS": {Conflict, "A request with the same correlation, or the same port-in, is still running."},
+	"CORRELATION_REUSED":  {Rejected, "The correlation was used before with another body."},
+	"OPERATION_NOT_FOUND": {NotFound, "The path names an operation that the API does not have."},
+	"NIP_LIMIT":           {Quota, "The phone got as many NIPs as one may get; Retry-After says when the next one is allowed."},
+	"INVALID_ENCRYPTION":  {Invalid, "The payload does not decrypt under a key of ours; nothing was forwarded."},
+}
+
+// Catalogue lists every code, those of the kinds and those that errors name.
+func Catalogue() []Entry {
+	var all []Entry
+	for k := range kinds {
+		a := advice[k]
+		all = append(all, Entry{muleRules[k].code, muleRules[k].status, a.meaning, a.acts, a.retry})
+	}
+	for code, c := range codes {
+		a := advice[c.kind]
+		all = append(all, Entry{code, muleRules[c.kind].status, c.meaning, a.acts, a.retry})
+	}
+	slices.SortStableFunc(all, func(a, b Entry) int { return strings.Compare(a.Code, b.Code) })
+	return slices.CompactFunc(all, func(a, b Entry) bool { return a.Code == b.Code && a.Status == b.Status })
+}
+
+// Explain finds a code in the catalogue.
+func Explain(code string) (found []Entry) {
+	for _, e := range Catalogue() {
+		if strings.EqualFold(e.Code, code) {
+			found = append(found, e)
+		}
+	}
+	return found
+}
