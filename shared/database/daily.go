@@ -50,14 +50,12 @@ func (d Daily) create(ctx context.Context, db *DB, day time.Time) error {
 	name := pgx.Identifier{d.Schema, d.partition(day)}
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		var exists bool
-		err := tx.QueryRow(ctx, "select to_regclass($2) is not null from pg_advisory_xact_lock(hashtextextended($1, 0))",
-			"puente daily "+d.Schema+"."+d.Table, name.Sanitize()).Scan(&exists)
-		if err != nil {
+		if err := d.lock(ctx, tx); err != nil {
 			return err
 		}
-		// The lock was waited for under the statement's old snapshot, but names are looked up anew.
-		if exists {
-			return nil
+		err := tx.QueryRow(ctx, "select to_regclass($1) is not null", name.Sanitize()).Scan(&exists)
+		if err != nil || exists {
+			return err
 		}
 		if _, err := tx.Exec(ctx, fmt.Sprintf("create table %s (like %s including all)", name.Sanitize(), d.identifier())); err != nil {
 			return err
@@ -66,6 +64,12 @@ func (d Daily) create(ctx context.Context, db *DB, day time.Time) error {
 			day.Format(time.DateOnly), day.AddDate(0, 0, 1).Format(time.DateOnly)))
 		return err
 	})
+}
+
+// lock lets one replica at a time change the table's partitions, until tx ends.
+func (d Daily) lock(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, "select pg_advisory_xact_lock(hashtextextended($1, 0))", "puente daily "+d.identifier())
+	return err
 }
 
 // Drop drops the partitions of days before first and returns those days. It gives up where somebody
@@ -81,6 +85,9 @@ func (d Daily) Drop(ctx context.Context, db *DB, first time.Time) ([]time.Time, 
 			continue
 		}
 		err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+			if err := d.lock(ctx, tx); err != nil {
+				return err
+			}
 			if _, err := tx.Exec(ctx, "set local lock_timeout = '"+dropWait+"'"); err != nil {
 				return err
 			}

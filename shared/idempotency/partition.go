@@ -40,6 +40,12 @@ func (s *Store) Run(ctx context.Context) error {
 
 // Maintain makes the partitions of today and the next days and drops those past their retention.
 func (s *Store) Maintain(ctx context.Context) error {
+	select {
+	case s.maintaining <- struct{}{}:
+		defer func() { <-s.maintaining }()
+	case <-ctx.Done():
+		return fmt.Errorf("idempotency: maintain: %w", ctx.Err())
+	}
 	today, err := s.today(ctx)
 	if err != nil {
 		return fmt.Errorf("idempotency: maintain: %w", err)

@@ -32,6 +32,8 @@ type Store struct {
 	at     *time.Time // in tests, the time in place of the database's
 	begins [len(stateNames)]prometheus.Counter
 
+	maintaining chan struct{} // holds one element while Maintain is in work
+
 	claims  *database.Writer[claim, claimed]
 	endings *database.Writer[ending, bool]
 }
@@ -41,7 +43,7 @@ const group = 64
 
 // New makes the store; Run keeps its partitions.
 func New(db *database.DB, ring sealer, cfg Config, log *slog.Logger, reg prometheus.Registerer) *Store {
-	s := &Store{db: db, ring: ring, log: log, days: cfg.days()}
+	s := &Store{db: db, ring: ring, log: log, days: cfg.days(), maintaining: make(chan struct{}, 1)}
 	begins := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "idempotency_begins_total",
 		Help: "Requests with an idempotency key by what their claim met.",
