@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -58,8 +59,8 @@ func (d *loader) store(ctx context.Context, b batch) error {
 		return err
 	}
 	if !d.day.IsZero() && day.After(d.day) { // a copy that no table's owner can change
-		d.log.InfoContext(ctx, "audit day anchored", "instance", d.instance, "day", d.day.Format("2006-01-02"),
-			"sequence", d.sequence, "hash", hexadecimal(d.hash))
+		d.log.InfoContext(ctx, "audit day anchored", "instance", d.instance, "day", date(d.day),
+			"sequence", d.sequence, "hash", hex.EncodeToString(d.hash))
 	}
 	for id, o := range b.opened {
 		d.open[id] = opening{segment: o.segment}

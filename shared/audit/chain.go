@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"time"
 )
 
@@ -76,5 +75,3 @@ func genesis(instance string) []byte {
 	sum := sha256.Sum256([]byte("puente audit chain of " + instance))
 	return sum[:]
 }
-
-func hexadecimal(hash []byte) string { return hex.EncodeToString(hash) }
