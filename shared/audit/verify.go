@@ -81,48 +81,50 @@ func (w *walk) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var kept time.Time // the first day that is kept
-	for len(anchors) > 0 && anchors[0].Dropped != nil {
-		w.enter(anchors[0])
-		w.sequence, w.hash = anchors[0].LastSequence, anchors[0].LastHash
-		w.Dropped, kept = date(anchors[0].Day), anchors[0].Day.AddDate(0, 0, 1)
-		anchors = anchors[1:]
-	}
-	rows, err := w.tx.Query(ctx, "select "+selected+" from audit.records where instance = $1 and day >= $2 order by day, sequence", w.Instance, kept)
+	rows, err := w.tx.Query(ctx, "select "+selected+" from audit.records where instance = $1 order by day, sequence", w.Instance)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	for w.Fault == "" && rows.Next() {
-		l, err := scan(rows)
-		if err != nil {
-			return err
-		}
-		if len(anchors) > 0 && l.day.After(anchors[0].Day) {
-			w.leave(anchors[0])
-			anchors = anchors[1:]
-		}
-		if len(anchors) == 0 || l.day.Before(anchors[0].Day) {
-			w.fault("record %d (%s) stands on %s, which has no anchor", l.sequence, l.id, date(l.day))
+	next, err := read(rows)
+	for ; w.Fault == "" && len(anchors) > 0 && err == nil; anchors = anchors[1:] {
+		a := anchors[0]
+		if next != nil && next.day.Before(a.Day) {
 			break
 		}
-		if l.sequence == anchors[0].FirstSequence {
-			w.enter(anchors[0])
+		w.enter(a, next)
+		if a.Dropped != nil && (next == nil || next.day.After(a.Day)) { // the anchor vouches for what is gone
+			w.sequence, w.hash, w.before = a.LastSequence, a.LastHash, "dropped"
+			w.Dropped = date(a.Day)
+			continue
 		}
-		w.check(&l)
-	}
-	if rows.Close(); rows.Err() != nil {
-		return rows.Err()
-	}
-	for _, a := range anchors {
+		for w.Fault == "" && next != nil && next.day.Equal(a.Day) && err == nil {
+			w.check(next)
+			next, err = read(rows)
+		}
 		w.leave(a)
 	}
-	if w.sequence != w.Last {
+	if err != nil {
+		return err
+	}
+	switch {
+	case next != nil:
+		w.fault("record %d (%s) stands on %s, which has no anchor", next.sequence, next.id, date(next.day))
+	case w.sequence < w.Last:
 		w.fault("record %d is missing", w.sequence+1)
-	} else if !bytes.Equal(w.hash, w.tail) {
+	case w.sequence > w.Last || !bytes.Equal(w.hash, w.tail):
 		w.fault("record %d (%s) is not the one at the chain's end", w.sequence, w.before)
 	}
 	return nil
+}
+
+// read is the next record, or nil.
+func read(rows pgx.Rows) (*linked, error) {
+	if !rows.Next() {
+		return nil, rows.Err()
+	}
+	l, err := scan(rows)
+	return &l, err
 }
 
 // check looks at the next record.
@@ -134,7 +136,7 @@ func (w *walk) check(l *linked) {
 		w.fault("record %d (%s) was altered", l.sequence, l.id)
 	case !bytes.Equal(l.previous, w.hash):
 		w.fault("record %d (%s) is not the one that the next was linked to", w.sequence, w.before)
-	case l.erased != nil && l.bare(), l.erased == nil && bytes.Equal(l.sumPersonal(), l.personalHash) && same(l.indexed, l.phone()):
+	case l.erased != nil && l.bare(), l.erased == nil && len(l.salt) == saltBytes && bytes.Equal(l.sumPersonal(), l.personalHash) && same(l.indexed, l.phone()):
 		w.sequence, w.hash, w.before = l.sequence, l.hash, l.id
 		w.Records++
 		if l.erased != nil {
@@ -152,11 +154,13 @@ func (l *linked) bare() bool {
 
 func same(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
 
-// enter compares the head of a day with the record before it.
-func (w *walk) enter(a sql.AnchorsRow) {
-	if a.FirstSequence > w.sequence+1 {
+// enter compares the head of a day with the record before it; next is the first record found behind
+// that, or nil.
+func (w *walk) enter(a sql.AnchorsRow, next *linked) {
+	here := next != nil && next.sequence == w.sequence+1 && next.day.Equal(a.Day)
+	if a.FirstSequence > w.sequence+1 && !here {
 		w.fault("record %d is missing", w.sequence+1)
-	} else if a.FirstSequence < w.sequence+1 || !bytes.Equal(a.FirstPrevious, w.hash) {
+	} else if a.FirstSequence != w.sequence+1 || a.LastSequence < a.FirstSequence || !bytes.Equal(a.FirstPrevious, w.hash) {
 		w.fault("the anchor of %s does not follow record %d", date(a.Day), w.sequence)
 	}
 }
