@@ -72,13 +72,16 @@ func (x *Exchange) Refuse(c *gin.Context, err error) {
 	c.Abort()
 }
 
+// wouldRefuse is the verdict of a policy in shadow.
+const wouldRefuse = "would_refuse"
+
 // judge applies a policy's verdict as its mode says. It reports whether the request goes on.
 func (x *Exchange) judge(c *gin.Context, policy string, err error) bool {
 	if err == nil {
 		return true
 	}
 	if x.mode(policy) == Shadow {
-		x.decide(policy, "would_refuse", problem.Of(err).Kind.String())
+		x.decide(policy, wouldRefuse, problem.Of(err).Kind.String())
 		return true
 	}
 	x.refusedBy = policy

@@ -79,6 +79,11 @@ func (e *Edge) observe(c *gin.Context) {
 		sampled = x.trace.String()
 	}
 	x.Route.observe(e.Metrics, operation, x.Answer.Status, outcome, took, sampled)
+	for _, d := range x.Record.Decisions {
+		if d.Verdict == wouldRefuse {
+			e.Metrics.shadow.WithLabelValues(x.Route.API, d.Policy).Inc()
+		}
+	}
 	if !e.Log.Enabled(c.Request.Context(), slog.LevelInfo) {
 		return
 	}
