@@ -4,11 +4,31 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"time"
 
 	"puente/shared/admin"
 	"puente/shared/httpclient"
 	"puente/shared/problem"
 )
+
+// circuit is a breaker as operators see it.
+type circuit struct {
+	ID         string    `json:"id"` // target.class
+	Target     string    `json:"target"`
+	Class      string    `json:"class"` // safe or once
+	State      string    `json:"state"` // closed, open or half-open
+	Forced     bool      `json:"forced"`
+	Since      time.Time `json:"since"`
+	RetryAfter string    `json:"retryAfter,omitzero"` // open: until probes pass
+}
+
+func shownCircuit(c httpclient.Circuit) circuit {
+	shown := circuit{c.Target + "." + c.Class, c.Target, c.Class, c.State.String(), c.Forced, c.Since, ""}
+	if c.RetryAfter > 0 {
+		shown.RetryAfter = c.RetryAfter.String()
+	}
+	return shown
+}
 
 // circuitResource shows the circuit breakers of the process, and lets an operator force one open
 // or closed: {"force": "open"}, "closed" or "auto". The id is target.class, such as botservice.once.
@@ -18,8 +38,8 @@ func (h *host) circuitResource() admin.Resource {
 		List: func(context.Context) ([]any, error) {
 			var all []any
 			for _, client := range h.externals {
-				for _, circuit := range client.States() {
-					all = append(all, circuit)
+				for _, c := range client.States() {
+					all = append(all, shownCircuit(c))
 				}
 			}
 			return all, nil
@@ -29,9 +49,9 @@ func (h *host) circuitResource() admin.Resource {
 			if err != nil {
 				return nil, err
 			}
-			for _, circuit := range client.States() {
-				if circuit.Class == class {
-					return circuit, nil
+			for _, c := range client.States() {
+				if c.Class == class {
+					return shownCircuit(c), nil
 				}
 			}
 			return nil, problem.NotFound
