@@ -5,14 +5,14 @@
 package sql
 
 import (
-	"github.com/jackc/pgx/v5/pgtype"
+	"time"
 )
 
 type SalesorderNipRequest struct {
 	Key         []byte
 	Phone       []byte
 	Counted     bool
-	RequestedAt pgtype.Timestamptz
+	RequestedAt time.Time
 }
 
 type SalesorderPortIn struct {
@@ -22,7 +22,7 @@ type SalesorderPortIn struct {
 	State       string
 	RequestID   string
 	Attempt     int32
-	EndsAt      pgtype.Timestamptz
-	CreatedAt   pgtype.Timestamptz
-	UpdatedAt   pgtype.Timestamptz
+	EndsAt      time.Time
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
 }
