@@ -117,7 +117,7 @@ func everyAnswer(t *testing.T, p *platform) {
 			}
 			got = append(got, r.Status)
 			if r.Layer != "xapi" || r.Address != "127.0.0.1" || r.Outcome == "" || r.Trace == "" {
-				t.Errorf("%s: %+v", id, r)
+				t.Errorf("%s: %s %s %d: layer %q, address %q, outcome %q, trace %q", id, r.API, r.Operation, r.Status, r.Layer, r.Address, r.Outcome, r.Trace)
 			}
 		}
 		if slices.Sort(got); !slices.Equal(got, want) {

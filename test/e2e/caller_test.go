@@ -96,6 +96,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   string
+	closed bool // the connection ends with it
 	took   time.Duration
 }
 
@@ -154,7 +155,7 @@ func (p *platform) do(req *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	a := answer{resp.StatusCode, resp.Header, string(body), time.Since(began)}
+	a := answer{resp.StatusCode, resp.Header, string(body), resp.Close, time.Since(began)}
 	p.witness.saw(a)
 	return a, nil
 }

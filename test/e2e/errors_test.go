@@ -115,8 +115,8 @@ func botService(t *testing.T, p *platform) {
 			if sent := p.received(a.correlation(), "portability"); len(sent) != 1 {
 				t.Errorf("sent %d times", len(sent))
 			}
-			if nips, _ := p.effects(row.phone); len(nips) != row.done {
-				t.Errorf("BotService did %+v", nips)
+			if did := p.did(a.correlation()); did != row.done {
+				t.Errorf("BotService did %d things", did)
 			}
 		})
 	}

@@ -54,9 +54,11 @@ type platform struct {
 // settings are what a test wants to differ; the zero value is right for most.
 type settings struct {
 	database   string // URL; empty: a fresh one
+	patience   string // more YAML of section database; empty: that of a machine which is busy with tests
 	redis      string // URL; empty: none
 	botService string // URL; empty: the sandbox's
 	breaker    string // YAML of sapi.salesorder.http.breaker; empty: never opens by itself
+	timeouts   string // more YAML of sapi.salesorder.http; empty: shorter than the defaults, to save time
 	salesorder string // more YAML of sapi.salesorder
 	policies   string // more YAML of section policies
 	more       string // more YAML, at the top level
@@ -65,7 +67,8 @@ type settings struct {
 const (
 	adminToken   = "e2e-admin-token-3f6d1b0c9a"
 	introspector = "e2e-introspector"
-	pool         = 400 // OAuth clients that scenarios may take
+	pool         = 200 // OAuth clients that scenarios may take
+	subjectLimit = 400 // requests per minute that name the same phone
 )
 
 // begin starts a shape and gives it its clients.
@@ -124,6 +127,12 @@ func (p *platform) write(t testing.TB, one *process, key, secret string) {
 	if w.breaker == "" {
 		w.breaker = "{minCalls: 1000000, consecutive: 1000000}"
 	}
+	if w.patience == "" {
+		w.patience = ", connectTimeout: 5s, acquireTimeout: 5s"
+	}
+	if w.timeouts == "" {
+		w.timeouts = ", timeout: 2500ms, attemptTimeout: 2500ms"
+	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `instance: %s
 dataDir: %q
@@ -131,22 +140,23 @@ public: {addr: "127.0.0.1:0"}
 internal: {addr: "127.0.0.1:0"}
 ops: {addr: "127.0.0.1:0"}
 drain: {delay: 500ms, timeout: 10s}
-database: {url: %q}
+database: {url: %q%s}
 keys: {ring: [{id: e2e, secret: %q}], active: e2e}
 admin: {tokens: {e2e: {secret: %q, role: admin}}}
 policies:
   token: {audience: %q}
+  apis: {portabilities: {method: jwt, subjects: [{name: phone, member: phone, requests: %d, window: 1m}]}}
 %ssapi:
   salesorder:
-    http: {url: %q, breaker: %s}
+    http: {url: %q, breaker: %s%s}
     portIn: {settle: 1s, inquire: 1s}
 %s  oauth2:
     http: {url: %q}
     issuer: %q
     audience: %q
     introspection: {client: %s, secret: %q}
-`, one.name, filepath.Join(p.dir, one.name), w.database, key, adminToken, oauthprovider.DefaultAudience, indent(w.policies, "  "),
-		w.botService, w.breaker, indent(w.salesorder, "    "), p.sandbox.URL, p.sandbox.URL, oauthprovider.DefaultAudience, introspector, secret)
+`, one.name, filepath.Join(p.dir, one.name), w.database, w.patience, key, adminToken, oauthprovider.DefaultAudience, subjectLimit, indent(w.policies, "  "),
+		w.botService, w.breaker, w.timeouts, indent(w.salesorder, "    "), p.sandbox.URL, p.sandbox.URL, oauthprovider.DefaultAudience, introspector, secret)
 	if w.redis != "" {
 		fmt.Fprintf(&b, "redis: {url: %q}\n", w.redis)
 	}
@@ -189,12 +199,20 @@ func (p *platform) edit(t testing.TB, one *process, old, with string) {
 
 // reconfigure replaces text in the edge's configuration for the length of the test, and waits until
 // the running process has taken it.
-func (p *platform) reconfigure(t *testing.T, old, with string) {
+func (p *platform) reconfigure(t *testing.T, oldNew ...string) {
 	t.Helper()
-	p.edit(t, p.edge(), old, with)
+	before, err := os.ReadFile(p.edge().config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(oldNew); i += 2 {
+		p.edit(t, p.edge(), oldNew[i], oldNew[i+1])
+	}
 	p.reload(t, "ok")
 	t.Cleanup(func() {
-		p.edit(t, p.edge(), with, old)
+		if err := os.WriteFile(p.edge().config, before, 0o600); err != nil {
+			t.Error(err)
+		}
 		p.reload(t, "ok")
 	})
 }

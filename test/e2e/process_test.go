@@ -202,11 +202,9 @@ func (p *process) metric(t testing.TB, name string, labels ...string) float64 {
 func eventually(t testing.TB, within time.Duration, what string, holds func() bool) {
 	t.Helper()
 	late := time.After(within)
-	poll := time.NewTicker(5 * time.Millisecond)
-	defer poll.Stop()
-	for !holds() {
+	for pause := 2 * time.Millisecond; !holds(); pause = min(2*pause, 100*time.Millisecond) {
 		select {
-		case <-poll.C:
+		case <-time.After(pause):
 		case <-late:
 			t.Fatalf("not within %s: %s", within, what)
 		}

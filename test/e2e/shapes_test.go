@@ -1,8 +1,6 @@
 package e2e
 
-import (
-	"testing"
-)
+import "testing"
 
 // scenario is something an outsider may see, the same in every shape.
 type scenario struct {
@@ -10,29 +8,46 @@ type scenario struct {
 	play func(*testing.T, *platform)
 }
 
-// beside each other: each has clients, phones and correlations of its own.
+// together are played beside each other: each has clients, phones and correlations of its own.
 var together = []scenario{
 	{"success", success},
-	{"envelope", envelopes},
+	{"envelopes", envelopes},
 	{"forwarded", forwarded},
 	{"fields", fields},
-	{"botservice", botService},
+	{"BotService", botService},
 	{"paths", paths},
 	{"sizes", sizes},
 	{"framing", framing},
 	{"targets", targets},
 	{"bodies", bodies},
-	{"records", records},
 	{"tokens", tokens},
 	{"contracts", contracts},
+	{"idempotency", idempotency},
+	{"copies", copies},
+	{"filed once", filedOnce},
+	{"limits", limits},
+	{"NIPs", nips},
+	{"switches", switches},
+	{"administration", administration},
+	{"records", records},
+	{"health", health},
+	{"metrics", metrics},
 }
 
-// alone: each changes what all requests of the shape meet.
+// alone are played one after another: each changes what all requests of the shape meet.
 var alone = []scenario{
 	{"rotation", rotation},
 	{"introspection", introspection},
 	{"keys away", keysAway},
+	{"reload", reload},
+	{"shadow", shadow},
+	{"outcomes", outcomes},
+	{"leaver", leaver},
+	{"circuit", circuit},
+	{"restarted", restarted},
 	{"every answer", everyAnswer},
+	{"logs", logs},
+	{"drained", drained},
 }
 
 func TestShapes(t *testing.T) {

@@ -29,8 +29,8 @@ func success(t *testing.T, p *platform) {
 		a := c.post(t, step.path, step.body, "X-Correlation-ID", id)
 		wantSuccess(t, a, c.system, id, step.message, step.property, step.value)
 		for name, form := range map[string]string{
-			"X-RateLimit-Limit": `^100000$`, "X-RateLimit-Remaining": `^\d+$`, "X-RateLimit-Reset": `^\d+$`,
-			"RateLimit-Policy": `"client";q=100000;w=60`, "RateLimit": `"client";r=\d+;t=\d+`, "X-Content-Type-Options": `^nosniff$`,
+			"X-RateLimit-Limit": `^400$`, "X-RateLimit-Remaining": `^\d+$`, "X-RateLimit-Reset": `^\d+$`,
+			"RateLimit-Policy": `^"client";q=100000;w=60, "phone";q=400;w=60$`, "RateLimit": `^"client";r=\d+;t=\d+, "phone";r=\d+;t=\d+$`, "X-Content-Type-Options": `^nosniff$`,
 		} {
 			if !regexp.MustCompile(form).MatchString(a.header.Get(name)) {
 				t.Errorf("%s: %q", name, a.header.Get(name))
@@ -64,6 +64,22 @@ func (p *platform) effects(phone string) (nips []botservice.NIP, portIns []botse
 		}
 	}
 	return nips, portIns
+}
+
+// did counts what BotService did under a correlation.
+func (p *platform) did(correlation string) (n int) {
+	ledger := p.sandbox.BotService.Effects()
+	for _, done := range ledger.NIPs {
+		if done.CorrelationID == correlation {
+			n++
+		}
+	}
+	for _, done := range ledger.PortIns {
+		if done.CorrelationID == correlation {
+			n++
+		}
+	}
+	return n
 }
 
 // received are the requests that BotService got under a correlation.

@@ -173,8 +173,7 @@ func rotation(t *testing.T, p *platform) {
 // introspection: the other method, chosen for this API by configuration; revocation counts, and
 // when the provider is away its last word does, until its end.
 func introspection(t *testing.T, p *platform) {
-	audience := fmt.Sprintf("token: {audience: %q}", oauthprovider.DefaultAudience)
-	p.reconfigure(t, audience, fmt.Sprintf("token: {audience: %q, cache: 1s, refused: 200ms}\n  apis: {portabilities: {method: introspection}}", oauthprovider.DefaultAudience))
+	p.reconfigure(t, `token: {audience: "puente"}`, `token: {audience: "puente", cache: 1s, refused: 200ms}`, "method: jwt", "method: introspection")
 	c := p.caller(t)
 	opaque := func(c *caller) string {
 		return p.token(t, oauthprovider.Grant{ClientID: c.id, Format: oauthprovider.Opaque})

@@ -1,0 +1,110 @@
+package e2e
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// health: what operators and their tools see.
+func health(t *testing.T, p *platform) {
+	for _, one := range p.processes {
+		t := of(t, one.name)
+		if status, body := one.get("/livez"); status != 200 {
+			t.Errorf("livez: %d %s", status, body)
+		}
+		status, body := one.get("/readyz")
+		var ready struct {
+			Status string
+			Checks map[string]struct{ Status string }
+		}
+		if err := json.Unmarshal([]byte(body), &ready); err != nil || status != 200 || ready.Status != "pass" {
+			t.Errorf("readyz: %d %s", status, body)
+		}
+		for name, c := range ready.Checks {
+			if c.Status != "pass" {
+				t.Errorf("%s: %+v", name, c)
+			}
+		}
+		for _, path := range []string{"/debug/pprof/", "/debug/vars", "/", "/v1/salesOrder/portabilities/portabilidades"} {
+			if status, body := one.get(path); status != 404 {
+				t.Errorf("%s: %d %.100s", path, status, body)
+			}
+		}
+	}
+}
+
+// series is a series of the exposition format.
+var series = regexp.MustCompile(`(?m)^([a-z][a-z0-9_]*)\{(.*)\} `)
+
+// metrics: RED for every layer, and no series that a caller could have made.
+func metrics(t *testing.T, p *platform) {
+	c := p.caller(t)
+	marked := "E2EMARK"
+	c.nip(t, p.phone(), "X-Correlation-ID", marked, "X-Channel", marked)
+	c.post(t, "/v1/salesOrder/portabilities/"+marked, "{}")
+	c.post(t, "/"+marked, "{}")
+	if _, err := c.try(marked, portabilidades, "{}"); err != nil {
+		t.Fatal(err)
+	}
+	for name, labels := range map[string][]string{
+		"edge":         {"layer", "xapi", "api", "portabilities", "operation", "createPortability", "status", "200", "outcome", "ok"},
+		"client error": {"layer", "xapi", "api", "portabilities", "operation", "createPortability", "status", "403", "outcome", "client"},
+		"unmatched":    {"layer", "xapi", "api", "portabilities", "operation", "unmatched", "status", "404"},
+	} {
+		if n := p.edge().metric(t, "http_server_request_duration_seconds_count", labels...); n < 1 {
+			t.Errorf("%s: %v", name, n)
+		}
+	}
+	if n := p.systems().metric(t, "http_server_request_duration_seconds_count", "layer", "sapi", "api", "salesorder", "operation", "submitPortability", "outcome", "ok"); n < 1 {
+		t.Errorf("the hop: %v", n)
+	}
+	if n := p.systems().metric(t, "http_client_request_duration_seconds_count", "target", "botservice"); n < 1 {
+		t.Errorf("the way out: %v", n)
+	}
+	for _, one := range p.processes {
+		_, text := one.get("/metrics")
+		all := series.FindAllStringSubmatch(text, -1)
+		if len(all) < 20 || len(all) > 3000 {
+			t.Errorf("%s: %d series", one.name, len(all))
+		}
+		for _, s := range all {
+			if strings.Contains(s[2], marked) || strings.Contains(s[2], "SYS0") || strings.Contains(s[2], "client-") || strings.Contains(s[2], "/v1/") {
+				t.Errorf("%s: series %s{%s}", one.name, s[1], s[2])
+			}
+		}
+	}
+}
+
+// logs: one JSON object a line, and nobody's number, secret or token in it.
+func logs(t *testing.T, p *platform) {
+	c, phone := p.caller(t), "3199999999"
+	c.wantNIP(t, c.nip(t, phone))
+	c.post(t, portabilidades, order(phone, nil), "X-Correlation-ID", "line\u2028"+`"}`, "X-System-Name", "a\tb")
+	c.post(t, portabilidades, order(phone, members{"nip": "00000"}), "X-Correlation-ID", c.correlation())
+	secret := append([]string{phone, c.token}, p.secrets...)
+	for _, one := range p.processes {
+		lines := one.log.lines()
+		for _, line := range lines {
+			var said map[string]any
+			if err := json.Unmarshal(line, &said); err != nil || said["msg"] == nil || said["level"] == nil || said["time"] == nil {
+				t.Errorf("%s: %v: %s", one.name, err, line)
+			}
+			for _, s := range secret {
+				if strings.Contains(string(line), s) {
+					t.Errorf("%s: the log holds %q: %s", one.name, s, line)
+				}
+			}
+		}
+	}
+	id := c.correlation()
+	c.nip(t, phone, "X-Correlation-ID", id)
+	eventually(t, 5*time.Second, "a line has the correlation", func() bool {
+		return slices.ContainsFunc(p.edge().log.lines(), func(line []byte) bool {
+			return strings.Contains(string(line), `"correlation_id":"`+id+`"`)
+		})
+	})
+}

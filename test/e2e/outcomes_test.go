@@ -1,0 +1,207 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"puente/test/sandbox"
+	"puente/test/sandbox/botservice"
+	"puente/test/sandbox/fault"
+)
+
+// patient bounds a request more tightly than its contract does, and with it the time for which its
+// correlation stays taken when the outcome is unknown.
+var patient = []string{"X-Deadline-Ms", "3000"}
+
+// outcomes: where a call may have acted nobody repeats it; who asks again, under the same
+// correlation or another, is told what became of it.
+func outcomes(t *testing.T, p *platform) {
+	type trial struct {
+		name     string
+		fault    fault.Fault
+		portIn   bool
+		caller   *caller
+		phone    string
+		body     string
+		answered chan answer
+	}
+	trials := []*trial{
+		{name: "hangs after it acted", fault: fault.Fault{Kind: fault.HangAfterCommit}, portIn: true},
+		{name: "resets after it acted", fault: fault.Fault{Kind: fault.Reset}, portIn: true},
+		{name: "cuts its answer off", fault: fault.Fault{Kind: fault.Truncate}, portIn: true},
+		{name: "answers 500 though it acted", fault: fault.Fault{Kind: fault.Status, Status: 500, Commit: ptr(true)}, portIn: true},
+		{name: "answers HTML though it acted", fault: fault.Fault{Kind: fault.Garbage, Commit: ptr(true)}, portIn: true},
+		{name: "hangs and never acts", fault: fault.Fault{Kind: fault.Hang}, portIn: true},
+		{name: "acts after everybody left", fault: fault.Fault{Kind: fault.LateCommit, Delay: 3 * time.Second}, portIn: true},
+		{name: "makes the NIP and hangs", fault: fault.Fault{Kind: fault.HangAfterCommit}},
+		{name: "makes the NIP and resets", fault: fault.Fault{Kind: fault.Reset}},
+	}
+	for _, one := range trials {
+		one.caller, one.phone, one.answered = p.caller(t), p.phone(), make(chan answer, 1)
+		one.body = order(one.phone, nil)
+		if one.portIn {
+			one.caller.wantNIP(t, one.caller.nip(t, one.phone))
+			one.body = order(one.phone, members{"nip": botservice.NIPFor(one.phone, 1)})
+		}
+		one.fault.System, one.fault.Operation, one.fault.Times = "botservice", "portability", 1
+		p.sandbox.Fault(t, one.fault)
+		id := one.caller.correlation()
+		go func() {
+			a, err := one.caller.try(http.MethodPost, portabilidades, one.body, append(patient, "X-Correlation-ID", id)...)
+			if err != nil {
+				t.Error(err)
+			}
+			one.answered <- a
+		}()
+		if _, err := p.sandbox.Await(t.Context(), sandbox.Filter{System: "botservice", Correlation: id}, func(r []sandbox.Request) bool {
+			return len(r) > 0 && r[0].Fault != ""
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, one := range trials {
+		t, c := of(t, one.name), one.caller
+		a := <-one.answered
+		if a.status != 504 && a.status != 500 || a.took >= answerWithin {
+			t.Fatalf("after %s: %d %s", a.took, a.status, a.body)
+		}
+		wantProblem(t, a, a.status, map[int]string{500: "INTERNAL_SERVER_ERROR", 504: "GATEWAY_TIMEOUT"}[a.status], "(incident ")
+		told := func(id func() string) (told answer) {
+			eventually(t, 20*time.Second, "the outcome is known", func() bool {
+				told = c.post(t, portabilidades, one.body, append(patient, "X-Correlation-ID", id())...)
+				if told.status != 200 && told.status != 504 && told.status != 409 {
+					t.Fatalf("%d %s", told.status, told.body)
+				}
+				return told.status == 200
+			})
+			return told
+		}
+		message := nipRequested
+		if message = nipRequested; one.portIn {
+			message = portInFiled
+			other := told(c.correlation)
+			wantSuccess(t, other, c.system, other.correlation(), message, "FLUJO", "LTE")
+		}
+		wantSuccess(t, told(a.correlation), c.system, a.correlation(), message, "FLUJO", "LTE")
+		nips, portIns := p.effects(one.phone)
+		if len(nips) != 1 || one.portIn != (len(portIns) == 1) {
+			t.Errorf("BotService did %+v %+v", nips, portIns)
+		}
+		if sent := p.received(a.correlation(), "portability"); len(sent) > 1 {
+			t.Errorf("sent %d times", len(sent))
+		}
+	}
+}
+
+// leaver: a caller who goes away does not undo what was begun, nor the record of it.
+func leaver(t *testing.T, p *platform) {
+	c, phone := p.caller(t), p.phone()
+	p.sandbox.Fault(t, fault.Fault{System: "botservice", Operation: "portability", Kind: fault.Delay, Delay: time.Second, Times: 1})
+	id, body := c.correlation(), order(phone, nil)
+	conn := p.dial(t)
+	if _, err := io.WriteString(conn, c.request(portabilidades, fmt.Sprintf("X-Correlation-ID: %s\r\nContent-Length: %d\r\n", id, len(body)), body)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.sandbox.Await(t.Context(), sandbox.Filter{Correlation: id}, func(r []sandbox.Request) bool { return len(r) == 1 }); err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	var told answer
+	eventually(t, 10*time.Second, "the request is done", func() bool {
+		told = c.post(t, portabilidades, body, "X-Correlation-ID", id)
+		return told.status == 200
+	})
+	if told.header.Get("Idempotent-Replayed") != "true" {
+		t.Errorf("%v", told.header)
+	}
+	if nips, _ := p.effects(phone); len(nips) != 1 {
+		t.Errorf("BotService did %+v", nips)
+	}
+	p.witness.saw(answer{status: 200, header: told.header}) // of the connection that was left
+}
+
+// circuit: where the breaker is open the answer says when to come back, and nothing is sent.
+func circuit(t *testing.T, p *platform) {
+	c, phone := p.caller(t), p.phone()
+	p.force(t, "open")
+	a := c.nip(t, phone)
+	wantProblem(t, a, 503, "SERVICE_UNAVAILABLE", "(incident ")
+	p.untouched(t, phone)
+	if sent := p.received(a.correlation(), ""); len(sent) > 0 {
+		t.Errorf("BotService received %+v", sent)
+	}
+	p.force(t, "closed")
+	c.wantNIP(t, c.post(t, portabilidades, order(phone, nil), "X-Correlation-ID", a.correlation())) // the correlation stayed free
+	for range 2 {
+		c.wantNIP(t, c.nip(t, phone)) // what never left did not count as a NIP
+	}
+	if status := c.nip(t, phone).status; status != http.StatusTooManyRequests {
+		t.Errorf("the fourth: %d", status)
+	}
+}
+
+// restarted: keys, answers and open port-ins outlive the process, however it ended.
+func restarted(t *testing.T, p *platform) {
+	c, phone, filing := p.caller(t), p.phone(), p.phone()
+	first := c.nip(t, phone)
+	c.wantNIP(t, first)
+	c.wantNIP(t, c.nip(t, filing))
+	body := order(filing, members{"nip": botservice.NIPFor(filing, 1)})
+	p.sandbox.Fault(t, fault.Fault{System: "botservice", Operation: "portability", Kind: fault.HangAfterCommit, Times: 1})
+	id := c.correlation()
+	cut := make(chan error, 1)
+	go func() {
+		a, err := c.try(http.MethodPost, portabilidades, body, append(patient, "X-Correlation-ID", id)...)
+		if err == nil && a.status < 500 {
+			err = fmt.Errorf("answered %d", a.status)
+		} else if err == nil {
+			err = errCut
+		}
+		cut <- err
+	}()
+	if _, err := p.sandbox.Await(t.Context(), sandbox.Filter{Correlation: id}, func(r []sandbox.Request) bool {
+		return len(r) == 1 && r[0].Fault == fault.HangAfterCommit
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range p.processes {
+		one.kill()
+	}
+	if err := <-cut; err == nil {
+		t.Error("a request was answered by a process that was killed")
+	}
+	for _, one := range p.processes {
+		one.start(t)
+	}
+	replayed(t, first, c.post(t, portabilidades, order(phone, nil), "X-Correlation-ID", first.correlation()))
+	wantProblem(t, c.post(t, portabilidades, order(p.phone(), nil), "X-Correlation-ID", first.correlation()), 422, "CORRELATION_REUSED")
+	var told answer
+	eventually(t, 30*time.Second, "the port-in is resolved", func() bool {
+		told = c.post(t, portabilidades, body, "X-Correlation-ID", c.correlation())
+		return told.status == 200
+	})
+	wantSuccess(t, told, c.system, told.correlation(), portInFiled, "FLUJO", "LTE")
+	eventually(t, 30*time.Second, "the correlation is free", func() bool {
+		told = c.post(t, portabilidades, body, "X-Correlation-ID", id)
+		return told.status == 200
+	})
+	if _, portIns := p.effects(filing); len(portIns) != 1 || portIns[0].CorrelationID != id {
+		t.Errorf("BotService filed %+v", portIns)
+	}
+	interrupted := false
+	for _, r := range atEdge(p.audited(t, id)) {
+		interrupted = interrupted || r.Outcome == "interrupted"
+	}
+	if !interrupted {
+		t.Error("the audit does not tell of the request that was interrupted")
+	}
+	p.verify(t)
+}
+
+var errCut = errors.New("the connection was cut")
+
+func ptr[T any](v T) *T { return &v }
