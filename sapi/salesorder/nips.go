@@ -101,6 +101,9 @@ func (s *system) intend(ctx context.Context, tx pgx.Tx, group []intention) ([]ve
 	verdicts := make([]verdict, len(rows))
 	for i, r := range rows {
 		verdicts[i] = verdict{r.Verdict, time.Duration(r.AgeMs) * time.Millisecond, time.Duration(r.WaitMs) * time.Millisecond}
+		if r.WaitMs <= 0 { // all that count came with this group
+			verdicts[i].wait = s.cfg.NIP.Window
+		}
 	}
 	return verdicts, nil
 }

@@ -90,27 +90,36 @@ type system struct {
 	inquire http.RoundTripper
 }
 
-func mount(env *server.Env) error {
-	cfg := Config{
+func defaults() Config {
+	return Config{
 		HTTP:   httpclient.Config{Timeout: 4500 * time.Millisecond, AttemptTimeout: 4500 * time.Millisecond, Retries: 2, MaxResponse: 256 << 10, Bulkhead: httpclient.Bulkhead{Max: 128}},
 		NIP:    NIPConfig{Requests: 3, Window: 10 * time.Minute},
 		PortIn: PortInConfig{Settle: 10 * time.Second, Inquire: 10 * time.Second},
 	}
+}
+
+func newSystem(cfg Config, out *httpclient.Client, ring *keyring.Ring, db *database.DB) *system {
+	s := &system{
+		cfg: cfg, url: out.URL() + "/api/saleorder/v1/portability", ring: ring, db: db,
+		create:  out.Operation("createPortability", httpclient.Once),
+		inquire: out.Operation("getPortability", httpclient.Safe),
+	}
+	s.nips = database.NewWriter(db, "nip_requests", 64, s.intend)
+	return s
+}
+
+func mount(env *server.Env) error {
+	cfg := defaults()
 	if err := env.Config(&cfg); err != nil {
 		return err
 	}
-	out := env.ExternalWith("botservice", cfg.HTTP, func(r *http.Request) error {
+	out := env.ExternalWith(target, cfg.HTTP, func(r *http.Request) error {
 		if !cfg.Token.IsZero() {
 			r.Header.Set("Authorization", "Bearer "+cfg.Token.Reveal())
 		}
 		return nil
 	})
-	s := &system{
-		cfg: cfg, url: out.URL() + "/api/saleorder/v1/portability", ring: env.Keyring(), db: env.Database(),
-		create:  out.Operation("createPortability", httpclient.Once),
-		inquire: out.Operation("getPortability", httpclient.Safe),
-	}
-	s.nips = database.NewWriter(env.Database(), "nip_requests", 64, s.intend)
+	s := newSystem(cfg, out, env.Keyring(), env.Database())
 	if err := env.Registerer().Register(openPortIns{s}); err != nil {
 		return err
 	}

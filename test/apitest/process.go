@@ -149,6 +149,7 @@ func (p *player) configuration(t *testing.T, o options) *config.Tree {
 	for key, value := range map[string]any{
 		"dataDir": dir, "public.addr": "127.0.0.1:0", "internal.addr": "127.0.0.1:0", "ops.addr": "127.0.0.1:0",
 		"drain.delay": "0s", "log.format": "text", "log.level": "warn",
+		"database.connectTimeout": "10s", "database.acquireTimeout": "10s", // a busy machine is not what is tested
 	} {
 		set(sections, key, value)
 	}
