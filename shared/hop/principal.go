@@ -17,13 +17,15 @@ type principalKey struct{}
 
 // WithPrincipal returns a context that carries p.
 func WithPrincipal(ctx context.Context, p Principal) context.Context {
-	return context.WithValue(ctx, principalKey{}, p)
+	return context.WithValue(ctx, principalKey{}, &p)
 }
 
 // PrincipalOf is the principal that ctx carries; the zero Principal where there is none.
 func PrincipalOf(ctx context.Context) Principal {
-	p, _ := ctx.Value(principalKey{}).(Principal)
-	return p
+	if p, ok := ctx.Value(principalKey{}).(*Principal); ok {
+		return *p
+	}
+	return Principal{}
 }
 
 // crossing is a context on the far side of a typed hop. It ends when the caller's does, and
@@ -35,8 +37,7 @@ type crossing struct {
 
 // cross strips ctx of all that does not cross layers.
 func cross(ctx context.Context) context.Context {
-	carried := telemetry.WithCorrelation(context.Background(), telemetry.Correlation(ctx))
-	carried = telemetry.WithTrace(carried, telemetry.TraceOf(ctx))
+	carried := telemetry.WithIdentity(context.Background(), telemetry.Correlation(ctx), telemetry.TraceOf(ctx))
 	return crossing{ctx, WithPrincipal(carried, PrincipalOf(ctx))}
 }
 

@@ -57,7 +57,7 @@ func (e *Edge) open(r *Route) gin.HandlerFunc {
 // Context is what the API's operation and the policies' own calls run in.
 func (x *Exchange) Context() context.Context {
 	if x.made == nil {
-		ctx := telemetry.WithTrace(telemetry.WithCorrelation(x.ctx, x.correlation), x.trace)
+		ctx := telemetry.WithIdentity(x.ctx, x.correlation, x.trace)
 		x.made = audit.WithRecord(hop.WithPrincipal(ctx, x.Principal), x.Record)
 	}
 	return x.made

@@ -123,7 +123,7 @@ func (h *host) receive(r *http.Request, o *contract.Operation, layer string) (ca
 
 // context is what a received call runs in: all that crosses a hop, and nothing else.
 func (in *call) context(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx = telemetry.WithTrace(telemetry.WithCorrelation(ctx, in.correlation), in.trace)
+	ctx = telemetry.WithIdentity(ctx, in.correlation, in.trace)
 	return context.WithTimeout(hop.WithPrincipal(ctx, in.principal), in.budget)
 }
 
