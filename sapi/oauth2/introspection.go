@@ -2,13 +2,14 @@ package oauth2
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
-	"encoding/json"
+	"github.com/go-json-experiment/json"
 
 	"puente/contracts/sapi/oauth2"
 	"puente/shared/httpclient"
@@ -16,7 +17,7 @@ import (
 
 // introspected is the provider's answer (RFC 7662 §2.2).
 type introspected struct {
-	Active   bool     `json:"active"`
+	Active   *bool    `json:"active"` // the one member that is required
 	ClientID string   `json:"client_id"`
 	Subject  string   `json:"sub"`
 	Scope    string   `json:"scope"`
@@ -29,8 +30,11 @@ type introspected struct {
 // audience is one string or several (RFC 7519 §4.1.3).
 type audience []string
 
-// UnmarshalJSON reads both forms.
+// UnmarshalJSON reads both forms, and null as none.
 func (a *audience) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		return nil
+	}
 	var one string
 	if json.Unmarshal(text, &one) == nil {
 		*a = audience{one}
@@ -64,6 +68,9 @@ func (s *system) askProvider(ctx context.Context, token, wanted string) (oauth2.
 	if err == nil {
 		err = json.Unmarshal(text, &in)
 	}
+	if err == nil && in.Active == nil {
+		err = errors.New("introspection: the answer does not say whether the token is active")
+	}
 	if err != nil {
 		return oauth2.Verdict{}, cannotTell(err)
 	}
@@ -76,7 +83,7 @@ func (s *system) judge(in introspected, wanted string, now time.Time) oauth2.Ver
 		expires = now.Add(unlimited)
 	}
 	switch {
-	case !in.Active:
+	case !*in.Active:
 		return inactive("not active")
 	case in.ClientID == "":
 		return inactive("no client_id")
