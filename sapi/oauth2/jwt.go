@@ -15,11 +15,11 @@ import (
 	"puente/contracts/sapi/oauth2"
 )
 
-// verifyJWT verifies a token by itself. The algorithm belongs to the key: whatever the token's
-// header says, jwx uses the one that the provider published with the key of that kid. No key or
+// verifyJWT verifies a token by itself. The algorithm belongs to the key: jwx uses the one that the
+// provider published with the key of that kid, and a header that says otherwise is refused. No key or
 // address that a token brings along (jwk, jku, x5u) is looked at.
 func (s *system) verifyJWT(ctx context.Context, token, audience string) (oauth2.Verdict, error) {
-	kid, reason := inspect(token)
+	kid, algorithm, reason := inspect(token)
 	if reason != "" {
 		return inactive(reason), nil
 	}
@@ -29,6 +29,10 @@ func (s *system) verifyJWT(ctx context.Context, token, audience string) (oauth2.
 	}
 	if err != nil {
 		return oauth2.Verdict{}, cannotTell(err)
+	}
+	key, _ := set.LookupKeyID(kid) // holding has found it
+	if its, ok := key.Algorithm(); !ok || its.String() != algorithm {
+		return inactive("not the algorithm of its key"), nil
 	}
 	parsed, err := jwt.Parse([]byte(token),
 		jwt.WithKeySet(set), jwt.WithValidate(true), jwt.WithAcceptableSkew(s.cfg.Leeway),
@@ -62,29 +66,38 @@ func (s *system) verdictOf(t jwt.Token) oauth2.Verdict {
 var accepted = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 
 // inspect reads the header of a token before any key is looked up (RFC 8725 §3.1, RFC 9068 §4).
-func inspect(token string) (kid, reason string) {
+func inspect(token string) (kid, algorithm, reason string) {
 	message, err := jws.Parse([]byte(token), jws.WithCompact())
-	if err != nil || len(message.Signatures()) != 1 {
-		return "", "not a signed token"
+	if err != nil || len(message.Signatures()) != 1 || strings.ContainsFunc(token, notCompact) {
+		return "", "", "not a signed token"
 	}
 	if !unambiguous(token) {
-		return "", "a name stands twice"
+		return "", "", "a name stands twice"
 	}
 	header := message.Signatures()[0].ProtectedHeaders()
-	algorithm, ok := header.Algorithm()
-	if !ok || !slices.Contains(accepted, algorithm.String()) {
-		return "", "algorithm not accepted"
+	if alg, ok := header.Algorithm(); ok {
+		algorithm = alg.String()
+	}
+	if !slices.Contains(accepted, algorithm) {
+		return "", "", "algorithm not accepted"
 	}
 	if kind, _ := header.Type(); !strings.EqualFold(kind, "at+jwt") && !strings.EqualFold(kind, "application/at+jwt") {
-		return "", "not an access token"
+		return "", "", "not an access token"
 	}
 	if critical, ok := header.Critical(); ok && len(critical) > 0 {
-		return "", "critical header not understood"
+		return "", "", "critical header not understood"
 	}
+	var ok bool
 	if kid, ok = header.KeyID(); !ok || kid == "" || len(kid) > 256 {
-		return "", "no key ID"
+		return "", "", "no key ID"
 	}
-	return kid, ""
+	return kid, algorithm, ""
+}
+
+// notCompact reports whether r has no place in a compact serialization (RFC 7515 §7.1). Decoders skip
+// line feeds and space, so that one token would have many spellings.
+func notCompact(r rune) bool {
+	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_' || r == '.')
 }
 
 // unambiguous reports whether no name stands twice in the header or in the claims: of two scopes one
