@@ -70,22 +70,29 @@ type system struct {
 	introspect http.RoundTripper
 }
 
-func mount(env *server.Env) error {
-	cfg := Config{
+func defaults() Config {
+	return Config{
 		HTTP:   httpclient.Config{Timeout: 1500 * time.Millisecond, Retries: 1, MaxResponse: 256 << 10},
 		Leeway: 30 * time.Second, MaxLife: 24 * time.Hour,
 		JWKS:          JWKSConfig{Path: "/oauth2/jwks.json", Refresh: 5 * time.Minute, Stale: 24 * time.Hour, Pause: 5 * time.Second},
 		Introspection: IntrospectionConfig{Path: "/oauth2/introspect"},
 	}
-	if err := env.Config(&cfg); err != nil {
-		return err
-	}
-	out := env.External("oauth2-provider", cfg.HTTP)
-	s := &system{
+}
+
+func newSystem(cfg Config, out *httpclient.Client) *system {
+	return &system{
 		cfg: cfg, url: out.URL(),
 		keys:       newKeySet(out.Operation("getKeys", httpclient.Safe), out.URL()+cfg.JWKS.Path, cfg.JWKS),
 		introspect: out.Operation("introspect", httpclient.Safe),
 	}
+}
+
+func mount(env *server.Env) error {
+	cfg := defaults()
+	if err := env.Config(&cfg); err != nil {
+		return err
+	}
+	s := newSystem(cfg, env.External("oauth2-provider", cfg.HTTP))
 	server.Handle(env, oauth2.VerifyToken, s.Verify)
 	return nil
 }

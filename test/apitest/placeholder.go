@@ -35,16 +35,30 @@ func pieces(template string) []piece {
 		if !ok {
 			return all
 		}
-		end := strings.Index(after, "}}")
+		end := closing(after)
 		if end < 0 {
 			return append(all, piece{literal: "{{" + after})
-		}
-		for strings.HasPrefix(after[end+1:], "}}") { // a pattern may end in a brace
-			end++
 		}
 		all = append(all, piece{inner: after[:end]})
 		template = after[end+2:]
 	}
+}
+
+// closing is where the braces close that opened before text; a pattern may have braces, too. It is -1
+// where they do not.
+func closing(text string) int {
+	open := 0
+	for i := range len(text) {
+		switch {
+		case text[i] == '{':
+			open++
+		case text[i] == '}' && open > 0:
+			open--
+		case strings.HasPrefix(text[i:], "}}"):
+			return i
+		}
+	}
+	return -1
 }
 
 // fill is template as it is sent.

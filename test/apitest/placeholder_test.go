@@ -31,6 +31,7 @@ func TestMatch(t *testing.T) {
 		"a pattern":                 {nil, "{{id:[A-Z]+-[0-9]{2}}}", "AB-12", placeholders{"id": "AB-12"}},
 		"a pattern that differs":    {nil, "{{id:[A-Z]+-[0-9]{2}}}", "AB-1", nil},
 		"a pattern before braces":   {nil, `{"a":{"b":"{{id:[0-9]{2}}}"}}`, `{"a":{"b":"12"}}`, placeholders{"id": "12"}},
+		"a name before braces":      {nil, `{"a":{"b":{{n}}}}`, `{"a":{"b":12}}`, placeholders{"n": "12"}},
 		"what looks like one":       {nil, `{"a":{"b":1}}`, `{"a":{"b":1}}`, placeholders{}},
 		"what begins and never end": {nil, `{{x`, `{{x`, placeholders{}},
 	} {
