@@ -3,11 +3,13 @@ package policy
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"puente/shared/audit"
+	"puente/shared/contract"
 	"puente/shared/problem"
 )
 
@@ -72,8 +74,20 @@ func (e *Edge) describe(x *Exchange) {
 	r.Client, r.System, r.Channel, r.Address = x.Principal.Client, x.Principal.System, x.Principal.Channel, x.Address
 	r.Correlation, r.Trace = x.correlation, x.trace.String()
 	if op := x.Route.Operation; op != nil && op.Body != nil && x.Body != nil && r.Request == nil {
-		r.Request = op.Body.Mask(nil, x.Body, e.masking)
+		r.Request = op.Body.Mask(nil, x.Body, e.maskingFor(r))
 	}
+}
+
+// maskingFor is how bodies are masked whose x-audit-key values r is to be found by.
+func (e *Edge) maskingFor(r *audit.Record) contract.Masking {
+	m := e.masking
+	m.Key = func(name, value string) {
+		key := audit.KeyValue{Key: name, Value: value}
+		if !slices.Contains(r.Keys, key) {
+			r.Keys = append(r.Keys, key)
+		}
+	}
+	return m
 }
 
 // conclude fills in the outcome.
@@ -90,7 +104,7 @@ func (e *Edge) conclude(x *Exchange) {
 		}
 		r.Response = x.Answer.Body // dialects hold nothing personal
 	case op != nil && op.Answers[op.Status] != nil:
-		r.Response = op.Answers[op.Status].Mask(nil, x.Answer.Body, e.masking)
+		r.Response = op.Answers[op.Status].Mask(nil, x.Answer.Body, e.maskingFor(r))
 	}
 	if event := x.security(); event != "" {
 		r.Kind, r.Detail = "security", event+": "+r.Detail
