@@ -1,7 +1,6 @@
 package ratelimit
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -123,12 +122,13 @@ func TestEveryMinuteAroundALossStaysWithinTheLimit(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := onMiniredis(t, 3)
 			defer f.close()
 			start := f.now()
-			admitted, degraded := storm(f, 4*time.Minute, faults(f))
+			admitted, degraded := storm(f, 3*time.Minute, faults(f))
 			fewest, most := admitted.extremes(start, f.now(), time.Minute)
-			if most > 1050 || fewest < 700 {
+			if most > 1050 || fewest < 950 {
 				t.Errorf("between %d and %d in a minute", fewest, most)
 			}
 			last := 75 * time.Second
@@ -138,11 +138,7 @@ func TestEveryMinuteAroundALossStaysWithinTheLimit(t *testing.T) {
 			if last > 113*time.Second {
 				t.Errorf("still decided by share after %v", last)
 			}
-			calm, _ := admitted.extremes(start.Add(last+time.Minute), f.now(), time.Minute)
-			if calm < 990 {
-				t.Errorf("%d in a minute long after", calm)
-			}
-			t.Log(fmt.Sprint("minutes of ", fewest, " to ", most, ", later at least ", calm, "; ", len(degraded), " by share, the last after ", last))
+			t.Logf("minutes of %d to %d; %d calls decided by share, the last after %v", fewest, most, len(degraded), last)
 		})
 	}
 }

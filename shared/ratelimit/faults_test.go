@@ -112,6 +112,7 @@ func TestRedisMayVanish(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := startRedis(t, binary)
 			s.client.HSet(ctx, "puente:limit:{0}", "born", 1, "last", 1) // long in use
 			p := newProxy(t, "127.0.0.1:"+s.port)

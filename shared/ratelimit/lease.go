@@ -7,7 +7,7 @@ package ratelimit
 // back. What is never settled stays counted, and only makes the limit stricter.
 type lease struct {
 	left      int   // requests that may still be admitted
-	granted   int   // of which Redis was told so far nothing
+	granted   int   // as Redis counts them, until the lease is settled
 	until     int64 // end of validity, by our clock
 	step      int64 // where Redis counts them
 	spent     int64 // when the last was admitted, by our clock

@@ -96,7 +96,7 @@ func (r *remote) visit(ctx context.Context, s *shard) {
 		return
 	}
 	settle := settling.Microseconds()
-	if r.share == 1 {
+	if r.among == 1 {
 		settle = 0 // there is nobody to wait for
 	}
 	if v.back == 0 {
@@ -110,7 +110,7 @@ func (r *remote) visit(ctx context.Context, s *shard) {
 	}
 	s.birth.Store(born)
 	v.fresh, v.joined, v.back = false, true, 0
-	r.log.Info("rate limits are shared", "replicas", r.share)
+	r.log.Info("rate limits are shared", "replicas", r.among)
 	r.tell(ctx, s, born) // what was admitted since
 }
 

@@ -18,7 +18,7 @@ import (
 type remote struct {
 	client  *client
 	wait    time.Duration
-	share   int // replicas that share the limits
+	among   int // replicas that share the limits
 	clock   clock
 	windows *windows
 	metrics *metrics
@@ -42,7 +42,7 @@ type shard struct {
 	wake     chan struct{}
 
 	mu    sync.Mutex
-	owing []*window // with something to tell; not locked together with a window's stripe the other way round
+	owing []*window // with something to tell; who holds mu waits for no stripe
 
 	recovery recovery
 }
@@ -62,7 +62,7 @@ var takeScript, joinScript = redis.NewScript(takeSource), redis.NewScript(joinSo
 
 func newRemote(c *client, cfg Config, l *Limiter, log *slog.Logger) *remote {
 	r := &remote{
-		client: c, wait: cfg.Wait, share: cfg.Replicas,
+		client: c, wait: cfg.Wait, among: cfg.Replicas,
 		clock: l.clock, windows: l.windows, metrics: l.metrics, log: log, replica: rand.Text(),
 	}
 	n := 1
@@ -107,7 +107,7 @@ func (r *remote) away() bool {
 func (r *remote) take(ctx context.Context, limits []Limit) Decision {
 	now := r.clock.now()
 	h := r.windows.hold(limits, now)
-	defer func() { h.release() }()
+	defer h.release()
 	r.place(h)
 	if d, ok := h.spend(now); ok {
 		return d
@@ -135,7 +135,7 @@ func (r *remote) take(ctx context.Context, limits []Limit) Decision {
 
 // decideOwn decides by this replica's share; Redis is told later.
 func (r *remote) decideOwn(h held, now int64) Decision {
-	d := h.decide(now, r.share)
+	d := h.decide(now, r.among)
 	d.Degraded = true
 	if d.Allowed {
 		for _, w := range h.windows {
@@ -166,7 +166,7 @@ func (r *remote) failed(s *shard, err error) {
 // leave takes this replica out of the shared count.
 func (r *remote) leave(s *shard, reason error) {
 	if s.birth.Swap(0) != 0 {
-		r.log.Warn("rate limits are counted by this replica alone", "error", reason, "replicas", r.share)
+		r.log.Warn("rate limits are counted by this replica alone", "error", reason, "replicas", r.among)
 	}
 	select {
 	case s.wake <- struct{}{}:

@@ -10,6 +10,7 @@
 -- Returns what came of it, the time, and for each window: created, total, oldest, leased.
 local STRANGE, LATE, LOST, REFUSED, ADMITTED = -1, -2, -3, 0, 1
 local RING, STEPS, CHUNK = 1024, 10, 64
+local LINGER = 2000 -- ms: a replica may have heard of its last request that much later
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
@@ -133,7 +134,7 @@ for _, w in ipairs(windows) do
   if w.changed then
     redis.call('HSET', w.key, 'created', text(w.created), 'total', text(w.total), 'oldest', text(w.oldest),
       replica, text(w.heard))
-    redis.call('PEXPIRE', w.key, text(math.ceil((w.window + 3 * STEPS * w.step) / 1000)))
+    redis.call('PEXPIRE', w.key, text(math.ceil((w.window + 3 * STEPS * w.step) / 1000) + LINGER))
   end
   reply[#reply + 1] = w.created
   reply[#reply + 1] = w.total
