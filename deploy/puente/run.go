@@ -16,10 +16,19 @@ import (
 // runCommand serves.
 type runCommand struct {
 	Places
-	Config string   `help:"Configuration file (YAML)." type:"existingfile" placeholder:"FILE"`
+	Config string `help:"Configuration file (YAML)." type:"existingfile" placeholder:"FILE"`
+	Hosted
+	Demo bool   `help:"Bring up everything on loopback: sandbox, private PostgreSQL, demo clients."`
+	Hops string `help:"How the layers of this process call each other." default:"typed" enum:"typed,verify,http"`
+}
+
+// Hosted are the layers of this process.
+type Hosted struct {
 	Layers []string `help:"Layers to run in this process; the others are reached at their configured addresses." default:"xapi,papi,sapi" enum:"xapi,papi,sapi"`
-	Demo   bool     `help:"Bring up everything on loopback: sandbox, private PostgreSQL, demo clients."`
-	Hops   string   `help:"How the layers of this process call each other." default:"typed" enum:"typed,verify,http"`
+}
+
+func (h *Hosted) hosted() []server.Layer {
+	return slices.DeleteFunc(slices.Clone(layers), func(l server.Layer) bool { return !slices.Contains(h.Layers, l.Name) })
 }
 
 // Places are the addresses and the directory that flags set over environment and file.
@@ -85,18 +94,9 @@ func (r *runCommand) Run(ctx context.Context) error {
 	return server.Run(ctx, cfg, hosted...)
 }
 
-func (r *runCommand) hosted() []server.Layer {
-	var hosted []server.Layer
-	for _, layer := range layers {
-		if slices.Contains(r.Layers, layer.Name) {
-			hosted = append(hosted, layer)
-		}
-	}
-	return hosted
-}
-
 // checkCommand validates.
 type checkCommand struct {
+	Hosted
 	Config string `help:"Configuration file (YAML)." type:"existingfile" placeholder:"FILE"`
 }
 
@@ -106,7 +106,7 @@ func (c *checkCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	if err := server.Check(server.Config{Tree: tree}, layers...); err != nil {
+	if err := server.Check(server.Config{Tree: tree}, c.hosted()...); err != nil {
 		return err
 	}
 	fmt.Println("configuration and contracts are valid")

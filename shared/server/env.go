@@ -34,7 +34,12 @@ type Env struct {
 func (e *Env) Config(dst any) error { return e.host.tree.Section(e.api.Contract.String(), dst) }
 
 // Peer tells how another API is reached: hop.Dialer.
-func (e *Env) Peer(c *hop.Contract) hop.Peer { return e.host.peer(e.api.Contract.Layer, c) }
+func (e *Env) Peer(c *hop.Contract) hop.Peer {
+	if !e.host.hosts(c.Layer) && e.host.layerURL(c.Layer) == "" {
+		e.fail(fmt.Errorf("layers.%s.url: is required: %s calls that layer, which is not hosted here", c.Layer, e.api.Contract))
+	}
+	return e.host.peer(e.api.Contract.Layer, c)
+}
 
 // External is the way out to a third-party system: one per system, with its pool, its bulkhead
 // and its breakers. Its calls show in the audit record of the hop that makes them.

@@ -182,11 +182,17 @@ func (h *host) peer(caller string, c *hop.Contract) hop.Peer {
 	if h.hosts(c.Layer) && h.hops != "http" {
 		return hop.Local(c, h.registry, h.hops == "verify")
 	}
-	url := map[string]string{"papi": h.settings.Layers.PAPI.URL, "sapi": h.settings.Layers.SAPI.URL, "xapi": h.settings.Layers.XAPI.URL}[c.Layer]
+	url := h.layerURL(c.Layer)
 	if h.hosts(c.Layer) {
 		url = "http://" + h.addresses.Internal
 	}
 	return hop.Away(c, &hop.Remote{URL: url, Caller: caller, Layer: c.Layer, Services: h.services, Sealer: h.sealer, Transport: hopTransport})
+}
+
+// layerURL is where a layer is that this process does not host, as configured.
+func (h *host) layerURL(layer string) string {
+	l := &h.settings.Layers
+	return map[string]string{"xapi": l.XAPI.URL, "papi": l.PAPI.URL, "sapi": l.SAPI.URL}[layer]
 }
 
 // hopTransport is shared by all HTTP hops of a process: sized for many calls to few hosts.

@@ -89,6 +89,9 @@ func configure(cfg Config, layers []Layer) (*host, error) {
 	default:
 		errs = append(errs, fmt.Errorf("hops: must be typed, verify or http"))
 	}
+	if len(layers) < 3 && h.settings.Layers.Service.IsZero() {
+		errs = append(errs, errors.New("layers.serviceKey: is required where the layers are different processes"))
+	}
 	for _, name := range []string{"xapi", "papi", "sapi"} {
 		if !h.hosts(name) {
 			cfg.Tree.Skip(name)
