@@ -103,8 +103,8 @@ func atEdge(records []record) []record {
 // everyAnswer: each answer that anybody has had has its record, and the chain is unaltered.
 func everyAnswer(t *testing.T, p *platform) {
 	answers := p.witness.answers()
-	if len(answers) < 50 {
-		t.Fatalf("only %d correlations were seen", len(answers))
+	if len(answers) == 0 {
+		t.Fatal("nobody had an answer")
 	}
 	for id, want := range answers {
 		if len(want) >= maxShown/2 {

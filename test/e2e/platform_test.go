@@ -68,7 +68,6 @@ const (
 	adminToken   = "e2e-admin-token-3f6d1b0c9a"
 	introspector = "e2e-introspector"
 	pool         = 200 // OAuth clients that scenarios may take
-	subjectLimit = 400 // requests per minute that name the same phone
 )
 
 // begin starts a shape and gives it its clients.
@@ -145,7 +144,6 @@ keys: {ring: [{id: e2e, secret: %q}], active: e2e}
 admin: {tokens: {e2e: {secret: %q, role: admin}}}
 policies:
   token: {audience: %q}
-  apis: {portabilities: {method: jwt, subjects: [{name: phone, member: phone, requests: %d, window: 1m}]}}
 %ssapi:
   salesorder:
     http: {url: %q, breaker: %s%s}
@@ -155,7 +153,7 @@ policies:
     issuer: %q
     audience: %q
     introspection: {client: %s, secret: %q}
-`, one.name, filepath.Join(p.dir, one.name), w.database, w.patience, key, adminToken, oauthprovider.DefaultAudience, subjectLimit, indent(w.policies, "  "),
+`, one.name, filepath.Join(p.dir, one.name), w.database, w.patience, key, adminToken, oauthprovider.DefaultAudience, indent(w.policies, "  "),
 		w.botService, w.breaker, w.timeouts, indent(w.salesorder, "    "), p.sandbox.URL, p.sandbox.URL, oauthprovider.DefaultAudience, introspector, secret)
 	if w.redis != "" {
 		fmt.Fprintf(&b, "redis: {url: %q}\n", w.redis)
@@ -302,6 +300,17 @@ func (p *platform) force(t *testing.T, state string) {
 	}
 	set(state)
 	t.Cleanup(func() { set("auto") })
+}
+
+// circuit is the state of the breaker of BotService's effects.
+func (p *platform) circuit(t testing.TB) string {
+	t.Helper()
+	var shown struct{ State string }
+	status, body := p.admin(t, p.systems(), http.MethodGet, "/admin/v1/circuits/botservice.once", "")
+	if err := json.Unmarshal([]byte(body), &shown); err != nil || status != http.StatusOK {
+		t.Fatalf("circuit: %d %s", status, body)
+	}
+	return shown.State
 }
 
 // phone is a mobile number that no other scenario of the shape has.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,15 +51,29 @@ func (p *process) launch(t testing.TB) {
 	p.log.ready = make(chan addresses, 1)
 	p.cmd = command(append([]string{"run", "--config", p.config}, p.args...)...)
 	p.cmd.Stderr = &p.log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := p.cmd.Start(); err != nil {
+	p.ended = make(chan struct{})
+	ended := p.ended
+	if err := child(p.cmd, func(err error) { p.err = err; close(ended) }); err != nil {
 		t.Fatal(err)
 	}
-	p.ended = make(chan struct{})
-	go func(cmd *exec.Cmd, ended chan struct{}) {
-		p.err = cmd.Wait()
-		close(ended)
-	}(p.cmd, p.ended)
+}
+
+// child starts cmd so that it ends at the latest with this process, and calls ended with what
+// cmd.Wait said. The kernel counts as the parent the thread that started the child: that thread must
+// be nobody else's until then.
+func child(cmd *exec.Cmd, ended func(error)) error {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			ended(cmd.Wait())
+		}
+	}()
+	return <-started
 }
 
 // readyWithin is long enough for a start on a busy machine.

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -190,6 +189,7 @@ func (o *offered) most(window time.Duration) int {
 type redisServer struct {
 	addr   string
 	cmd    *exec.Cmd
+	ended  chan struct{} // of cmd
 	killed bool
 }
 
@@ -219,8 +219,9 @@ func (r *redisServer) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.cmd = exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
-	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := r.cmd.Start(); err != nil {
+	ended := make(chan struct{})
+	r.ended = ended
+	if err := child(r.cmd, func(error) { close(ended) }); err != nil {
 		t.Fatalf("redis-server: %v", err)
 	}
 	eventually(t, 10*time.Second, "redis-server listens", func() bool {
@@ -237,6 +238,6 @@ func (r *redisServer) kill() {
 		return
 	}
 	_ = r.cmd.Process.Kill() // it may have ended
-	_ = r.cmd.Wait()         // killed
+	<-r.ended
 	r.cmd, r.killed = nil, true
 }

@@ -118,13 +118,13 @@ backend puente
 		t.Fatal(err)
 	}
 	cmd := exec.Command("haproxy", "-f", file, "-db")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
+	ended := make(chan struct{})
+	if err := child(cmd, func(error) { close(ended) }); err != nil {
 		t.Fatalf("haproxy: %v", err)
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // it may have ended
-		_ = cmd.Wait()         // killed
+		<-ended
 	})
 	eventually(t, 10*time.Second, "haproxy sees every replica", func() bool {
 		out, err := haproxyState(p)

@@ -1,6 +1,9 @@
 package e2e
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 // scenario is something an outsider may see, the same in every shape.
 type scenario struct {
@@ -50,10 +53,15 @@ var alone = []scenario{
 	{"drained", drained},
 }
 
+// subjectLimit is how many requests a minute may name the same phone in the shapes.
+const subjectLimit = 400
+
+var perPhone = fmt.Sprintf("apis: {portabilities: {method: jwt, subjects: [{name: phone, member: phone, requests: %d, window: 1m}]}}\n", subjectLimit)
+
 func TestShapes(t *testing.T) {
 	for _, s := range []shape{typed, verified, overHTTP, split} {
 		t.Run(s.name, func(t *testing.T) {
-			p := begin(t, s, settings{})
+			p := begin(t, s, settings{policies: perPhone})
 			t.Run("together", func(t *testing.T) {
 				for _, one := range together {
 					t.Run(one.name, func(t *testing.T) {
