@@ -31,7 +31,7 @@ func BenchmarkTake(b *testing.B) {
 		}
 		keys := make([]Limit, 1_000_000)
 		for i := range keys {
-			keys[i] = limit(strconv.Itoa(i), 10, time.Hour)
+			keys[i] = Limit{Name: "subject", Key: strconv.Itoa(i), Requests: 10, Window: time.Hour}
 			l.Take(ctx, keys[i])
 		}
 		b.ReportAllocs()
