@@ -101,7 +101,7 @@ func (s *server) template(ctx context.Context, migrations []database.Migrations)
 	if _, err := s.conn.Exec(ctx, "alter database "+name+" set search_path = ''"); err != nil {
 		return "", err
 	}
-	db, err := database.Open(ctx, database.Config{URL: config.NewSecret(s.url(name))}, "",
+	db, err := database.Open(ctx, database.Config{URL: config.NewSecret(s.url(name)), ConnectTimeout: patience, AcquireTimeout: patience}, "",
 		slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err != nil {
 		return "", err
