@@ -38,35 +38,47 @@ func newKeySet(by http.RoundTripper, url string, cfg JWKSConfig) *keySet {
 
 // holding is a set that has the key kid, or errUnknownKey, or why nobody can tell.
 func (k *keySet) holding(ctx context.Context, kid string) (jwk.Set, error) {
+	set, joined, err := k.find(ctx, kid)
+	if joined && errors.Is(err, errUnknownKey) {
+		// That reading began before the token came: the provider may have changed its keys since.
+		set, _, err = k.find(ctx, kid)
+	}
+	return set, err
+}
+
+// find looks for kid in the set, and where it is not there or old, in a reading; joined tells that
+// somebody else had begun that.
+func (k *keySet) find(ctx context.Context, kid string) (found jwk.Set, joined bool, err error) {
 	k.mu.Lock()
 	now := time.Now()
 	set, age := k.set, now.Sub(k.read)
 	good := has(set, kid) && age < k.cfg.Stale
 	if good && age < k.cfg.Refresh {
 		k.mu.Unlock()
-		return set, nil
+		return set, false, nil
 	}
+	joined = k.reading != nil
 	done := k.begin(ctx, now)
 	k.mu.Unlock()
 	if good { // old, and good until the provider says otherwise
-		return set, nil
+		return set, joined, nil
 	}
 	if done != nil {
 		select {
 		case <-done:
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, joined, ctx.Err()
 		}
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
 	case has(k.set, kid) && time.Since(k.read) < k.cfg.Stale:
-		return k.set, nil
+		return k.set, joined, nil
 	case k.failed != nil:
-		return nil, k.failed
+		return nil, joined, k.failed
 	default:
-		return nil, errUnknownKey
+		return nil, joined, errUnknownKey
 	}
 }
 
@@ -110,8 +122,8 @@ func (k *keySet) begin(ctx context.Context, now time.Time) <-chan struct{} {
 	return done
 }
 
-// fetch reads the keys. Only public keys that say which algorithm they are for are kept: a
-// symmetric key here would let anybody sign.
+// fetch reads the keys. Only public keys that say which algorithm they are for are kept, the first of
+// each ID: a symmetric key here would let anybody sign.
 func (k *keySet) fetch(ctx context.Context) (jwk.Set, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, k.url, http.NoBody)
 	if err != nil {
@@ -128,7 +140,7 @@ func (k *keySet) fetch(ctx context.Context) (jwk.Set, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, problem.Errorf(problem.BadUpstream, "read keys: status %d", resp.StatusCode)
 	}
-	all, err := jwk.Parse(text)
+	all, err := jwk.Parse(text, jwk.WithIgnoreParseError(true)) // keys of a kind to come, RFC 7517 §5
 	if err != nil {
 		return nil, problem.Errorf(problem.BadUpstream, "read keys: not a key set")
 	}
@@ -137,7 +149,8 @@ func (k *keySet) fetch(ctx context.Context) (jwk.Set, error) {
 		key, _ := all.Key(i)
 		algorithm, hasAlgorithm := key.Algorithm()
 		use, hasUse := key.KeyUsage()
-		if !hasAlgorithm || key.KeyType() == jwa.OctetSeq() || algorithm.String() == "none" || hasUse && use != "sig" {
+		kid, _ := key.KeyID()
+		if kid == "" || has(usable, kid) || !hasAlgorithm || key.KeyType() == jwa.OctetSeq() || algorithm.String() == "none" || hasUse && use != "sig" {
 			continue
 		}
 		public, err := key.PublicKey()
@@ -145,8 +158,11 @@ func (k *keySet) fetch(ctx context.Context) (jwk.Set, error) {
 			continue
 		}
 		if err := usable.AddKey(public); err != nil {
-			return nil, problem.Errorf(problem.BadUpstream, "read keys: two keys of one ID")
+			return nil, problem.Errorf(problem.BadUpstream, "read keys: %w", err)
 		}
+	}
+	if usable.Len() == 0 { // a fault of the provider's rather than its will to refuse everybody
+		return nil, problem.Errorf(problem.BadUpstream, "read keys: none that is usable")
 	}
 	return usable, nil
 }
