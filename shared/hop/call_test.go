@@ -168,9 +168,8 @@ func TestNobodyProvides(t *testing.T) {
 // A verified hop refuses what an HTTP hop could not have carried.
 func TestVerifyFindsWhatDoesNotTravel(t *testing.T) {
 	type lossy struct {
-		Text   string `json:"text"`
-		hidden string //nolint:unused // travels nowhere, and nobody can tell
-		Lost   string `json:"-"`
+		Text string `json:"text"`
+		Lost string `json:"-"`
 	}
 	op := Operation[lossy, note]{Contract: &inventory, ID: "exchangeSecret"}
 	r := NewRegistry()
