@@ -33,7 +33,8 @@ func (o *operation) answerLimit(next link) link {
 			length = 0 // it speaks of a body that is not sent
 		}
 		body, err := readBounded(wire, length, o.config.MaxResponse)
-		resp.Body, resp.ContentLength = newAnswer(body), int64(len(body))
+		c.answer.body = body
+		resp.Body, resp.ContentLength = &c.answer, int64(len(body))
 		switch {
 		case errors.Is(err, errTooLarge):
 			return nil, refusal(err.Error())
@@ -82,8 +83,6 @@ type answer struct {
 	body []byte
 	at   int
 }
-
-func newAnswer(body []byte) *answer { return &answer{body: body} }
 
 func (a *answer) Read(p []byte) (int, error) {
 	if a.at >= len(a.body) {

@@ -45,8 +45,9 @@ func (b *bulkhead) enter(c *call) *fault {
 		return nil
 	default:
 	}
-	timer := time.NewTimer(min(b.wait, time.Until(c.deadline)))
+	timer := time.NewTimer(min(b.wait, c.deadline.Sub(c.clock)))
 	defer timer.Stop()
+	defer func() { c.clock = time.Now() }()
 	select {
 	case b.places <- struct{}{}:
 		b.inUse.Inc()

@@ -33,19 +33,30 @@ type call struct {
 	ctx      context.Context // the caller's
 	req      *http.Request   // the caller's, which no link changes (net/http.RoundTripper)
 	body     io.ReadCloser   // of the attempt to come; nil once the transport has taken it
+	header   http.Header     // of every attempt, but for credentials
 	started  time.Time
 	deadline time.Time // of the whole call
+	clock    time.Time // the time, read anew after whatever took some
 	attempts int
 	sent     bool // an attempt may have reached the system
 
-	// The attempt under way.
-	out  *http.Request
-	wire *wire
+	*attempt         // the one under way
+	first    attempt // most calls need no other, and so no memory but the call's own
+}
+
+// attempt is one try to have a call answered. It is never used again for another, nor pooled:
+// net/http's goroutines may hold it beyond the answer.
+type attempt struct {
+	began  time.Time
+	out    *http.Request // what leaves
+	wire   wire
+	answer answer
 }
 
 // RoundTrip sends req through the chain.
 func (o *operation) RoundTrip(req *http.Request) (*http.Response, error) {
-	c := &call{ctx: req.Context(), req: req, body: req.Body, started: time.Now()}
+	now := time.Now()
+	c := &call{ctx: req.Context(), req: req, body: req.Body, started: now, clock: now}
 	resp, f := o.send(c)
 	c.dropBody()
 	if o.deps.Observe != nil {
@@ -60,7 +71,7 @@ func (o *operation) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (o *operation) observation(c *call, resp *http.Response, f *fault) Observation {
 	seen := Observation{
-		Target: o.target, Operation: o.name, Duration: time.Since(c.started), Attempts: c.attempts,
+		Target: o.target, Operation: o.name, Duration: c.clock.Sub(c.started), Attempts: c.attempts,
 	}
 	if f != nil {
 		seen.Error, seen.Unsent = f.reason, !c.sent
@@ -81,11 +92,12 @@ func (c *call) dropBody() {
 // pause waits for d and reports whether the call may go on: neither did the caller go away nor
 // would its deadline pass.
 func (c *call) pause(d time.Duration) bool {
-	if time.Until(c.deadline) <= d {
+	if c.deadline.Sub(c.clock) <= d {
 		return false
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
+	defer func() { c.clock = time.Now() }()
 	select {
 	case <-timer.C:
 		return true

@@ -20,17 +20,17 @@ func (o *operation) circuitBreaker(next link) link {
 		return next
 	}
 	return func(c *call) (*http.Response, *fault) {
-		p, wait, ok := o.breaker.admit(time.Now())
+		p, wait, ok := o.breaker.admit(c.clock)
 		if !ok {
 			o.metrics.refusedOpen.Inc()
 			return nil, &fault{reason: reasonOpen, kind: problem.Unavailable, retryAfter: wait, err: errOpen}
 		}
 		v, spent := nothing, time.Duration(0)
-		defer func() { o.breaker.settle(time.Now(), p, v, spent) }() // a panic below must not keep a probe's place
+		defer func() { o.breaker.settle(c.clock, p, v, spent) }() // a panic below must not keep a probe's place
 		resp, f := next(c)
 		v = verdictOf(resp, f)
 		if v != nothing {
-			spent = time.Since(c.wire.started) // without the wait for a place in the bulkhead
+			spent = c.clock.Sub(c.began) // without the wait for a place in the bulkhead
 		}
 		return resp, f
 	}

@@ -53,8 +53,7 @@ func (o *operation) attemptTimeout(next link) link {
 		if err := c.ctx.Err(); err != nil { // nothing has left yet: a Once call may still be given up
 			return nil, gone(err)
 		}
-		started := time.Now()
-		deadline := started.Add(o.config.AttemptTimeout)
+		deadline := c.clock.Add(o.config.AttemptTimeout)
 		if c.deadline.Before(deadline) {
 			deadline = c.deadline
 		}
@@ -65,8 +64,11 @@ func (o *operation) attemptTimeout(next link) link {
 		ctx, cancel := context.WithDeadline(base, deadline)
 		defer cancel() // the body lies in memory by then
 
-		c.attempts++
-		c.wire = &wire{started: started, once: o.mode == Once}
+		c.attempt = &c.first
+		if c.attempts++; c.attempts > 1 {
+			c.attempt = new(attempt)
+		}
+		c.began, c.wire.once = c.clock, o.mode == Once
 		c.out = c.req.WithContext(httptrace.WithClientTrace(ctx, c.wire.trace()))
 		resp, f := next(c)
 		if f == nil || f.sent {

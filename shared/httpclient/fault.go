@@ -68,20 +68,20 @@ var (
 
 // blame says what went wrong in an attempt, from err, the transport's or that of reading the body.
 func (o *operation) blame(c *call, err error) *fault {
-	attempt := c.out.Context()
+	ctx := c.out.Context()
 	f := &fault{reason: reasonBroken, kind: problem.BadUpstream, sent: c.wire.sent(), counts: true, again: true, err: err}
 	var barred *barredError
 	switch {
 	case errors.As(err, &barred):
 		f.reason, f.kind, f.counts, f.again = reasonBarred, problem.Rejected, false, false
-	case errors.Is(attempt.Err(), context.Canceled): // never of a Once call: attemptTimeout detached it
+	case errors.Is(ctx.Err(), context.Canceled): // never of a Once call: attemptTimeout detached it
 		f.reason, f.kind, f.counts, f.again = reasonCancelled, problem.Timeout, false, false
 		f.err = context.Canceled
-	case attempt.Err() != nil:
+	case ctx.Err() != nil:
 		f.reason, f.kind = reasonTimeout, problem.Timeout
 		f.err = context.DeadlineExceeded
 		// A caller that came with little time left says nothing of the system.
-		f.counts = time.Since(c.wire.started) >= o.config.AttemptTimeout/2
+		f.counts = time.Since(c.began) >= o.config.AttemptTimeout/2
 	case !c.wire.asked:
 		f.reason, f.kind, f.counts, f.again = reasonRequest, problem.Internal, false, false
 	case !c.wire.connected():

@@ -12,7 +12,8 @@ import (
 func (o *operation) observe(next link) link {
 	return func(c *call) (*http.Response, *fault) {
 		resp, f := next(c)
-		spent := time.Since(c.wire.started)
+		c.clock = time.Now()
+		spent := c.clock.Sub(c.began)
 		level := slog.LevelDebug
 		if f != nil {
 			o.metrics.reason(f.reason).Observe(spent.Seconds())

@@ -90,7 +90,6 @@ func (c *conn) Write(p []byte) (int, error) {
 
 // wire watches one attempt on the network. Its hooks run in the goroutine of RoundTrip.
 type wire struct {
-	started time.Time
 	once    bool
 	asked   bool  // the request was found valid, a connection was asked for
 	conn    *conn // the last one used
