@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -168,7 +169,7 @@ func restarted(t *testing.T, p *platform) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	for _, one := range p.processes {
+	for _, one := range slices.Backward(p.processes) { // the edge first: it must not tell how the others ended
 		one.kill()
 	}
 	if err := <-cut; err == nil {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,15 +47,11 @@ func reload(t *testing.T, p *platform) {
 	if status, body := edge.get("/readyz"); status != 200 {
 		t.Errorf("readyz: %d %s", status, body)
 	}
-	refusal := ""
-	for _, line := range edge.log.lines() {
-		if strings.Contains(string(line), "configuration refused") && strings.Contains(string(line), "policies.tokn") {
-			refusal = string(line)
-		}
-	}
-	if refusal == "" {
-		t.Error("the log does not name the unknown key")
-	}
+	eventually(t, 5*time.Second, "the log names the unknown key", func() bool {
+		return slices.ContainsFunc(edge.log.lines(), func(line []byte) bool {
+			return strings.Contains(string(line), "configuration refused") && strings.Contains(string(line), "policies.tokn")
+		})
+	})
 
 	write(strings.Replace(string(good), "policies:\n", deny, 1)) // without a signal: the file is watched
 	eventually(t, 5*time.Second, "a changed file takes effect", func() bool { return c.nip(t, p.phone()).status == 403 })
