@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -152,6 +153,36 @@ func TestWhatASystemIsTold(t *testing.T) {
 	}
 	if r.URL.RawQuery != "a=b" || len(r.Header) != len(before) || r.Header.Get("Accept-Encoding") != "gzip" || resp.Request != r {
 		t.Errorf("the caller's request was changed: %v %v", r.URL, r.Header)
+	}
+}
+
+// The trace context is that of the call, the credentials are each attempt's own.
+func TestWhatAnAttemptIsTold(t *testing.T) {
+	for _, retries := range []int{0, 1} {
+		var spans, tokens int
+		var told []http.Header
+		c := clientOf(Config{Retries: retries}, Deps{
+			Propagate: func(_ context.Context, h http.Header) { spans++; h.Set("Traceparent", strconv.Itoa(spans)) },
+			Credentials: func(r *http.Request) error {
+				tokens++
+				r.Header.Add("Authorization", strconv.Itoa(tokens))
+				return nil
+			},
+		}, func(r *http.Request) (*http.Response, error) {
+			told = append(told, r.Header)
+			return answers(503)
+		})
+		if _, err := get(t.Context(), c.Operation("get", Safe)); err != nil {
+			t.Fatal(err)
+		}
+		if len(told) != retries+1 || spans != 1 {
+			t.Fatalf("%d retries: %d attempts, %d spans", retries, len(told), spans)
+		}
+		for i, h := range told { // none was changed by what came later
+			if got := strings.Join(h["Authorization"], ","); got != strconv.Itoa(i+1) || h.Get("Traceparent") != "1" {
+				t.Errorf("attempt %d: credentials %q, trace %q", i+1, got, h.Get("Traceparent"))
+			}
+		}
 	}
 }
 

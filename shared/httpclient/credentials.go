@@ -19,22 +19,14 @@ var (
 // last what the system authenticates us by.
 func (o *operation) credentials(next link) link {
 	return func(c *call) (*http.Response, *fault) {
-		header := maps.Clone(c.req.Header) // the lists of values are shared: they are replaced, never changed
-		if header == nil {
-			header = make(http.Header, 4)
+		if c.header == nil {
+			c.header = o.header(c)
 		}
-		c.out.Header = header
-		header["Accept-Encoding"] = identity
-		if _, set := header["User-Agent"]; !set {
-			header["User-Agent"] = userAgent
-		}
-		if id := telemetry.Correlation(c.ctx); id != "" && header.Get(correlationHeader) == "" {
-			header[correlationHeader] = []string{id}
-		}
-		if o.deps.Propagate != nil {
-			o.deps.Propagate(c.ctx, header)
-		}
+		c.out.Header = c.header // attempts share it: the transport only reads it
 		if o.deps.Credentials != nil {
+			if o.repeats() {
+				c.out.Header = maps.Clone(c.header)
+			}
 			address := *c.out.URL // some systems want them in the query
 			c.out.URL = &address
 			if err := o.deps.Credentials(c.out); err != nil {
@@ -43,6 +35,28 @@ func (o *operation) credentials(next link) link {
 		}
 		return next(c)
 	}
+}
+
+// header is what every attempt of c begins with. The lists of values are shared with the caller's
+// header: they are replaced, never changed.
+func (o *operation) header(c *call) http.Header {
+	header := maps.Clone(c.req.Header)
+	if header == nil {
+		header = make(http.Header, 4)
+	}
+	header["Accept-Encoding"] = identity
+	if _, set := header["User-Agent"]; !set {
+		header["User-Agent"] = userAgent
+	}
+	if o.deps.Propagate != nil {
+		o.deps.Propagate(c.ctx, header)
+	}
+	if header.Get(correlationHeader) == "" {
+		if id := telemetry.Correlation(c.ctx); id != "" {
+			header[correlationHeader] = []string{id}
+		}
+	}
+	return header
 }
 
 const correlationHeader = "X-Correlation-Id" // canonical form of X-Correlation-ID

@@ -50,7 +50,7 @@ type Deps struct {
 	Logger      *slog.Logger                       // nil: nothing is logged
 	Observe     func(context.Context, Observation) // sees each call once, when it is over
 	Credentials func(*http.Request) error          // adds what the system authenticates us by, to each attempt
-	Propagate   func(context.Context, http.Header) // adds the trace context
+	Propagate   func(context.Context, http.Header) // adds the trace context, once to each call
 	Guard       *SSRF                              // for URLs that come from outside
 	TLS         *tls.Config                        // cloned; TLS 1.2 at least, whatever it says
 }

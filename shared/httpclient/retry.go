@@ -18,7 +18,7 @@ const (
 // or a 429 that says when to come back, if that is soon enough. What a local rule refused (breaker,
 // bulkhead, guard) is not tried again.
 func (o *operation) retry(next link) link {
-	if o.mode != Safe || o.config.Retries == 0 {
+	if !o.repeats() {
 		return next
 	}
 	return func(c *call) (*http.Response, *fault) {
@@ -46,6 +46,9 @@ func (o *operation) retry(next link) link {
 		return resp, f
 	}
 }
+
+// repeats reports whether a call may have a second attempt.
+func (o *operation) repeats() bool { return o.mode == Safe && o.config.Retries > 0 }
 
 // pauseBefore decides whether retry n may help, and after what wait.
 func (o *operation) pauseBefore(n int, resp *http.Response, f *fault) (time.Duration, bool) {
