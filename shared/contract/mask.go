@@ -3,6 +3,7 @@ package contract
 import (
 	"bytes"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -75,8 +76,8 @@ func (c *compiler) key(at string, e extensions) bool {
 func (c *Check) Mask(dst, body []byte, with Masking) []byte {
 	m := maskers.Get().(*masker)
 	defer m.release()
-	m.with, m.out = with, dst
-	m.buffer = *bytes.NewBuffer(body) // which the decoder reads in place
+	m.with, m.out = with, slices.Grow(dst, len(body)) // what is masked is seldom longer
+	m.buffer = *bytes.NewBuffer(body)                 // which the decoder reads in place
 	m.dec.Reset(&m.buffer, repeatedNames)
 	if m.value(c.root) {
 		if _, err := m.dec.ReadToken(); err == io.EOF {
@@ -122,10 +123,7 @@ func (m *masker) tell(shown []byte) {
 	if m.name == "" || string(shown) == hidden || string(shown) == "null" {
 		return
 	}
-	if shown[0] == '"' {
-		shown, _ = jsontext.AppendUnquote(nil, shown) // the decoder or AppendQuote has written it: it is valid
-	}
-	if len(shown) > 0 {
+	if shown = unquoted(shown); len(shown) > 0 {
 		m.with.Key(m.name, string(shown))
 	}
 }
@@ -187,16 +185,25 @@ func (m *masker) replaced(by func(string) string) bool {
 	if err != nil {
 		return false
 	}
-	if raw[0] == '"' {
-		text, _ := jsontext.AppendUnquote(nil, raw) // the decoder has read it: it is valid
-		raw = text
-	}
-	quoted, err := jsontext.AppendQuote(m.out, by(string(raw)))
+	quoted, err := jsontext.AppendQuote(m.out, by(string(unquoted(raw))))
 	if err != nil { // by cut a character in two
 		quoted = append(m.out, hidden...)
 	}
 	m.out = quoted
 	return true
+}
+
+// unquoted is the text of a valid string, in place where it holds no escapes, and any other value as it
+// is.
+func unquoted(raw []byte) []byte {
+	if raw[0] != '"' {
+		return raw
+	}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw[1 : len(raw)-1]
+	}
+	text, _ := jsontext.AppendUnquote(nil, raw)
+	return text
 }
 
 // enter goes one level down, unless that is too deep.
@@ -218,10 +225,7 @@ func (m *masker) object(o *objectRule) bool {
 		if err != nil {
 			return false
 		}
-		name := raw[1 : len(raw)-1]
-		if bytes.IndexByte(name, '\\') >= 0 {
-			name, _ = jsontext.AppendUnquote(nil, raw) // the decoder has read it: it is valid
-		}
+		name := unquoted(raw)
 		next, kept, declared := o.extra, o.unknown, ""
 		if i, ok := o.find(name); ok {
 			next, kept, declared = o.members[i].edge, true, o.members[i].name
