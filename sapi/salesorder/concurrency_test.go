@@ -38,7 +38,11 @@ func start(t *testing.T) (*system, *sandboxtest.Sandbox) {
 	propagate := func(ctx context.Context, h http.Header) { h.Set("X-Correlation-ID", telemetry.Correlation(ctx)) }
 	out := httpclient.New(target, cfg.HTTP, httpclient.Deps{Propagate: propagate})
 	t.Cleanup(out.Close)
-	return newSystem(cfg, out, ring, db), bot
+	s, err := newSystem(cfg, out, ring, db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, bot
 }
 
 func portIn(phone, nip string) salesorder.Submission {

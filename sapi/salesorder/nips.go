@@ -52,7 +52,8 @@ func (s *system) requestNIP(ctx context.Context, in salesorder.Submission) (sale
 // sentBefore asks BotService for the outcome of a request that was written down before. It returns
 // nil where BotService certainly did not get it: then it may be sent.
 func (s *system) sentBefore(ctx context.Context, in salesorder.Submission, age time.Duration) (*salesorder.Outcome, error) {
-	found, err := s.ask(ctx, in.Phone, in.NumOrder)
+	var found inquiry
+	err := s.ask(ctx, in.Phone, in.NumOrder, &found)
 	if err != nil && !errors.Is(err, problem.NotFound) {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -50,10 +51,17 @@ type rejection struct {
 	Fields    []string `json:"fields"`
 }
 
-// inquiry is BotService's answer to what it knows of a phone.
+// standing is BotService's answer to how far the portability of a phone has come.
+type standing struct {
+	State     salesorder.State `json:"state"`
+	RequestID string           `json:"requestId"`
+}
+
+func (s *standing) known() bool { return known(s.State) }
+
+// inquiry is the same answer with all that BotService knows of the phone.
 type inquiry struct {
-	State       salesorder.State `json:"state"`
-	RequestID   string           `json:"requestId"`
+	standing
 	NIPRequests []struct {
 		CorrelationID string `json:"correlationId"`
 		Resend        bool   `json:"resend"`
@@ -77,13 +85,12 @@ func (s *system) send(ctx context.Context, in salesorder.Submission) (salesorder
 	if err != nil {
 		return salesorder.Outcome{}, fmt.Errorf("botservice: encode portability: %w", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(text))
-	if err != nil {
-		return salesorder.Outcome{}, fmt.Errorf("botservice: create portability: %w", err)
-	}
-	req.Header.Set("Content-Type", "application/json")
+	req := s.create.request.WithContext(ctx)
+	req.ContentLength = int64(len(text))
+	req.Body = io.NopCloser(bytes.NewReader(text))
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }
 	var done accepted
-	if err := s.exchange(s.create, req, &done); err != nil {
+	if err := s.create.exchange(req, &done); err != nil {
 		return salesorder.Outcome{}, fmt.Errorf("botservice: create portability: %w", err)
 	}
 	if !done.Success || !known(done.State) {
@@ -92,29 +99,47 @@ func (s *system) send(ctx context.Context, in salesorder.Submission) (salesorder
 	return salesorder.Outcome{State: done.State, RequestID: done.RequestID}, nil
 }
 
-// ask reads what BotService knows of a phone, or of one of its orders. NotFound: nothing.
-func (s *system) ask(ctx context.Context, phone, numOrder string) (inquiry, error) {
-	query := url.Values{"phone": {phone}}
+// ask reads into found, a *standing or an *inquiry, what BotService knows of a phone, or of one of its
+// orders. NotFound: nothing.
+func (s *system) ask(ctx context.Context, phone, numOrder string, found interface{ known() bool }) error {
+	query := "phone=" + url.QueryEscape(phone)
 	if numOrder != "" {
-		query.Set("numOrder", numOrder)
+		query = "numOrder=" + url.QueryEscape(numOrder) + "&" + query
 	}
-	var found inquiry
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"?"+query.Encode(), http.NoBody)
+	req := s.inquire.request.WithContext(ctx)
+	address := *req.URL
+	address.RawQuery = query
+	req.URL = &address
+	if err := s.inquire.exchange(req, found); err != nil {
+		return fmt.Errorf("botservice: get portability: %w", err)
+	}
+	if !found.known() {
+		return problem.Errorf(problem.BadUpstream, "botservice: get portability: no known state").Caused(target)
+	}
+	return nil
+}
+
+// endpoint is one operation of BotService: the way to it, and its request but for what differs from
+// call to call. A call changes a copy of the request; URL and header belong to all.
+type endpoint struct {
+	out     http.RoundTripper
+	request *http.Request
+}
+
+func newEndpoint(out http.RoundTripper, method, url string) (endpoint, error) {
+	req, err := http.NewRequestWithContext(context.Background(), method, url, http.NoBody) // each call brings its own context
 	if err != nil {
-		return found, fmt.Errorf("botservice: get portability: %w", err)
+		return endpoint{}, fmt.Errorf("http.url: %w", err)
 	}
-	if err := s.exchange(s.inquire, req, &found); err != nil {
-		return found, fmt.Errorf("botservice: get portability: %w", err)
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/json")
 	}
-	if !known(found.State) {
-		return found, problem.Errorf(problem.BadUpstream, "botservice: get portability: no known state").Caused(target)
-	}
-	return found, nil
+	return endpoint{out, req}, nil
 }
 
 // exchange sends req and decodes a success into answer.
-func (s *system) exchange(by http.RoundTripper, req *http.Request, answer any) error {
-	resp, err := by.RoundTrip(req)
+func (e endpoint) exchange(req *http.Request, answer any) error {
+	resp, err := e.out.RoundTrip(req)
 	if err != nil {
 		return unreachable(err)
 	}

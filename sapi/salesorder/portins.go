@@ -111,7 +111,8 @@ func (s *system) filedBefore(ctx context.Context, id []byte, in salesorder.Submi
 // find asks BotService for a port-in. Its "not there" is believed once it has had time to settle:
 // until then the attempt may still be on its way inside BotService.
 func (s *system) find(ctx context.Context, p subject, settled bool) (requestID, state string, err error) {
-	found, err := s.ask(ctx, p.Phone, p.NumOrder)
+	var found inquiry
+	err = s.ask(ctx, p.Phone, p.NumOrder, &found)
 	if err != nil && !errors.Is(err, problem.NotFound) {
 		return "", "", err
 	}

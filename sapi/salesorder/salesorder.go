@@ -81,13 +81,12 @@ func (c *Config) Validate() error {
 // system is BotService, as this package knows it.
 type system struct {
 	cfg  Config
-	url  string
 	ring *keyring.Ring
 	db   *database.DB
 	nips *database.Writer[intention, verdict]
 
-	create  http.RoundTripper // exactly one attempt
-	inquire http.RoundTripper
+	create  endpoint // exactly one attempt
+	inquire endpoint
 }
 
 func defaults() Config {
@@ -98,14 +97,19 @@ func defaults() Config {
 	}
 }
 
-func newSystem(cfg Config, out *httpclient.Client, ring *keyring.Ring, db *database.DB) *system {
-	s := &system{
-		cfg: cfg, url: out.URL() + "/api/saleorder/v1/portability", ring: ring, db: db,
-		create:  out.Operation("createPortability", httpclient.Once),
-		inquire: out.Operation("getPortability", httpclient.Safe),
+func newSystem(cfg Config, out *httpclient.Client, ring *keyring.Ring, db *database.DB) (*system, error) {
+	url := out.URL() + "/api/saleorder/v1/portability"
+	create, err := newEndpoint(out.Operation("createPortability", httpclient.Once), http.MethodPost, url)
+	if err != nil {
+		return nil, err
 	}
+	inquire, err := newEndpoint(out.Operation("getPortability", httpclient.Safe), http.MethodGet, url)
+	if err != nil {
+		return nil, err
+	}
+	s := &system{cfg: cfg, ring: ring, db: db, create: create, inquire: inquire}
 	s.nips = database.NewWriter(db, "nip_requests", 64, s.intend)
-	return s
+	return s, nil
 }
 
 func mount(env *server.Env) error {
@@ -113,13 +117,17 @@ func mount(env *server.Env) error {
 	if err := env.Config(&cfg); err != nil {
 		return err
 	}
-	out := env.ExternalWith(target, cfg.HTTP, func(r *http.Request) error {
-		if !cfg.Token.IsZero() {
+	var credentials func(*http.Request) error
+	if !cfg.Token.IsZero() {
+		credentials = func(r *http.Request) error {
 			r.Header.Set("Authorization", "Bearer "+cfg.Token.Reveal())
+			return nil
 		}
-		return nil
-	})
-	s := newSystem(cfg, out, env.Keyring(), env.Database())
+	}
+	s, err := newSystem(cfg, env.ExternalWith(target, cfg.HTTP, credentials), env.Keyring(), env.Database())
+	if err != nil {
+		return err
+	}
 	if err := env.Registerer().Register(openPortIns{s}); err != nil {
 		return err
 	}
@@ -159,8 +167,8 @@ func missing(paths ...string) error {
 
 // status asks BotService how far the portability of a phone, or of one of its orders, has come.
 func (s *system) status(ctx context.Context, in salesorder.Submission) (salesorder.Outcome, error) {
-	found, err := s.ask(ctx, in.Phone, in.NumOrder)
-	if err != nil {
+	var found standing
+	if err := s.ask(ctx, in.Phone, in.NumOrder, &found); err != nil {
 		return salesorder.Outcome{}, fmt.Errorf("status: %w", err)
 	}
 	return salesorder.Outcome{State: found.State, RequestID: found.RequestID}, nil
