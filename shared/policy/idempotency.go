@@ -78,8 +78,9 @@ func repeated(state idempotency.State) error {
 }
 
 // keep stores what was answered, so that the same request has the same answer. An answer that
-// says nothing definite is not kept: where nothing was done the key is free again; where something
-// may have been done it stays taken until its deadline, and the next request asks for the outcome.
+// says nothing definite is not kept: where nothing was done, or the caller is told to come again,
+// the key is free again; where something may have been done it stays taken until its deadline, and
+// the next request asks for the outcome.
 func (e *Edge) keep(x *Exchange, outcome idempotency.Outcome) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.Context()), Reserve)
 	defer cancel()
@@ -87,11 +88,11 @@ func (e *Edge) keep(x *Exchange, outcome idempotency.Outcome) {
 	switch kind := kindOf(x); {
 	case x.Err == nil:
 		err = e.Answers.Finish(ctx, outcome.Ticket, idempotency.Answer{Status: x.Answer.Status, Header: contentType(x.Answer.Header), Body: x.Answer.Body})
+	case kind == problem.Unavailable || kind == problem.Quota || kind == problem.Shed || kind == problem.Conflict && x.Err.RetryAfter > 0:
+		err = e.Answers.Release(ctx, outcome.Ticket)
 	case kind == problem.Conflict || kind == problem.Rejected || kind == problem.Invalid || kind == problem.NotFound || kind == problem.Forbidden:
 		x.render()
 		err = e.Answers.Finish(ctx, outcome.Ticket, idempotency.Answer{Status: x.Answer.Status, Header: contentType(x.Answer.Header), Body: x.Answer.Body})
-	case kind == problem.Unavailable || kind == problem.Quota || kind == problem.Shed:
-		err = e.Answers.Release(ctx, outcome.Ticket)
 	}
 	if err != nil {
 		// The effect is done and guarded by the system's own record; only its replay is lost.
