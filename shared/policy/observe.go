@@ -67,10 +67,7 @@ func (m *OperationMetrics) Observe(status int, outcome string, took time.Duratio
 func (e *Edge) observe(c *gin.Context) {
 	x, started := of(c), time.Now()
 	c.Next()
-	took, outcome, operation := time.Since(started), "ok", "unmatched"
-	if x.Err != nil {
-		outcome = x.Err.Kind.Outcome()
-	}
+	took, outcome, operation := time.Since(started), x.outcome(), "unmatched"
 	if x.Route.Operation != nil {
 		operation = x.Route.Operation.ID
 	}

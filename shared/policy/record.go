@@ -94,11 +94,11 @@ func (e *Edge) maskingFor(r *audit.Record) contract.Masking {
 func (e *Edge) conclude(x *Exchange) {
 	e.describe(x)
 	r := x.Record
-	r.Duration, r.Status, r.Outcome = time.Since(r.Started), x.Answer.Status, "ok"
+	r.Duration, r.Status, r.Outcome = time.Since(r.Started), x.Answer.Status, x.outcome()
 	op := x.Route.Operation
 	switch {
 	case x.Err != nil:
-		r.Outcome, r.Code, r.Detail = x.Err.Kind.Outcome(), x.Err.Code, x.Err.Error()
+		r.Code, r.Detail = x.Err.Code, x.Err.Error()
 		if r.Code == "" {
 			r.Code = x.Err.Kind.String()
 		}
@@ -109,6 +109,17 @@ func (e *Edge) conclude(x *Exchange) {
 	if event := x.security(); event != "" {
 		r.Kind, r.Detail = "security", event+": "+r.Detail
 	}
+}
+
+// outcome is what the request counts as: ok, client, quota, shed or server.
+func (x *Exchange) outcome() string {
+	switch {
+	case x.Err != nil:
+		return x.Err.Kind.Outcome()
+	case x.Answer.Status >= 400: // told again; only refusals that the caller gave rise to are kept
+		return problem.Invalid.Outcome()
+	}
+	return "ok"
 }
 
 // security names the security event that a refusal is, or nothing.
