@@ -44,6 +44,7 @@ var series = regexp.MustCompile(`(?m)^([a-z][a-z0-9_]*)\{(.*)\} `)
 func metrics(t *testing.T, p *platform) {
 	c := p.caller(t)
 	marked := "E2EMARK"
+	c.wantNIP(t, c.nip(t, p.phone()))
 	c.nip(t, p.phone(), "X-Correlation-ID", marked, "X-Channel", marked)
 	c.post(t, "/v1/salesOrder/portabilities/"+marked, "{}")
 	c.post(t, "/"+marked, "{}")
@@ -52,8 +53,8 @@ func metrics(t *testing.T, p *platform) {
 	}
 	for name, labels := range map[string][]string{
 		"edge":         {"layer", "xapi", "api", "portabilities", "operation", "createPortability", "status", "200", "outcome", "ok"},
-		"client error": {"layer", "xapi", "api", "portabilities", "operation", "createPortability", "status", "403", "outcome", "client"},
-		"unmatched":    {"layer", "xapi", "api", "portabilities", "operation", "unmatched", "status", "404"},
+		"client error": {"layer", "xapi", "api", "portabilities", "operation", "createPortability", "status", "404", "outcome", "client"},
+		"unmatched":    {"layer", "xapi", "api", "none", "operation", "unmatched", "status", "404"},
 	} {
 		if n := p.edge().metric(t, "http_server_request_duration_seconds_count", labels...); n < 1 {
 			t.Errorf("%s: %v", name, n)

@@ -55,6 +55,11 @@ func idempotency(t *testing.T, p *platform) {
 	if sent := p.received(refused.correlation(), "portability"); len(sent) != 1 {
 		t.Errorf("sent %d times", len(sent))
 	}
+	for _, r := range atEdge(p.audited(t, refused.correlation())) {
+		if r.Status != 409 || r.Outcome != "client" { // a refusal told again is one, too
+			t.Errorf("the audit has %d %s", r.Status, r.Outcome)
+		}
+	}
 	// What is refused before anything was done leaves the correlation free.
 	id, phone = c.correlation(), p.phone()
 	wantProblem(t, c.post(t, portabilidades, order(phone, members{"planType": nil}), "X-Correlation-ID", id), 400, "BAD_REQUEST")

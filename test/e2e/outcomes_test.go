@@ -98,6 +98,37 @@ func outcomes(t *testing.T, p *platform) {
 	}
 }
 
+// inProgress: who asks for a port-in that another request is just filing is told to come again, and
+// then has its outcome, under the same correlation.
+func inProgress(t *testing.T, p *platform) {
+	c, phone := p.caller(t), p.phone()
+	c.wantNIP(t, c.nip(t, phone))
+	body := order(phone, members{"nip": botservice.NIPFor(phone, 1)})
+	p.sandbox.Fault(t, fault.Fault{System: "botservice", Operation: "portability", Kind: fault.Delay, Delay: time.Second, Times: 1})
+	first, id := c.correlation(), c.correlation()
+	filing := make(chan answer, 1)
+	go func() {
+		a, err := c.try(http.MethodPost, portabilidades, body, "X-Correlation-ID", first)
+		if err != nil {
+			t.Error(err)
+		}
+		filing <- a
+	}()
+	if _, err := p.sandbox.Await(t.Context(), sandbox.Filter{Correlation: first}, func(r []sandbox.Request) bool { return len(r) == 1 }); err != nil {
+		t.Fatal(err)
+	}
+	a := c.post(t, portabilidades, body, "X-Correlation-ID", id)
+	wantProblem(t, a, 409, "REQUEST_IN_PROGRESS")
+	if a.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	wantSuccess(t, <-filing, c.system, first, portInFiled, "FLUJO", "LTE")
+	wantSuccess(t, c.post(t, portabilidades, body, "X-Correlation-ID", id), c.system, id, portInFiled, "FLUJO", "LTE")
+	if _, portIns := p.effects(phone); len(portIns) != 1 {
+		t.Errorf("BotService filed %+v", portIns)
+	}
+}
+
 // leaver: a caller who goes away does not undo what was begun, nor the record of it.
 func leaver(t *testing.T, p *platform) {
 	c, phone := p.caller(t), p.phone()

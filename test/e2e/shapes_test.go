@@ -45,6 +45,7 @@ var alone = []scenario{
 	{"reload", reload},
 	{"shadow", shadow},
 	{"outcomes", outcomes},
+	{"in progress", inProgress},
 	{"leaver", leaver},
 	{"circuit", circuit},
 	{"restarted", restarted},
