@@ -2,7 +2,7 @@ package policy
 
 import (
 	"context"
-	"net/http"
+	"maps"
 	"net/netip"
 
 	"github.com/gin-gonic/gin"
@@ -50,6 +50,7 @@ func Of(c *gin.Context) *Exchange { return of(c) }
 func (e *Edge) open(r *Route) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		x := &Exchange{Route: r, Settings: e.Settings.Load(), Access: e.Access.Snapshot(), ctx: c.Request.Context()}
+		x.Answer.Header = c.Writer.Header()
 		c.Set(exchangeKey, x)
 	}
 }
@@ -103,31 +104,16 @@ func (x *Exchange) render() {
 		Incident: x.Record.ID, System: x.Principal.System, Correlation: x.correlation,
 		Read: x.Body != nil, Policy: x.refusedBy, Now: x.Record.Started,
 	}
-	extra := x.Answer.Header
-	x.Answer = x.Route.Dialect.Render(x.Err, at)
-	for name, values := range extra {
-		if _, ok := x.Answer.Header[name]; !ok {
-			x.Answer.Header[name] = values
-		}
-	}
+	answer := x.Route.Dialect.Render(x.Err, at)
+	x.Answer.Status, x.Answer.Body = answer.Status, answer.Body
+	maps.Copy(x.Answer.Header, answer.Header)
 }
 
 // SetHeader sets a header of the answer, whatever the answer will be.
-func (x *Exchange) SetHeader(name, value string) { x.headers().Set(name, value) }
+func (x *Exchange) SetHeader(name, value string) { x.Answer.Header.Set(name, value) }
 
-func (x *Exchange) headers() http.Header {
-	if x.Answer.Header == nil {
-		x.Answer.Header = make(http.Header, 8)
-	}
-	return x.Answer.Header
-}
-
-// write sends the answer.
+// write sends the answer; its headers lie in c.Writer already.
 func (x *Exchange) write(c *gin.Context) {
-	header := c.Writer.Header()
-	for name, values := range x.Answer.Header {
-		header[name] = values
-	}
 	c.Writer.WriteHeader(x.Answer.Status)
 	_, _ = c.Writer.Write(x.Answer.Body) // the caller may have gone; the record says what it was to get
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"time"
 
@@ -49,9 +50,7 @@ func (e *Edge) once(c *gin.Context) {
 	}
 	if outcome.State == idempotency.Replayed {
 		x.Answer.Status, x.Answer.Body = outcome.Answer.Status, outcome.Answer.Body
-		for name, values := range outcome.Answer.Header {
-			x.headers()[name] = values
-		}
+		maps.Copy(x.Answer.Header, outcome.Answer.Header)
 		x.SetHeader("Idempotent-Replayed", "true")
 		x.decide(Idempotency, "replayed", "")
 		c.Abort()

@@ -67,7 +67,7 @@ func (e *Edge) limits(c *gin.Context) {
 // count takes one from each of limits, or from none. The headers show the limit that binds.
 func (e *Edge) count(c *gin.Context, x *Exchange, policy string, limits []ratelimit.Limit) bool {
 	decision := e.Limiter.Take(x.Context(), limits...)
-	ratelimit.SetHeaders(x.headers(), decision)
+	ratelimit.SetHeaders(x.Answer.Header, decision)
 	if decision.Degraded {
 		x.decide(policy, "local_share", "")
 	}
