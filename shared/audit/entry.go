@@ -129,6 +129,25 @@ func quoted(b []byte, s string) []byte {
 
 var errEntry = errors.New("not an entry")
 
+// beginning is the ID of a whole entry that marks a beginning.
+func beginning(b []byte) (id string, ok bool) {
+	if len(b) == 0 || b[0] != byte(begun) {
+		return "", false
+	}
+	b = b[1:]
+	for range 3 {
+		_, size := binary.Varint(b)
+		if size <= 0 {
+			return "", false
+		}
+		b = b[size:]
+	}
+	if len(b) < 4 || uint64(len(b)-4) < uint64(binary.LittleEndian.Uint32(b)) {
+		return "", false
+	}
+	return short(textual(string(b[4 : 4+binary.LittleEndian.Uint32(b)]))), true
+}
+
 // parseEntry reads what appendEntry wrote, and makes of its texts what a text column takes.
 func parseEntry(b []byte) (e entry, err error) {
 	if len(b) == 0 || b[0] != byte(begun) && b[0] != byte(ended) {

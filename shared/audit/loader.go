@@ -133,6 +133,7 @@ type loader struct {
 	day      time.Time
 	open     map[string]opening
 	alive    bool // what is read from here on is of this process
+	spare    []entry
 }
 
 // opening is a request that has begun and not ended. Its entry is kept where its process is dead.
@@ -185,7 +186,8 @@ type batch struct {
 
 // read takes the next entries off the journal; more: the batch is full.
 func (d *loader) read(ctx context.Context) (b batch, more bool, err error) {
-	b.opened = make(map[string]opening)
+	b.opened, b.ended = make(map[string]opening), d.spare[:0]
+	defer func() { d.spare = b.ended }() // the batch is stored before the next one is read
 	size := 0
 	for len(b.ended) < batchRecords && size < batchBytes {
 		payload, err := d.reader.Next()
@@ -202,16 +204,17 @@ func (d *loader) read(ctx context.Context) (b batch, more bool, err error) {
 			d.interrupt(&b)
 		}
 		size += len(payload)
+		if id, ok := beginning(payload); ok { // its end says all of it again
+			b.opened[id] = opening{segment: segment, entry: slices.Clone(payload)}
+			continue
+		}
 		e, err := parseEntry(payload)
-		switch {
-		case err != nil:
+		if err != nil {
 			d.metrics.failures.Inc()
 			d.log.ErrorContext(ctx, "audit entry skipped", "position", d.reader.Position(), "error", err)
-		case e.mark == begun:
-			b.opened[e.id] = opening{segment: segment, entry: slices.Clone(payload)}
-		default:
-			d.end(&b, e)
+			continue
 		}
+		d.end(&b, e)
 	}
 	b.to = d.reader.Position()
 	return b, true, nil

@@ -58,6 +58,8 @@ type Route struct {
 	NotFound  string // code of the error where the path names an operation that is none
 	bind      sync.Once
 	metrics   *OperationMetrics
+	bindLog   sync.Once
+	log       *slog.Logger
 }
 
 // Chain is what a request to route passes, outermost first.

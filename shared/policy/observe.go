@@ -81,14 +81,22 @@ func (e *Edge) observe(c *gin.Context) {
 			e.Metrics.shadow.WithLabelValues(x.Route.API, d.Policy).Inc()
 		}
 	}
-	if !e.Log.Enabled(c.Request.Context(), slog.LevelInfo) {
+	log := x.Route.logger(e.Log, operation)
+	if !log.Enabled(c.Request.Context(), slog.LevelInfo) {
 		return
 	}
-	e.Log.LogAttrs(x.Context(), slog.LevelInfo, "request",
-		slog.String("layer", "xapi"), slog.String("api", x.Route.API), slog.String("operation", operation),
+	log.LogAttrs(x.Context(), slog.LevelInfo, "request",
 		slog.Int("status", x.Answer.Status), slog.String("outcome", outcome), slog.Duration("duration", took),
 		slog.String("client", x.Principal.Client), slog.String("system", x.Principal.System),
 		slog.String("address", x.Address), slog.String("refused_by", x.refusedBy))
+}
+
+// logger is the route's own: what all its lines say is formatted once.
+func (r *Route) logger(log *slog.Logger, operation string) *slog.Logger {
+	r.bindLog.Do(func() {
+		r.log = log.With(slog.String("layer", "xapi"), slog.String("api", r.API), slog.String("operation", operation))
+	})
+	return r.log
 }
 
 func (r *Route) observe(m *Metrics, operation string, status int, outcome string, took time.Duration, trace string) {

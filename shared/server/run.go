@@ -40,7 +40,7 @@ func Run(ctx context.Context, cfg Config, layers ...Layer) (err error) {
 	if err := h.open(ctx); err != nil {
 		return err
 	}
-	if err := h.serve(listeners); err != nil {
+	if err := h.mountAll(); err != nil {
 		return err
 	}
 	if cfg.Seed != nil {
@@ -54,6 +54,7 @@ func Run(ctx context.Context, cfg Config, layers ...Layer) (err error) {
 	if err := h.start(background, &work, cfg); err != nil {
 		return err
 	}
+	h.serve(listeners)
 	h.health.ready.Store(true)
 	if cfg.Ready != nil {
 		if err := cfg.Ready(h.addresses); err != nil {
@@ -153,8 +154,8 @@ func (h *host) listen() (l listeners, err error) {
 	return l, nil
 }
 
-// serve mounts every API and opens the doors.
-func (h *host) serve(l listeners) error {
+// mountAll mounts every API.
+func (h *host) mountAll() error {
 	h.openEdge()
 	var errs []error
 	for _, layer := range h.layers {
@@ -166,9 +167,12 @@ func (h *host) serve(l listeners) error {
 		}
 	}
 	errs = append(errs, h.admin.Add(h.resources()...))
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
+	return errors.Join(errs...)
+}
+
+// serve opens the doors, once everything is loaded that a request is judged by: until then clients
+// are told to come again, not that nobody knows them.
+func (h *host) serve(l listeners) {
 	l.operations.open(h.administration())
 	if l.internal != nil {
 		l.internal.open(h.internal)
@@ -176,7 +180,6 @@ func (h *host) serve(l listeners) error {
 	if l.public != nil {
 		l.public.open(h.public)
 	}
-	return nil
 }
 
 // dialer is a layer's own way to others, for what belongs to no API.

@@ -13,7 +13,6 @@ import (
 
 	"puente/contracts/xapi/portabilities"
 	"puente/shared/contract"
-	"puente/shared/envelope"
 )
 
 // What the bench asks must be what the contract takes, or it would measure refusals.
@@ -25,19 +24,18 @@ func TestBodiesKeepTheContract(t *testing.T) {
 		}
 		r := newRequest(row, "127.0.0.1:1", "token")
 		r.number(1234567890123456)
-		_, text, _ := strings.Cut(string(r.text), "\r\n\r\n")
-		if len(text) != bodyBytes {
-			t.Errorf("%s: %d bytes", row, len(text))
+		head, body, _ := strings.Cut(string(r.text), "\r\n\r\n")
+		if len(body) != bodyBytes {
+			t.Errorf("%s: %d bytes", row, len(body))
 		}
-		header, body, broken := envelope.Open([]byte(text))
-		if len(broken) > 0 || header.System != clientSystem || header.Correlation != "BENCH-220520251453-567890123456" {
-			t.Errorf("%s: envelope %+v, broken %v", row, header, broken)
+		if !strings.Contains(head, "X-Correlation-ID: BENCH-220520251453-567890123456\r\n") {
+			t.Errorf("%s: head %q", row, head)
 		}
-		if _, broken := doc.Operation(id).Body.Read(body, contract.Limits{}); len(broken) > 0 {
+		if _, broken := doc.Operation(id).Body.Read([]byte(body), contract.Limits{}); len(broken) > 0 {
 			t.Errorf("%s: %v", row, broken)
 		}
 		var in portabilities.StatusRequest
-		if err := json.Unmarshal(body, &in); err != nil || in.Phone != "3890123456" {
+		if err := json.Unmarshal([]byte(body), &in); err != nil || in.Phone != "3890123456" {
 			t.Errorf("%s: phone %q, %v", row, in.Phone, err)
 		}
 	}

@@ -27,30 +27,28 @@ var paths = map[string]string{
 	rowForward: forwardPath,
 }
 
-// In a body, these places change with each request, so that nothing is a repetition and no phone
+// In a request, these places change with each request, so that nothing is a repetition and no phone
 // reaches its limit of NIPs.
 const (
 	phonePlace       = "#########"    // after the leading 3
 	correlationPlace = "@@@@@@@@@@@@" // after what the documented pattern begins with
 )
 
-const enveloped = `{"WSRequestHeader":{"System":{"name":"` + clientSystem + `","correlationID":"` + clientSystem + `-220520251453-` + correlationPlace +
-	`","processingServer":""},"Property":[{"name":"canal","value":"tienda"},{"name":"traza","value":"%s"}]},"WSRequestBody":%s}`
-
+// payloads are the documented flat bodies; %s is what fills them up to bodyBytes, in a member that
+// the contract does not know and therefore ignores.
 var payloads = map[string]string{
-	rowRead: `{"phone":"3` + phonePlace + `","numOrder":"MDM-PLTE-022944"}`,
+	rowRead: `{"phone":"3` + phonePlace + `","numOrder":"MDM-PLTE-022944","observaciones":"%s"}`,
 	rowWrite: `{"date":"2025-05-25T00:00:00","nip":"","numOrder":"MDM-PLTE-022944","operator":"FAKE","operatorCode":"00036","planType":"2","phone":"3` +
-		phonePlace + `","resend":false,"extendedMonth":true,"order":{"flow":"LTE"}}`,
+		phonePlace + `","resend":false,"extendedMonth":true,"order":{"flow":"LTE"},"observaciones":"%s"}`,
 }
 
-// bodyOf is the body of a row, in the documented envelope and of bodyBytes bytes.
+// bodyOf is the body of a row, of bodyBytes bytes.
 func bodyOf(row string) string {
 	payload, ok := payloads[row]
 	if !ok {
 		payload = payloads[rowRead]
 	}
-	bare := fmt.Sprintf(enveloped, "", payload)
-	return fmt.Sprintf(enveloped, strings.Repeat("t", bodyBytes-len(bare)), payload)
+	return fmt.Sprintf(payload, strings.Repeat("t", bodyBytes-len(fmt.Sprintf(payload, ""))))
 }
 
 // request is an HTTP request that is written again and again with another number in its places.
@@ -63,6 +61,7 @@ func newRequest(row, host, token string) *request {
 	body := bodyOf(row)
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n", paths[row], host, len(body))
+	fmt.Fprintf(&b, "X-System-Name: %s\r\nX-Correlation-ID: %s-220520251453-%s\r\n", clientSystem, clientSystem, correlationPlace)
 	if token != "" {
 		fmt.Fprintf(&b, "Authorization: Bearer %s\r\n", token)
 	}
@@ -72,7 +71,7 @@ func newRequest(row, host, token string) *request {
 	return &request{
 		text:        b.Bytes(),
 		phone:       head + strings.Index(body, phonePlace),
-		correlation: head + strings.Index(body, correlationPlace),
+		correlation: bytes.Index(b.Bytes(), []byte(correlationPlace)),
 	}
 }
 

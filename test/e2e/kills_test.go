@@ -36,10 +36,7 @@ func TestKills(t *testing.T) {
 				phone := p.phone()
 				nip := order(phone, members{"order": members{"flow": "KILL"}})
 				filing := order(phone, members{"nip": botservice.NIPFor(phone, 1)})
-				if !c.persist(stop, nip) {
-					return
-				}
-				if c.persist(stop, filing) {
+				if c.persist(t, stop, nip) && c.persist(t, stop, filing) {
 					mu.Lock()
 					acknowledged[phone] = true
 					mu.Unlock()
@@ -87,16 +84,17 @@ func TestKills(t *testing.T) {
 	p.verify(t)
 }
 
-// persist sends a request under one correlation until it is answered for good, through all that
-// happens to the process. It reports whether that was a success.
-func (c *caller) persist(stop <-chan struct{}, body string) bool {
+// persist sends a request under one correlation until it succeeds or stop is closed, through all
+// that happens to the process. Nothing may refuse it: it may only have to come again.
+func (c *caller) persist(t testing.TB, stop <-chan struct{}, body string) bool {
 	id := c.correlation()
 	for {
 		a, err := c.try(http.MethodPost, portabilidades, body, append(patient, "X-Correlation-ID", id)...)
 		switch {
 		case err == nil && a.status == 200:
 			return true
-		case err == nil && a.status != 409 && a.status != 429 && a.status < 500:
+		case err == nil && a.status != 409 && a.status < 500:
+			t.Errorf("refused: %d %s", a.status, a.body)
 			return false
 		}
 		select {
