@@ -100,7 +100,7 @@ func (c *caller) persist(t testing.TB, stop <-chan struct{}, body string) bool {
 		select {
 		case <-stop:
 			return false
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(100 * time.Millisecond):
 		}
 	}
 }
