@@ -37,7 +37,6 @@ type Exchange struct {
 	ctx         context.Context // deadline and end; the values are added by Context
 	made        context.Context // by Context, until something of it changes
 	refusedBy   string
-	after       []func() // releases what the policies hold
 }
 
 const exchangeKey = "puente.exchange"

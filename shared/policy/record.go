@@ -27,9 +27,6 @@ func (e *Edge) record(c *gin.Context) {
 		x.Record.Operation = x.Route.Operation.ID
 	}
 	e.guarded(c, x)
-	for _, release := range x.after {
-		release()
-	}
 	if x.Err != nil {
 		x.render()
 		e.logCause(c, x)
