@@ -28,6 +28,7 @@ import (
 	"puente/shared/keyring"
 	"puente/shared/outbox"
 	"puente/shared/policy"
+	"puente/shared/problem"
 	"puente/shared/ratelimit"
 	"puente/shared/shed"
 	"puente/shared/telemetry"
@@ -98,10 +99,10 @@ func (h *host) open(ctx context.Context) (err error) {
 		return err
 	}
 	h.onClose(func(context.Context) error { h.db.Close(); return nil })
-	if err := h.db.Migrate(ctx, migrations(h.layers)); err != nil {
+	if err := h.patiently(ctx, func(ctx context.Context) error { return h.db.Migrate(ctx, migrations(h.layers)) }); err != nil {
 		return err
 	}
-	if err := h.openKeys(ctx); err != nil {
+	if err := h.patiently(ctx, h.openKeys); err != nil {
 		return err
 	}
 	h.access = access.New(h.db, h.log, h.registerer)
@@ -123,6 +124,26 @@ func (h *host) open(ctx context.Context) (err error) {
 	h.admin = admin.New(h.auditChange)
 	h.metrics, h.reloads = policy.NewMetrics(h.registerer), newReloads(h.registerer)
 	return h.admin.Add(access.Resources(h.access)...)
+}
+
+// patience is how long a start waits for a database that is away before it gives up.
+const patience = time.Minute
+
+// patiently repeats a step of the start while the database is away. The doors are open meanwhile,
+// and answer 503.
+func (h *host) patiently(ctx context.Context, step func(context.Context) error) error {
+	for began := time.Now(); ; {
+		err := step(ctx)
+		if err == nil || !errors.Is(database.Problem(err), problem.Unavailable) || time.Since(began) > patience {
+			return err
+		}
+		h.log.WarnContext(ctx, "the start waits for the database", "error", err)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // migrations are those of the platform and of the APIs of layers.

@@ -192,7 +192,7 @@ func (d dialer) Peer(c *hop.Contract) hop.Peer { return d.host.peer(d.layer, c) 
 
 // start begins the background work: access snapshots, audit loader, partitions, jobs, reload.
 func (h *host) start(ctx context.Context, work *sync.WaitGroup, cfg Config) error {
-	if err := h.access.Load(ctx); err != nil {
+	if err := h.patiently(ctx, h.access.Load); err != nil {
 		return err
 	}
 	for name, run := range map[string]func(context.Context) error{
@@ -218,7 +218,7 @@ func (h *host) start(ctx context.Context, work *sync.WaitGroup, cfg Config) erro
 		return "", nil
 	}})
 	work.Go(func() { h.tree.Watch(ctx, cfg.Reload, h.reload, h.reloaded) })
-	return h.jobs.Start(ctx)
+	return h.patiently(ctx, h.jobs.Start)
 }
 
 // flushWithin is how long a drain waits for a database that takes no audit records.

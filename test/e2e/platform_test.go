@@ -41,7 +41,6 @@ type platform struct {
 	shape     shape
 	dir       string
 	sandbox   *sandboxtest.Sandbox
-	box       *process // the sandbox's process, where it has one
 	settings  settings
 	processes []*process // the edge is the last
 	http      *http.Client
