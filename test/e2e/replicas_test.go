@@ -30,7 +30,7 @@ func campaign[T any](short, long T) T {
 // undisturbed, then with Redis killed and started again.
 func TestReplicasShareLimits(t *testing.T) {
 	const limit = 1000
-	window := campaign(6*time.Second, time.Minute)
+	window := campaign(10*time.Second, time.Minute)
 	redis := startRedis(t)
 	p := begin(t, replicas(3), settings{redis: redis.url(), more: "limiter: {replicas: 3}\n"})
 	p.apply(t, document("Tier", "shared", fmt.Sprintf("{limits: [{requests: %d, window: %s}]}", limit, window)))
