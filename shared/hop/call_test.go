@@ -255,3 +255,26 @@ func TestRemoteIsAway(t *testing.T) {
 		t.Errorf("%#v", e)
 	}
 }
+
+// A layer that took the call and went away before it answered may have acted.
+func TestRemoteGoesAwayWithoutAnAnswer(t *testing.T) {
+	for name, half := range map[string]string{"before the answer": "", "within it": "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				conn, _, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer conn.Close()
+				_, _ = conn.Write([]byte(half))
+			}))
+			defer server.Close()
+			remote := &Remote{URL: server.URL, Caller: "xapi", Layer: "sapi", Services: services(t), Sealer: seal(t), Transport: http.DefaultTransport}
+			_, err := Call(t.Context(), Away(&inventory, remote), exchangeSecret, note{})
+			if e := problem.Of(err); e.Kind != problem.Unknown || e.RetryAfter != 0 || len(e.Trail) != 1 || e.Err == nil {
+				t.Errorf("%#v", e)
+			}
+		})
+	}
+}

@@ -3,7 +3,9 @@ package hop
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -123,13 +125,17 @@ func from(api string, e *problem.Error) *problem.Error {
 	return crossed
 }
 
-// away is the error of a hop that had no answer. Whether the far side acted is its own affair:
-// each system API stores its intent before it acts, so the caller may only say that it is unknown.
+// away is the error of a hop that had no answer: Timeout where the caller's time ended,
+// Unavailable where no connection was made, so that nothing happened, and Unknown after that.
+// Whether the far side acted is its own affair: each system API stores its intent before it acts.
 func away(ctx context.Context, api string, err error) error {
-	if ctx.Err() != nil {
-		return from(api, problem.Errorf(problem.Timeout, "hop: call %s: %w", api, err))
+	kind, later := problem.Unknown, time.Duration(0)
+	if dial := (*net.OpError)(nil); ctx.Err() != nil {
+		kind = problem.Timeout
+	} else if errors.As(err, &dial) && dial.Op == "dial" {
+		kind, later = problem.Unavailable, time.Second
 	}
-	e := problem.Errorf(problem.Unavailable, "hop: call %s: %w", api, err)
-	e.RetryAfter = time.Second
+	e := problem.Errorf(kind, "hop: call %s: %w", api, err)
+	e.RetryAfter = later
 	return from(api, e)
 }
