@@ -6,6 +6,9 @@ package shed
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -21,8 +24,11 @@ type Config struct {
 // Validate joins all that is wrong.
 func (c Config) Validate() error {
 	var errs []error
-	for class, n := range c.InFlight {
-		if n < 1 {
+	for _, class := range slices.Sorted(maps.Keys(c.InFlight)) {
+		if !slices.Contains(classes, class) {
+			errs = append(errs, fmt.Errorf("inFlight.%s: no such class; there are %s", class, strings.Join(classes, ", ")))
+		}
+		if c.InFlight[class] < 1 {
 			errs = append(errs, fmt.Errorf("inFlight.%s: must be at least 1", class))
 		}
 	}
@@ -56,8 +62,8 @@ type class struct {
 	pressed  prometheus.Counter
 }
 
-// Classes that every process has.
-var defaultClasses = []string{"api", "webhook"}
+// classes are all there are.
+var classes = []string{"api", "webhook"}
 
 // New makes a shedder; a nil memory is that of this process.
 func New(cfg Config, memory Memory, reg prometheus.Registerer) *Shedder {
@@ -77,19 +83,18 @@ func New(cfg Config, memory Memory, reg prometheus.Registerer) *Shedder {
 			Name: "shed_in_flight", Help: "Requests in flight, by class.", ConstLabels: prometheus.Labels{"class": name},
 		}, func() float64 { return float64(c.inFlight.Load()) }))
 	}
-	for _, name := range defaultClasses {
-		if _, ok := cfg.InFlight[name]; !ok {
-			add(name, defaultInFlight)
+	for _, name := range classes {
+		limit, ok := cfg.InFlight[name]
+		if !ok {
+			limit = defaultInFlight
 		}
-	}
-	for name, limit := range cfg.InFlight {
 		add(name, limit)
 	}
 	return s
 }
 
-// Acquire takes a place of a class. Who gets one gives it back by release; a class that nobody
-// configured has places without end.
+// Acquire takes a place of a class. Who gets one gives it back by release; a name that is
+// no class has places without end.
 func (s *Shedder) Acquire(name string) (release Release, ok bool) {
 	c := s.classes[name]
 	if c == nil {

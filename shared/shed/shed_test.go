@@ -1,6 +1,7 @@
 package shed_test
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -71,4 +72,14 @@ func TestMemoryPressureRefusesAndEnds(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestConfigKnowsItsClasses(t *testing.T) {
+	if err := (shed.Config{InFlight: map[string]int{"api": 1, "webhook": 1}}).Validate(); err != nil {
+		t.Error(err)
+	}
+	err := shed.Config{InFlight: map[string]int{"apis": 10}}.Validate()
+	if err == nil || !strings.Contains(err.Error(), "inFlight.apis: no such class") {
+		t.Errorf("a class that does not exist: %v", err)
+	}
 }
