@@ -103,6 +103,9 @@ type applyCommand struct {
 	File string `short:"f" required:"" help:"YAML or JSON documents {kind, id, spec}; - for standard input." placeholder:"FILE"`
 }
 
+// maxDocuments bounds, in bytes, what is applied at once.
+const maxDocuments = 1 << 20
+
 // Run applies all documents or none, and prints what each did.
 func (c *applyCommand) Run(ctx context.Context) error {
 	client, err := c.client()
@@ -116,9 +119,12 @@ func (c *applyCommand) Run(ctx context.Context) error {
 		}
 		defer in.Close()
 	}
-	documents, err := io.ReadAll(io.LimitReader(in, 1<<20))
+	documents, err := io.ReadAll(io.LimitReader(in, maxDocuments+1))
 	if err != nil {
 		return err
+	}
+	if len(documents) > maxDocuments {
+		return fmt.Errorf("%s: more than 1 MiB of documents; apply them in parts", c.File)
 	}
 	results, err := client.Apply(ctx, documents)
 	for _, r := range results {
