@@ -18,6 +18,7 @@ func (h *host) openEdge() {
 		Audit: h.audit, Ring: h.ring, Metrics: h.metrics, Tracer: h.tracer, Log: h.log,
 	}
 	h.edge.Open()
+	h.unknown = &policy.Route{API: "none", Dialect: problem.Details, Class: "api"}
 	h.public.NoRoute(h.edge.Unmatched(h.nearest, problem.NotFound, h.notFoundCode)...)
 	h.public.NoMethod(h.edge.Unmatched(h.nearest, problem.MethodNotAllowed, func(string) string { return "" })...)
 	refuse := func(c *gin.Context) {
@@ -39,7 +40,7 @@ func router() *gin.Engine {
 func (h *host) nearest(path string) *policy.Route {
 	found := h.resembling(path)
 	if found == nil {
-		return unknownRoute
+		return h.unknown
 	}
 	return found.unmatched
 }
@@ -53,9 +54,6 @@ func (h *host) resembling(path string) *publicRoute {
 	}
 	return best
 }
-
-// unknownRoute is where a request goes that resembles no API.
-var unknownRoute = &policy.Route{API: "none", Dialect: problem.Details, Class: "api"}
 
 // notFoundCode is the code an API has for one more path segment than it knows.
 func (h *host) notFoundCode(path string) string {

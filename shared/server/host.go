@@ -65,6 +65,7 @@ type host struct {
 	public    *gin.Engine
 	internal  *gin.Engine
 	routes    []publicRoute
+	unknown   *policy.Route // of a request that resembles no API
 	externals []*httpclient.Client
 	addresses Addresses
 	health    health
