@@ -19,11 +19,12 @@ type health struct {
 	checks []check
 }
 
-// check asks one dependency. Only a required one makes the process not ready.
+// check asks one dependency. Without a vital one requests fail: it shows as fail where others show
+// as warn. Either way /readyz says warn with 200, since another replica would have it no better.
 type check struct {
-	name     string
-	required bool
-	ask      func(context.Context) (degraded string, err error)
+	name  string
+	vital bool
+	ask   func(context.Context) (degraded string, err error)
 }
 
 // verdict is a dependency's state as /readyz shows it: pass, warn or fail.
@@ -52,7 +53,7 @@ func (h *health) readyz(w http.ResponseWriter, r *http.Request) {
 		v := verdict{Status: "pass"}
 		degraded, err := c.ask(ctx)
 		switch {
-		case err != nil && c.required:
+		case err != nil && c.vital:
 			v = verdict{"fail", "not reachable"}
 			worst = "warn"
 		case err != nil || degraded != "":
