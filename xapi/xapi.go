@@ -28,5 +28,5 @@ func (v verifier) Verify(ctx context.Context, token, method, audience string) (p
 	if err != nil {
 		return policy.Verdict{}, err
 	}
-	return policy.Verdict{Active: out.Active, Client: out.ClientID, Scopes: out.Scopes, Expires: time.Unix(out.Expires, 0)}, nil
+	return policy.Verdict{Active: out.Active, Reason: out.Reason, Client: out.ClientID, Scopes: out.Scopes, Expires: time.Unix(out.Expires, 0)}, nil
 }

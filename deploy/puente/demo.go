@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"puente/shared/access"
@@ -60,6 +61,15 @@ func startDemo(ctx context.Context, env []string, file string) (*demo, error) {
 	if err := os.MkdirAll(d.dir, 0o711); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
+	lock, err := lockDemo(d.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if d.stop == nil {
+			_ = lock.Close() // the start failed
+		}
+	}()
 	d.notes = d.remembered()
 	s, err := sandbox.New(sandbox.Config{Addr: get(env, "PUENTE_SANDBOX_ADDR", "127.0.0.1:9100"), Clients: d.oauthClients()})
 	if err != nil {
@@ -73,7 +83,7 @@ func startDemo(ctx context.Context, env []string, file string) (*demo, error) {
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(serving, listener) }()
 	d.sandbox = s
-	d.stop = func() { cancel(); <-ended }
+	d.stop = func() { cancel(); <-ended; _ = lock.Close() }
 	d.notes.Sandbox, d.notes.TokenURL = s.URL(), s.URL()+"/oauth2/token"
 	if d.file = file; file == "" {
 		d.file = filepath.Join(d.dir, "demo.yaml")
@@ -83,6 +93,19 @@ func startDemo(ctx context.Context, env []string, file string) (*demo, error) {
 		}
 	}
 	return d, nil
+}
+
+// lockDemo keeps a second demo out of dir before it replaces a file of the first. The kernel frees
+// the lock however the process ends.
+func lockDemo(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "demo.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("another demo runs in %s; PUENTE_DATA_DIR names another directory", dir), f.Close())
+	}
+	return f, nil
 }
 
 // remembered are the notes of the last demo in this directory, so that its secrets stay good; or

@@ -2,6 +2,8 @@ package hop
 
 import (
 	"context"
+	"strconv"
+	"strings"
 
 	"puente/shared/telemetry"
 )
@@ -11,6 +13,18 @@ type Principal struct {
 	Client  string `json:"client,omitempty"`  // the OAuth client_id
 	System  string `json:"system,omitempty"`  // as registered: TIENDA
 	Channel string `json:"channel,omitempty"` // of the system
+}
+
+// Scoped is what parts name for p's client and system: no other principal, and no other parts,
+// make the same text.
+func (p Principal) Scoped(parts ...string) string {
+	var b strings.Builder
+	for _, part := range append([]string{p.Client, p.System}, parts...) {
+		b.WriteString(strconv.Itoa(len(part)))
+		b.WriteByte(':')
+		b.WriteString(part)
+	}
+	return b.String()
 }
 
 type principalKey struct{}

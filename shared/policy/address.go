@@ -10,7 +10,7 @@ import (
 	"puente/shared/problem"
 )
 
-// address (8) holds the client's address, which record has read, against the lists.
+// address holds the client's address, which record has read, against the lists.
 func (e *Edge) address(c *gin.Context) {
 	x := of(c)
 	client := x.peer

@@ -13,19 +13,28 @@ import (
 	"puente/shared/problem"
 )
 
-// body (12) reads the body once, and holds it, the path, the query and the headers against the
+// body reads the body once, and holds it, the path, the query and the headers against the
 // contract. It costs one pass over the body; an envelope costs a second one over its header.
 func (e *Edge) body(c *gin.Context) {
 	x := of(c)
 	op := x.Route.Operation
 	if broken := op.Params.Read(c.Param, c.Request.URL.Query(), c.Request.Header); len(broken) > 0 {
-		if !x.judge(c, Body, paramFault(broken, x.Route.NotFound)) {
+		fault := paramFault(broken, x.Route.NotFound)
+		if errors.Is(fault, problem.NotFound) { // routing, not policy: no mode lets it pass
+			x.refusedBy = Body
+			x.Refuse(c, fault)
+			return
+		}
+		if !x.judge(c, Body, fault) {
 			return
 		}
 	}
 	if op.MediaType == "" {
 		c.Next()
 		return
+	}
+	if end, ok := x.ctx.Deadline(); ok { // a body that drips has no more time than the request
+		_ = http.NewResponseController(c.Writer).SetReadDeadline(end) // a writer that cannot is bounded by the server's own
 	}
 	raw, err := readBody(c.Request, op)
 	if err != nil { // what was not read cannot be judged in shadow
@@ -34,7 +43,16 @@ func (e *Edge) body(c *gin.Context) {
 		x.Refuse(c, err)
 		return
 	}
-	if x.judge(c, Body, x.check(raw)) {
+	err = x.check(raw)
+	if x.Header.Correlation != "" && wellFormed(x.Header.Correlation) {
+		x.correlation = x.Header.Correlation // a refusal is found under it, too
+	}
+	if x.Body == nil { // not JSON, or ambiguous: in no mode is there anything to go on with
+		x.refusedBy = Body
+		x.Refuse(c, err)
+		return
+	}
+	if x.judge(c, Body, err) {
 		c.Next()
 	}
 }
@@ -51,7 +69,7 @@ func (x *Exchange) check(raw []byte) error {
 			return &problem.Error{Kind: problem.Invalid, Fields: broken}
 		}
 	}
-	if x.mode(Body) == Off || op.Body == nil {
+	if op.Body == nil {
 		return nil
 	}
 	canonical, broken := op.Body.Read(x.Body, contract.Limits{})

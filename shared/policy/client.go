@@ -7,7 +7,7 @@ import (
 	"puente/shared/problem"
 )
 
-// client (10) looks the token's client up in the access snapshot: it must be registered, active,
+// client looks the token's client up in the access snapshot: it must be registered, active,
 // hold an approved contract for this API and call from one of its addresses, where it has a list.
 func (e *Edge) client(c *gin.Context) {
 	x := of(c)
@@ -22,10 +22,13 @@ func (e *Edge) client(c *gin.Context) {
 
 func contractFault(x *Exchange) error {
 	client, ok := x.Access.Client(x.Principal.Client)
-	if !ok || client.Status != access.Active {
-		return problem.Errorf(problem.Forbidden, "the client is not registered or not active")
+	if !ok {
+		return problem.Errorf(problem.Forbidden, "the client is not registered")
 	}
-	x.Client = client
+	x.Client = client // what comes later judges by it, in shadow too
+	if client.Status != access.Active {
+		return problem.Errorf(problem.Forbidden, "the client is not active")
+	}
 	contract, ok := client.Contract(x.Route.API)
 	if !ok || contract.Status != access.Approved {
 		return problem.Errorf(problem.Forbidden, "the client holds no approved contract for this API")

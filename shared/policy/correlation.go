@@ -15,7 +15,7 @@ import (
 	"puente/shared/telemetry"
 )
 
-// recover (1) turns a panic into the answer 500. Reads nothing.
+// recover turns a panic into the answer 500. Reads nothing.
 func (e *Edge) recover(c *gin.Context) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -26,7 +26,7 @@ func (e *Edge) recover(c *gin.Context) {
 	c.Next()
 }
 
-// correlate (2) reads X-Correlation-ID and traceparent. Without the first, one is made as soon as
+// correlate reads X-Correlation-ID and traceparent. Without the first, one is made as soon as
 // the system is known (see origin); until then the request goes by its trace.
 func (e *Edge) correlate(c *gin.Context) {
 	x := of(c)

@@ -13,7 +13,7 @@ import (
 // Reserve is what is kept of a contract's deadline for writing the answer.
 const Reserve = 200 * time.Millisecond
 
-// deadline (7) bounds everything behind it: by the contract's x-sla less Reserve, or by the
+// deadline bounds everything behind it: by the contract's x-sla less Reserve, or by the
 // caller's X-Deadline-Ms where that is shorter. A request that has effects does not end with its
 // caller's connection, only with the deadline: a charge half sent would help nobody.
 func (e *Edge) deadline(c *gin.Context) {

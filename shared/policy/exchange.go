@@ -24,7 +24,6 @@ type Exchange struct {
 	Address   string // of the client, by the trusted proxies if there are any
 	Principal hop.Principal
 	Client    *access.Client
-	Scopes    []string
 	Body      []byte          // canonical; nil until it was read
 	Header    envelope.Header // the caller context that came in an envelope
 
@@ -77,10 +76,11 @@ const wouldRefuse = "would_refuse"
 
 // judge applies a policy's verdict as its mode says. It reports whether the request goes on.
 func (x *Exchange) judge(c *gin.Context, policy string, err error) bool {
-	if err == nil {
+	mode := x.mode(policy)
+	if err == nil || mode == Off {
 		return true
 	}
-	if x.mode(policy) == Shadow {
+	if mode == Shadow {
 		x.decide(policy, wouldRefuse, problem.Of(err).Kind.String())
 		return true
 	}

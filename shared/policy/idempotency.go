@@ -13,7 +13,7 @@ import (
 	"puente/shared/problem"
 )
 
-// once (15) keeps the first answer under the request's key and replays it. The key is the
+// once keeps the first answer under the request's key and replays it. The key is the
 // Idempotency-Key header, else client, system and correlation where the contract says so. It costs
 // two durable writes, each grouped with those of other requests.
 func (e *Edge) once(c *gin.Context) {
@@ -37,7 +37,7 @@ func (e *Edge) once(c *gin.Context) {
 	}
 	deadline, _ := x.ctx.Deadline()
 	outcome, err := e.Answers.Begin(x.Context(), idempotency.Claim{
-		Scope: x.Principal.Client + "|" + x.Principal.System + "|" + x.Route.API + "|" + x.Route.Operation.ID,
+		Scope: x.Principal.Scoped(x.Route.API, x.Route.Operation.ID),
 		Key:   key, Body: append([]byte(c.Request.URL.Path+"\n"), x.Body...), Deadline: deadline,
 	})
 	if err == nil {

@@ -12,7 +12,7 @@ import (
 	"puente/shared/ratelimit"
 )
 
-// clientLimit (11) counts the call against the layered limits of the client's tier. With a lease
+// clientLimit counts the call against the layered limits of the client's tier. With a lease
 // it costs no call to Redis.
 func (e *Edge) clientLimit(c *gin.Context) {
 	x := of(c)
@@ -39,7 +39,7 @@ func tierLimits(tier *access.Tier, name, key string) []ratelimit.Limit {
 	return limits
 }
 
-// limits (13) counts the call against the limits of its system and of the business subjects it
+// limits counts the call against the limits of its system and of the business subjects it
 // names. Subjects are keyed by a hash.
 func (e *Edge) limits(c *gin.Context) {
 	x := of(c)
@@ -75,10 +75,15 @@ func (e *Edge) count(c *gin.Context, x *Exchange, policy string, limits []rateli
 	if !decision.Allowed {
 		err = &problem.Error{Kind: problem.Quota, RetryAfter: decision.RetryAfter, Detail: "The limit of " + decision.Limit.Name + " was reached"}
 	}
-	return x.judge(c, policy, err)
+	passed := x.judge(c, policy, err)
+	if passed && !decision.Allowed {
+		x.Answer.Header.Del("Retry-After") // in shadow nothing is to be tried again
+	}
+	return passed
 }
 
-// member is the raw value of a top-level member of a canonical body, or nil.
+// member is the value of a top-level member of a canonical body, or nil: a string's text whatever
+// its spelling, so that an escape makes no other subject of it, and anything else as it stands.
 func member(body []byte, name string) []byte {
 	dec := jsontext.NewDecoder(bytes.NewReader(body))
 	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
@@ -93,6 +98,13 @@ func member(body []byte, name string) []byte {
 		value, err := dec.ReadValue()
 		if err != nil {
 			return nil
+		}
+		if found && value.Kind() == '"' {
+			text, err := jsontext.AppendUnquote(nil, value)
+			if err != nil {
+				return nil
+			}
+			return text
 		}
 		if found {
 			return bytes.Clone(value)

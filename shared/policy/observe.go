@@ -63,7 +63,7 @@ func (m *OperationMetrics) Observe(status int, outcome string, took time.Duratio
 	o.(prometheus.Observer).Observe(took.Seconds())
 }
 
-// observe (3) writes one log line and one observation per request. Reads nothing.
+// observe writes one log line and one observation per request. Reads nothing.
 func (e *Edge) observe(c *gin.Context) {
 	x, started := of(c), time.Now()
 	c.Next()

@@ -19,7 +19,7 @@ const (
 // bogota is the zone of the documented correlation pattern.
 var bogota = time.FixedZone("America/Bogota", -5*60*60)
 
-// origin (12) settles who calls: the system, its channel and the correlation, from the headers or
+// origin settles who calls: the system, its channel and the correlation, from the headers or
 // from the envelope, which may not disagree; and holds the system against the client's bindings.
 func (e *Edge) origin(c *gin.Context) {
 	x := of(c)
@@ -27,6 +27,9 @@ func (e *Edge) origin(c *gin.Context) {
 	system, err1 := agreed("system", h.Get(SystemHeader), x.Header.System, strings.EqualFold)
 	channel, err2 := agreed("channel", h.Get(ChannelHeader), x.Header.Channel, strings.EqualFold)
 	correlation, err3 := agreed("correlationID", h.Get(hop.CorrelationHeader), x.Header.Correlation, func(a, b string) bool { return a == b })
+	if wellFormed(correlation) {
+		x.correlation = correlation // a refusal is found under it, too
+	}
 	for _, err := range []error{err1, err2, err3} {
 		if err != nil && !x.judge(c, Origin, err) {
 			return
@@ -41,7 +44,7 @@ func (e *Edge) origin(c *gin.Context) {
 	if x.mode(Origin) != Off && !x.judge(c, Origin, x.bind()) {
 		return
 	}
-	if x.correlation = correlation; correlation == "" {
+	if correlation == "" {
 		x.correlation = made(x.Principal.System, time.Now().In(bogota))
 	}
 	x.changed()
@@ -59,26 +62,30 @@ func agreed(field, header, enveloped string, same func(a, b string) bool) (strin
 	return enveloped, nil
 }
 
-// bind makes the principal's system the registered one, and checks that the client may speak for it.
+// bind makes the principal's system the registered one, and checks that the system may call this
+// API through this channel and that the client, where one was established, may speak for it.
 func (x *Exchange) bind() error {
-	if x.Client == nil {
-		return nil // no client contract in force: nothing to bind to
-	}
 	if x.Principal.System == "" {
-		if len(x.Client.Systems) != 1 {
+		if x.Client == nil || len(x.Client.Systems) != 1 {
 			return &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "header." + SystemHeader, Rule: "is required: the client speaks for several systems"}}}
 		}
 		x.Principal.System = x.Client.Systems[0]
 	}
 	system, ok := x.Access.System(x.Principal.System)
-	if !ok || !system.Active || !system.Uses(x.Route.API) || !x.Client.Bound(system.Name) {
+	if !ok {
 		x.Principal.System = shown(x.Principal.System)
-		return problem.Errorf(problem.Forbidden, "the system is not registered, not active, not the client's or not allowed for this API")
+		return problem.Errorf(problem.Forbidden, "the system is not registered")
 	}
 	x.Principal.System = system.Name
 	if x.Principal.Channel == "" {
 		x.Principal.Channel = system.Channel
-	} else if !system.Through(x.Principal.Channel) {
+	}
+	switch {
+	case !system.Active || !system.Uses(x.Route.API):
+		return problem.Errorf(problem.Forbidden, "the system is not active or not allowed for this API")
+	case x.Client != nil && !x.Client.Bound(system.Name):
+		return problem.Errorf(problem.Forbidden, "the client does not speak for the system")
+	case x.Principal.Channel != system.Channel && !system.Through(x.Principal.Channel):
 		x.Principal.Channel = shown(x.Principal.Channel)
 		return problem.Errorf(problem.Forbidden, "the channel is not one of the system's")
 	}

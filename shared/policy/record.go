@@ -13,7 +13,7 @@ import (
 	"puente/shared/problem"
 )
 
-// record (4) writes the audit record's end before the answer's last byte. Its cost is one write to
+// record writes the audit record's end before the answer's last byte. Its cost is one write to
 // the journal, and masking both bodies. The record's begin is written by begin, once nothing but
 // the API itself can refuse.
 func (e *Edge) record(c *gin.Context) {
@@ -121,6 +121,9 @@ func (x *Exchange) outcome() string {
 
 // security names the security event that a refusal is, or nothing.
 func (x *Exchange) security() string {
+	if x.Err == nil || x.Err.Kind.Outcome() == "server" { // our own trouble says nothing about the caller
+		return ""
+	}
 	switch x.refusedBy {
 	case Token, Client:
 		return "authentication refused"
@@ -129,7 +132,7 @@ func (x *Exchange) security() string {
 	case ClientLimit, Limits:
 		return "limit hit"
 	case Idempotency:
-		if x.Err != nil && x.Err.Kind == problem.Rejected {
+		if x.Err.Kind == problem.Rejected {
 			return "correlation reused with another body"
 		}
 	}

@@ -94,6 +94,9 @@ func (s *Settings) Validate() error {
 	if s.Token.Cache < 0 || s.Token.Cache > time.Minute {
 		errs = append(errs, errors.New("token.cache: must be between 0s and 60s"))
 	}
+	if s.Token.Refused < 0 {
+		errs = append(errs, errors.New("token.refused: must not be negative"))
+	}
 	if s.Token.Entries < 1 {
 		errs = append(errs, errors.New("token.entries: must be at least 1"))
 	}
@@ -129,6 +132,8 @@ func modes(at string, set map[string]Mode) error {
 		}
 		if m := set[name]; m != Off && m != Shadow && m != Enforce {
 			errs = append(errs, fmt.Errorf("%s.%s: must be off, shadow or enforce", at, name))
+		} else if name == Idempotency && m == Shadow {
+			errs = append(errs, fmt.Errorf("%s.%s: must be off or enforce: an answer is replayed or it is not", at, name))
 		}
 	}
 	return errors.Join(errs...)

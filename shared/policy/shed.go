@@ -8,7 +8,7 @@ import (
 	"puente/shared/problem"
 )
 
-// shed (6) takes a place among the requests in flight of the route's class. Reads nothing; when
+// shed takes a place among the requests in flight of the route's class. Reads nothing; when
 // there is no place it answers at once.
 func (e *Edge) shed(c *gin.Context) {
 	x := of(c)

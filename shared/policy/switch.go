@@ -9,7 +9,7 @@ import (
 	"puente/shared/problem"
 )
 
-// switches (14) asks the access snapshot whether an operator switched this call off.
+// switches asks the access snapshot whether an operator switched this call off.
 func (e *Edge) switches(c *gin.Context) {
 	x := of(c)
 	if x.mode(Switch) == Off {

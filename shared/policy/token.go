@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ type Verifier interface {
 // Verdict is what a verifier says of a token.
 type Verdict struct {
 	Active  bool
+	Reason  string // why not, from a fixed list: for log and audit
 	Client  string
 	Scopes  []string
 	Expires time.Time
@@ -43,9 +45,6 @@ func newVerdicts(entries int) *verdicts {
 // verifyWithin bounds one question to the verifier; it is asked on behalf of all who wait for it.
 const verifyWithin = 2 * time.Second
 
-// errVerdictless says that there is no verdict to remember.
-var errVerdictless = errors.New("no verdict")
-
 func (v *verdicts) verify(ctx context.Context, by Verifier, token, method string, rules TokenRules) (Verdict, error) {
 	var room [2048]byte // most tokens fit: no copy on the heap
 	text := append(append(append(room[:0], method...), 0), rules.Audience...)
@@ -58,7 +57,7 @@ func (v *verdicts) verify(ctx context.Context, by Verifier, token, method string
 		defer cancel()
 		verdict, err := by.Verify(ctx, token, method, rules.Audience)
 		if err != nil {
-			return Verdict{}, errors.Join(errVerdictless, err)
+			return Verdict{}, err
 		}
 		until := time.Now().Add(rules.Refused)
 		if verdict.Active {
@@ -72,7 +71,7 @@ func (v *verdicts) verify(ctx context.Context, by Verifier, token, method string
 	}))
 }
 
-// token (9) reads Authorization. A verdict that is remembered costs a SHA-256 and a look-up.
+// token reads Authorization. A verdict that is remembered costs a SHA-256 and a look-up.
 func (e *Edge) token(c *gin.Context) {
 	x := of(c)
 	if x.mode(Token) == Off {
@@ -99,9 +98,9 @@ func (e *Edge) authenticate(x *Exchange, c *gin.Context) error {
 		return unavailable
 	}
 	if !verdict.Active {
-		return &problem.Error{Kind: problem.Unauthenticated, Err: errInvalidToken}
+		return &problem.Error{Kind: problem.Unauthenticated, Err: fmt.Errorf("%w: %s", errInvalidToken, verdict.Reason)}
 	}
-	x.Principal.Client, x.Scopes = verdict.Client, verdict.Scopes
+	x.Principal.Client = verdict.Client
 	for _, scope := range x.Route.Operation.Scopes {
 		if !slices.Contains(verdict.Scopes, scope) {
 			return &problem.Error{Kind: problem.Forbidden, Err: errScope}

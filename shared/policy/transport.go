@@ -17,7 +17,7 @@ const (
 	maxHeaders = 32768
 )
 
-// transport (5) reads the request line and the headers: their sizes, the spelling of the path and
+// transport reads the request line and the headers: their sizes, the spelling of the path and
 // the announced length of the body.
 func (e *Edge) transport(c *gin.Context) {
 	x, r := of(c), c.Request

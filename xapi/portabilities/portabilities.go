@@ -49,9 +49,8 @@ func (c *channel) Create(ctx context.Context, in portabilities.Request) (portabi
 	if err != nil {
 		return portabilities.Response{}, err
 	}
-	caller := hop.PrincipalOf(ctx)
 	_, err = c.orders.Submit(ctx, salesorder.Submission{
-		Intent: intent, Key: caller.Client + "|" + caller.System + "|" + telemetry.Correlation(ctx),
+		Intent: intent, Key: requestKey(ctx, in.IdempotencyKey),
 		Phone: in.Phone, NumOrder: in.NumOrder, NIP: in.NIP, Date: in.Date, Operator: in.Operator,
 		OperatorCode: in.OperatorCode, PlanType: in.PlanType, ExtendedMonth: in.ExtendedMonth, Flow: in.Order.Flow,
 	})
@@ -69,6 +68,14 @@ func documented(err error) error {
 		return &limited
 	}
 	return err
+}
+
+// requestKey names a request over all its repetitions, as its client and system name it.
+func requestKey(ctx context.Context, given string) string {
+	if given == "" {
+		given = telemetry.Correlation(ctx)
+	}
+	return hop.PrincipalOf(ctx).Scoped(given)
 }
 
 // intentOf reads the intent from the fields (nip, resend).

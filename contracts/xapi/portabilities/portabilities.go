@@ -23,6 +23,8 @@ var (
 // Request is schema Request: the flat body of every intent. Without an offset Date is a local time
 // of America/Bogota; it is forwarded as received.
 type Request struct {
+	IdempotencyKey string `header:"Idempotency-Key" json:"-"` // optional; names the request over its repetitions
+
 	Date          string `json:"date"`
 	NIP           string `json:"nip"` // empty: request the NIP, or with Resend send it again
 	NumOrder      string `json:"numOrder,omitempty"`
