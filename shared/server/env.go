@@ -28,10 +28,15 @@ type Env struct {
 	doc   *contract.Document
 	left  map[string]bool // operations without a route so far
 	wrong []error
+
+	misread error // what Config returned: it names its keys
 }
 
 // Config reads the API's section, <layer>.<name>, over the defaults that dst holds.
-func (e *Env) Config(dst any) error { return e.host.tree.Section(e.api.Contract.String(), dst) }
+func (e *Env) Config(dst any) error {
+	e.misread = e.host.tree.Section(e.api.Contract.String(), dst)
+	return e.misread
+}
 
 // Peer tells how another API is reached: hop.Dialer.
 func (e *Env) Peer(c *hop.Contract) hop.Peer {
@@ -124,7 +129,9 @@ func (h *host) mount(api *API) error {
 	for _, op := range doc.Operations {
 		env.left[op.ID] = true
 	}
-	if err := api.Mount(env); err != nil {
+	if err := api.Mount(env); err != nil && errors.Is(err, env.misread) {
+		return err
+	} else if err != nil {
 		return fmt.Errorf("%s: %w", api.Contract, err)
 	}
 	for _, op := range doc.Operations {
