@@ -151,9 +151,14 @@ func (s *settings) Validate() error {
 		at string
 		c  listenConfig
 	}{{"public", s.Public}, {"internal", s.Internal}, {"ops", s.Ops.listenConfig}} {
-		if err := l.c.validate(l.at == "internal" || len(s.Policies.TrustedProxies) > 0); err != nil {
-			errs = append(errs, fmt.Errorf("%s.%w", l.at, err))
-		}
+		errs = append(errs, within(l.at, l.c.validate()))
+	}
+	const naked = "addr: off loopback it needs a certificate"
+	if s.Public.naked() && len(s.Policies.TrustedProxies) == 0 {
+		errs = append(errs, errors.New("public."+naked+", or a proxy listed in policies.trustedProxies"))
+	}
+	if s.Ops.naked() {
+		errs = append(errs, errors.New("ops."+naked))
 	}
 	if s.Ops.Profile && !s.Ops.loopback() {
 		errs = append(errs, errors.New("ops.profile: only on loopback"))
@@ -190,19 +195,20 @@ func within(at string, err error) error {
 	return fmt.Errorf("%s.%w", at, err)
 }
 
-// validate allows plain HTTP on loopback only, or where something listed stands in front.
-func (l listenConfig) validate(fronted bool) error {
+// validate refuses what cannot be listened on.
+func (l listenConfig) validate() error {
 	if _, _, err := net.SplitHostPort(l.Addr); err != nil {
 		return errors.New("addr: must be host:port")
 	}
 	if (l.Certificate == "") != (l.Key == "") {
 		return errors.New("certificate: certificate and key belong together")
 	}
-	if l.Certificate == "" && !l.loopback() && !fronted {
-		return errors.New("addr: off loopback it needs a certificate, or a proxy listed in policies.trustedProxies")
-	}
 	return nil
 }
+
+// naked reports plain HTTP off loopback. Only the internal listener may, whose calls are signed, and
+// the public one behind proxies.
+func (l listenConfig) naked() bool { return l.Certificate == "" && !l.loopback() }
 
 func (l listenConfig) loopback() bool {
 	host, _, _ := net.SplitHostPort(l.Addr)

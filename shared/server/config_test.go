@@ -12,8 +12,7 @@ import (
 // Every section of the process is checked when it is read, and each message names its key: a rule
 // that is not in force because nobody looked at it would be worse than none.
 func TestEverySectionIsChecked(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "puente.yaml")
-	text := `
+	err := checked(t, `
 database: {maxConnections: -1}
 limiter: {replicas: -1}
 shed: {watermark: 2}
@@ -26,15 +25,7 @@ trace: {ratio: 2}
 policies: {deny: [nowhere], token: {method: guess}}
 log: {level: loud}
 drain: {delay: -1s}
-`
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	tree, err := config.Load(file, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = Check(Config{Tree: tree})
+`)
 	if err == nil {
 		t.Fatal("accepted")
 	}
@@ -48,5 +39,41 @@ drain: {delay: -1s}
 	}
 	if strings.Contains(err.Error(), "short") {
 		t.Errorf("a secret is shown: %v", err)
+	}
+}
+
+// checked is what Check says of a configuration.
+func checked(t *testing.T, text string, layers ...Layer) error {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "puente.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tree, err := config.Load(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Check(Config{Tree: tree}, layers...)
+}
+
+// alone lets a process without layers be configured.
+const alone = "layers: {serviceKey: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}\n"
+
+// A proxy in front of the channels stands in front of nobody else.
+func TestPlainHTTPOffLoopback(t *testing.T) {
+	const trusted = "policies: {trustedProxies: [10.0.0.0/8]}\n"
+	for text, want := range map[string]string{
+		"public: {addr: '0.0.0.0:8080'}":               "public.addr: off loopback",
+		trusted + "public: {addr: '0.0.0.0:8080'}":     "",
+		"internal: {addr: '0.0.0.0:8081'}":             "",
+		"ops: {addr: '0.0.0.0:9090'}":                  "ops.addr: off loopback",
+		trusted + "ops: {addr: '0.0.0.0:9090'}":        "ops.addr: off loopback",
+		"ops: {addr: '127.0.0.1:9090'}":                "",
+		"ops: {addr: ':9090', certificate: a}":         "ops.certificate: certificate and key belong together",
+		"ops: {addr: ':9090', certificate: a, key: b}": "",
+	} {
+		if err := checked(t, alone+text+"\n"); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
 	}
 }
