@@ -46,7 +46,7 @@ func TestKills(t *testing.T) {
 	}
 	end := sync.OnceFunc(func() { close(stop); load.Wait() })
 	t.Cleanup(end)
-	for range kills {
+	for range campaign(kills, 200) {
 		settled := len(p.witness.answers())
 		eventually(t, 30*time.Second, "requests are answered", func() bool { return len(p.witness.answers()) > settled+10 })
 		ticks := 1 + rand.IntN(40) // at any moment of whatever is being done
