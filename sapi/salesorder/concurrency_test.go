@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"puente/contracts/sapi/salesorder"
+	"puente/shared/database"
 	"puente/shared/database/databasetest"
 	"puente/shared/httpclient"
 	"puente/shared/keyring"
@@ -165,6 +167,62 @@ func TestNIPLimitHoldsUnderConcurrency(t *testing.T) {
 	}
 }
 
+// BotService never got a request; of all that come back with it one sends it again.
+func TestNIPIsSentAgainOnceHoweverManyAsk(t *testing.T) {
+	s, bot := start(t)
+	other := *s // another replica
+	other.nips = database.NewWriter(s.db, "nip_requests", 64, other.intend)
+	in := requestNIP("3000000019", "T-1")
+	bot.Fault(t, fault.Fault{System: "botservice", Operation: "portability", Kind: fault.Hang, Times: 1})
+	first, cancel := context.WithTimeout(telemetry.WithCorrelation(t.Context(), "T-1"), 300*time.Millisecond)
+	defer cancel()
+	if out, err := s.Submit(first, in); err == nil {
+		t.Fatalf("%+v", out)
+	}
+	if _, err := s.db.Exec(t.Context(), `UPDATE salesorder.nip_requests SET requested_at = requested_at - interval '1 minute'`); err != nil {
+		t.Fatal(err)
+	}
+	// Those who ask find nothing even after one of them sent it.
+	bot.Fault(t, fault.Fault{System: "botservice", Operation: "inquiry", Kind: fault.Status, Status: http.StatusNotFound})
+	var sent atomic.Int32
+	var all sync.WaitGroup
+	for i := range 16 {
+		all.Go(func() {
+			_, err := []*system{s, &other}[i%2].Submit(telemetry.WithCorrelation(t.Context(), "T-1"), in)
+			if err == nil {
+				sent.Add(1)
+			} else if !errors.Is(err, problem.Unknown) {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := len(bot.BotService.Effects().NIPs); n != 1 || sent.Load() != 1 {
+		t.Errorf("%d NIPs, %d were told so", n, sent.Load())
+	}
+}
+
+// One key with two phones at two replicas: two requests, and no group fails.
+func TestKeyOfTwoPhones(t *testing.T) {
+	s, bot := start(t)
+	other := *s
+	other.nips = database.NewWriter(s.db, "nip_requests", 64, other.intend)
+	var all sync.WaitGroup
+	for i := range 16 {
+		all.Go(func() {
+			key := fmt.Sprint("T-", i/2)
+			phone := fmt.Sprint(3000000600 + i)
+			if _, err := []*system{s, &other}[i%2].Submit(telemetry.WithCorrelation(t.Context(), key), requestNIP(phone, key)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := len(bot.BotService.Effects().NIPs); n != 16 {
+		t.Errorf("%d NIPs", n)
+	}
+}
+
 // The job finds out what became of port-ins whose process died, without anybody asking for them.
 func TestResolve(t *testing.T) {
 	s, bot := start(t)
@@ -200,6 +258,35 @@ func TestResolve(t *testing.T) {
 	}
 	if n := testutil.ToFloat64(openPortIns{s}); n != 0 {
 		t.Errorf("gauge %v", n)
+	}
+}
+
+// More port-ins than resolve takes at a time can never be resolved; those behind them are all the same.
+func TestResolveReachesAll(t *testing.T) {
+	s, bot := start(t)
+	nip := give(t, s, "3000000019")
+	if _, err := s.Submit(telemetry.WithCorrelation(t.Context(), "T-1"), portIn("3000000019", nip)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.db.Exec(t.Context(), `UPDATE salesorder.port_ins SET state = 'unknown', ends_at = clock_timestamp() - interval '1 minute'`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.db.Exec(t.Context(), `
+		INSERT INTO salesorder.port_ins (id, inquiry, correlation, state, ends_at, updated_at)
+		SELECT decode(lpad(to_hex(i), 64, '0'), 'hex'), 'not sealed', 'T', 'unknown', clock_timestamp() - interval '2 hours', clock_timestamp() - interval '1 hour'
+		FROM generate_series(1, 100) AS i`); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.resolve(t.Context()); err == nil {
+			t.Error("port-ins that cannot be opened are no error")
+		}
+	}
+	if got := states(t, s); got[filed] != 1 || got[unresolved] != 100 {
+		t.Errorf("states %v", got)
+	}
+	if n := filedFor(bot, "3000000019"); n != 1 {
+		t.Errorf("filed %d times", n)
 	}
 }
 

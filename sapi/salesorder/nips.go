@@ -15,8 +15,16 @@ import (
 	"puente/shared/telemetry"
 )
 
-// intention is a NIP about to be requested: keyed hashes of the phone and of the request's key.
-type intention struct{ phone, key []byte }
+// keyLasts is how long a request's key stands for that request, like an idempotency key (24 h). The
+// same key later on is another request.
+const keyLasts = 24 * time.Hour
+
+// intention is a NIP about to be requested: keyed hashes of the phone, and of the request's key with
+// all that may make it another request. One that came less than lasts ago is not intended again.
+type intention struct {
+	phone, key []byte
+	lasts      time.Duration
+}
 
 // verdict is what the table says of an intention: intended (new, within the limit), known (the
 // same request came before) or refused.
@@ -26,20 +34,25 @@ type verdict struct {
 	wait  time.Duration // until a refused one may come again
 }
 
-// requestNIP has BotService make a NIP or send it again; both cost an SMS.
+// requestNIP has BotService make a NIP or send it again; both cost an SMS. A request that BotService
+// certainly did not get is sent once more, and like the first time it is written down and counted
+// before: of several callers one sends it.
 func (s *system) requestNIP(ctx context.Context, in salesorder.Submission) (salesorder.Outcome, error) {
-	phone, key := s.ring.MAC("salesorder.phone", []byte(in.Phone)), s.ring.MAC("salesorder.key", []byte(in.Key))
-	v, err := s.nips.Do(ctx, intention{phone[:], key[:]})
+	phone := s.ring.MAC("salesorder.phone", []byte(in.Phone))
+	key := s.ring.MAC("salesorder.key", []byte(in.Key), []byte(in.Phone), []byte(in.Intent))
+	known, age, err := s.count(ctx, intention{phone[:], key[:], keyLasts})
 	if err != nil {
-		return salesorder.Outcome{}, database.Problem(err)
+		return salesorder.Outcome{}, err
 	}
-	switch v.state {
-	case "refused":
-		return salesorder.Outcome{}, &problem.Error{Kind: problem.Quota, Code: salesorder.CodeNIPLimit, RetryAfter: v.wait,
-			Detail: "The limit of NIPs for this phone was reached"}
-	case "known":
-		if done, err := s.sentBefore(ctx, in, v.age); err != nil || done != nil {
+	if known {
+		if done, err := s.sentBefore(ctx, in, age); err != nil || done != nil {
 			return valueOr(done), err
+		}
+		if known, age, err = s.count(ctx, intention{phone[:], key[:], s.settled()}); err != nil {
+			return salesorder.Outcome{}, err
+		}
+		if known { // another caller was quicker
+			return salesorder.Outcome{}, unknown(s.settled() - age)
 		}
 	}
 	out, err := s.send(ctx, in)
@@ -49,25 +62,42 @@ func (s *system) requestNIP(ctx context.Context, in salesorder.Submission) (sale
 	return out, err
 }
 
+// count writes n down unless it is known already, and then tells its age. Errors: Quota NIP_LIMIT,
+// and those of the database.
+func (s *system) count(ctx context.Context, n intention) (known bool, age time.Duration, err error) {
+	v, err := s.nips.Do(ctx, n)
+	if err != nil {
+		return false, 0, database.Problem(err)
+	}
+	if v.state == "refused" {
+		return false, 0, &problem.Error{Kind: problem.Quota, Code: salesorder.CodeNIPLimit, RetryAfter: v.wait,
+			Detail: "The limit of NIPs for this phone was reached"}
+	}
+	return v.state == "known", v.age, nil
+}
+
+// settled is the age from which BotService's "not there" of a request is believed.
+func (s *system) settled() time.Duration { return s.cfg.HTTP.Timeout + s.cfg.PortIn.Settle }
+
 // sentBefore asks BotService for the outcome of a request that was written down before. It returns
-// nil where BotService certainly did not get it: then it may be sent.
+// nil where BotService certainly did not get it.
 func (s *system) sentBefore(ctx context.Context, in salesorder.Submission, age time.Duration) (*salesorder.Outcome, error) {
 	var found inquiry
 	err := s.ask(ctx, in.Phone, in.NumOrder, &found)
 	if err != nil && !errors.Is(err, problem.NotFound) {
 		return nil, err
 	}
+	resend, state := false, salesorder.StateNIPRequested
+	if in.Intent == salesorder.IntentResendNIP {
+		resend, state = true, salesorder.StateNIPResent
+	}
 	for _, r := range found.NIPRequests {
-		if r.CorrelationID == telemetry.Correlation(ctx) {
-			state := salesorder.StateNIPRequested
-			if r.Resend {
-				state = salesorder.StateNIPResent
-			}
+		if r.CorrelationID == telemetry.Correlation(ctx) && r.Resend == resend {
 			return &salesorder.Outcome{State: state}, nil
 		}
 	}
-	if age < s.cfg.HTTP.Timeout+s.cfg.PortIn.Settle {
-		return nil, unknown(s.cfg.HTTP.Timeout + s.cfg.PortIn.Settle - age)
+	if age < s.settled() {
+		return nil, unknown(s.settled() - age)
 	}
 	return nil, nil
 }
@@ -87,15 +117,15 @@ func unknown(retry time.Duration) error {
 
 // intend writes down a group of intentions in one transaction.
 func (s *system) intend(ctx context.Context, tx pgx.Tx, group []intention) ([]verdict, error) {
-	phones, keys := make([][]byte, len(group)), make([][]byte, len(group))
+	phones, keys, lasts := make([][]byte, len(group)), make([][]byte, len(group)), make([]time.Duration, len(group))
 	for i, n := range group {
-		phones[i], keys[i] = n.phone, n.key
+		phones[i], keys[i], lasts[i] = n.phone, n.key, n.lasts
 	}
 	q := sql.New(tx)
 	if err := q.LockPhones(ctx, phones); err != nil {
 		return nil, err
 	}
-	rows, err := q.IntendNIPs(ctx, sql.IntendNIPsParams{Span: s.cfg.NIP.Window, Phones: phones, Keys: keys, Allowed: int64(s.cfg.NIP.Requests)})
+	rows, err := q.IntendNIPs(ctx, sql.IntendNIPsParams{Span: s.cfg.NIP.Window, Phones: phones, Keys: keys, Lasts: lasts, Allowed: int64(s.cfg.NIP.Requests)})
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +148,7 @@ func (s *system) uncount(ctx context.Context, key []byte) {
 
 // prune forgets requests that neither count nor can be repeated any more.
 func (s *system) prune(ctx context.Context) error {
-	return sql.New(s.db).PruneNIPs(ctx, max(48*time.Hour, 2*s.cfg.NIP.Window))
+	return sql.New(s.db).PruneNIPs(ctx, 2*keyLasts)
 }
 
 // afterwards bounds what is still to be written when a request's own time may be over.

@@ -73,8 +73,8 @@ type inquiry struct {
 	} `json:"portIns"`
 }
 
-// send makes BotService act, exactly once. An error that is not httpclient.Unsent and not a
-// Conflict leaves open whether it did.
+// send makes BotService act, exactly once. An error that is neither httpclient.Unsent nor of
+// CodeInvalidField leaves open whether it did.
 func (s *system) send(ctx context.Context, in salesorder.Submission) (salesorder.Outcome, error) {
 	body := portability{
 		Date: in.Date, NIP: in.NIP, NumOrder: in.NumOrder, Operator: in.Operator, OperatorCode: in.OperatorCode,

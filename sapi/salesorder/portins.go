@@ -47,7 +47,7 @@ func (s *system) portIn(ctx context.Context, in salesorder.Submission) (salesord
 	state := filed
 	switch {
 	case err == nil:
-	case errors.Is(err, problem.Conflict):
+	case problem.Of(err).Code == salesorder.CodeInvalidField: // any other conflict may be with what this very call did
 		state = rejected
 	case httpclient.Unsent(err):
 		state = absent
@@ -134,7 +134,8 @@ func (s *system) settle(ctx context.Context, id []byte, attempt int32, state, re
 	_ = sql.New(s.db).SettlePortIn(ctx, sql.SettlePortInParams{ID: id, Attempt: attempt, State: state, RequestID: requestID})
 }
 
-// resolve asks BotService for every port-in whose outcome is open.
+// resolve asks BotService for the port-ins whose outcome is open. One that it cannot resolve goes
+// behind the others.
 func (s *system) resolve(ctx context.Context) error {
 	rows, err := sql.New(s.db).OpenPortIns(ctx, s.cfg.PortIn.Settle)
 	if err != nil {
@@ -142,6 +143,9 @@ func (s *system) resolve(ctx context.Context) error {
 	}
 	var errs []error
 	for _, row := range rows {
+		if err := ctx.Err(); err != nil { // those that were not asked for keep their place
+			return errors.Join(append(errs, err)...)
+		}
 		var p subject
 		text, err := s.ring.Open("salesorder.port_ins", row.Inquiry)
 		if err == nil {
@@ -152,12 +156,18 @@ func (s *system) resolve(ctx context.Context) error {
 			requestID, state, err = s.find(ctx, p, row.Settled)
 		}
 		if err != nil {
-			errs = append(errs, err)
+			errs = append(errs, err, s.touch(ctx, row))
 			continue
 		}
 		s.settle(ctx, row.ID, row.Attempt, state, requestID)
 	}
 	return errors.Join(errs...)
+}
+
+func (s *system) touch(ctx context.Context, row sql.OpenPortInsRow) error {
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
+	return sql.New(s.db).TouchPortIn(ctx, sql.TouchPortInParams{ID: row.ID, Attempt: row.Attempt})
 }
 
 // openPortIns is the gauge of port-ins whose outcome has been open for more than a minute.

@@ -69,8 +69,8 @@ func (c *Config) Validate() error {
 	if c.HTTP.URL == "" {
 		errs = append(errs, errors.New("http.url: is required"))
 	}
-	if c.NIP.Requests < 1 || c.NIP.Window < time.Second {
-		errs = append(errs, errors.New("nip: requests must be at least 1 and window at least 1s"))
+	if c.NIP.Requests < 1 || c.NIP.Window < time.Second || c.NIP.Window > keyLasts {
+		errs = append(errs, errors.New("nip: requests must be at least 1 and window from 1s to 24h"))
 	}
 	if c.PortIn.Settle < 0 || c.PortIn.Inquire < time.Second {
 		errs = append(errs, errors.New("portIn: settle must not be negative and inquire must be at least 1s"))

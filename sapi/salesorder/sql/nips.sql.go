@@ -14,31 +14,34 @@ import (
 const intendNIPs = `-- name: IntendNIPs :many
 WITH given AS (
     SELECT unnest($2::bytea[]) AS phone, unnest($3::bytea[]) AS key,
-        generate_subscripts($3::bytea[], 1) AS ord
+        unnest($4::interval[]) AS lasts, generate_subscripts($3::bytea[], 1) AS ord
 ), input AS (
-    SELECT given.phone, given.key, given.ord, row_number() OVER (PARTITION BY given.key ORDER BY given.ord) AS copy FROM given
+    SELECT given.phone, given.key, given.lasts, given.ord, row_number() OVER (PARTITION BY given.key ORDER BY given.ord) AS copy FROM given
 ), known AS (
-    SELECT n.key, n.requested_at FROM salesorder.nip_requests n WHERE n.key = ANY ($3::bytea[])
+    SELECT input.ord, n.requested_at FROM input JOIN salesorder.nip_requests n ON n.key = input.key
+    WHERE n.requested_at >= clock_timestamp() - input.lasts
+), fresh AS (
+    SELECT input.phone, input.key, row_number() OVER (PARTITION BY input.phone ORDER BY input.ord) AS nth
+    FROM input WHERE input.copy = 1 AND NOT EXISTS (SELECT 1 FROM known WHERE known.ord = input.ord)
 ), used AS (
     SELECT n.phone, count(*) AS requests, min(n.requested_at) AS oldest
     FROM salesorder.nip_requests n
     WHERE n.counted AND n.phone = ANY ($2::bytea[]) AND n.requested_at > clock_timestamp() - $1::interval
+        AND NOT EXISTS (SELECT 1 FROM fresh WHERE fresh.key = n.key)
     GROUP BY n.phone
-), fresh AS (
-    SELECT input.phone, input.key, input.ord, row_number() OVER (PARTITION BY input.phone ORDER BY input.ord) AS nth
-    FROM input WHERE input.copy = 1 AND NOT EXISTS (SELECT 1 FROM known WHERE known.key = input.key)
 ), inserted AS (
     INSERT INTO salesorder.nip_requests (key, phone)
     SELECT fresh.key, fresh.phone FROM fresh LEFT JOIN used ON used.phone = fresh.phone
-    WHERE coalesce(used.requests, 0) + fresh.nth <= $4::bigint
+    WHERE coalesce(used.requests, 0) + fresh.nth <= $5::bigint
+    ON CONFLICT (key) DO UPDATE SET phone = excluded.phone, requested_at = clock_timestamp(), counted = true
     RETURNING key
 )
 SELECT
-    CASE WHEN known.key IS NOT NULL OR input.copy > 1 THEN 'known' WHEN inserted.key IS NOT NULL THEN 'intended' ELSE 'refused' END AS verdict,
+    CASE WHEN known.ord IS NOT NULL OR input.copy > 1 THEN 'known' WHEN inserted.key IS NOT NULL THEN 'intended' ELSE 'refused' END AS verdict,
     coalesce(extract(epoch FROM clock_timestamp() - known.requested_at) * 1000, 0)::bigint AS age_ms,
     coalesce(extract(epoch FROM used.oldest + $1::interval - clock_timestamp()) * 1000, 0)::bigint AS wait_ms
 FROM input
-LEFT JOIN known ON known.key = input.key
+LEFT JOIN known ON known.ord = input.ord
 LEFT JOIN inserted ON inserted.key = input.key
 LEFT JOIN used ON used.phone = input.phone
 ORDER BY input.ord
@@ -48,6 +51,7 @@ type IntendNIPsParams struct {
 	Span    time.Duration
 	Phones  [][]byte
 	Keys    [][]byte
+	Lasts   []time.Duration
 	Allowed int64
 }
 
@@ -57,13 +61,14 @@ type IntendNIPsRow struct {
 	WaitMs  int64
 }
 
-// Each pair of phone and key is known already, or new within the limit, or refused. wait_ms says
-// when the oldest counted request of the phone leaves the window.
+// Each pair of phone and key is known already, for it came less than lasts ago, or new within the
+// limit, or refused. wait_ms says when the oldest counted request of the phone leaves the window.
 func (q *Queries) IntendNIPs(ctx context.Context, arg IntendNIPsParams) ([]IntendNIPsRow, error) {
 	rows, err := q.db.Query(ctx, intendNIPs,
 		arg.Span,
 		arg.Phones,
 		arg.Keys,
+		arg.Lasts,
 		arg.Allowed,
 	)
 	if err != nil {

@@ -55,7 +55,7 @@ const openPortIns = `-- name: OpenPortIns :many
 SELECT id, attempt, inquiry, (ends_at + $1::interval < clock_timestamp())::boolean AS settled
 FROM salesorder.port_ins
 WHERE state IN ('sending', 'unknown') AND ends_at < clock_timestamp()
-ORDER BY ends_at LIMIT 100
+ORDER BY updated_at LIMIT 100
 `
 
 type OpenPortInsRow struct {
@@ -65,6 +65,7 @@ type OpenPortInsRow struct {
 	Settled bool
 }
 
+// Those that were looked at longest ago come first: none waits for others that keep failing.
 func (q *Queries) OpenPortIns(ctx context.Context, settle time.Duration) ([]OpenPortInsRow, error) {
 	rows, err := q.db.Query(ctx, openPortIns, settle)
 	if err != nil {
@@ -146,5 +147,21 @@ func (q *Queries) SettlePortIn(ctx context.Context, arg SettlePortInParams) erro
 		arg.ID,
 		arg.Attempt,
 	)
+	return err
+}
+
+const touchPortIn = `-- name: TouchPortIn :exec
+UPDATE salesorder.port_ins SET updated_at = now()
+WHERE id = $1 AND attempt = $2 AND state IN ('sending', 'unknown')
+`
+
+type TouchPortInParams struct {
+	ID      []byte
+	Attempt int32
+}
+
+// Puts a port-in that could not be resolved behind the others.
+func (q *Queries) TouchPortIn(ctx context.Context, arg TouchPortInParams) error {
+	_, err := q.db.Exec(ctx, touchPortIn, arg.ID, arg.Attempt)
 	return err
 }

@@ -18,10 +18,16 @@ UPDATE salesorder.port_ins SET state = sqlc.arg(state), request_id = sqlc.arg(re
 WHERE id = sqlc.arg(id) AND attempt = sqlc.arg(attempt) AND state IN ('sending', 'unknown');
 
 -- name: OpenPortIns :many
+-- Those that were looked at longest ago come first: none waits for others that keep failing.
 SELECT id, attempt, inquiry, (ends_at + sqlc.arg(settle)::interval < clock_timestamp())::boolean AS settled
 FROM salesorder.port_ins
 WHERE state IN ('sending', 'unknown') AND ends_at < clock_timestamp()
-ORDER BY ends_at LIMIT 100;
+ORDER BY updated_at LIMIT 100;
+
+-- name: TouchPortIn :exec
+-- Puts a port-in that could not be resolved behind the others.
+UPDATE salesorder.port_ins SET updated_at = now()
+WHERE id = sqlc.arg(id) AND attempt = sqlc.arg(attempt) AND state IN ('sending', 'unknown');
 
 -- name: CountOpenPortIns :one
 SELECT count(*) FROM salesorder.port_ins WHERE state IN ('sending', 'unknown') AND ends_at < clock_timestamp() - sqlc.arg(age)::interval;
