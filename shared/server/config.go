@@ -177,6 +177,21 @@ func (s *settings) Validate() error {
 			errs = append(errs, errors.New("layers.serviceKey: must be base64 of at least 32 bytes"))
 		}
 	}
+	return errors.Join(append(errs, s.validateKeys())...)
+}
+
+// validateKeys makes the keys that are given, and throws them away.
+func (s *settings) validateKeys() error {
+	var errs []error
+	if len(s.Keys.Ring) > 0 || s.Keys.Active != "" {
+		if _, err := keyring.New(s.Keys.Ring, s.Keys.Active); err != nil {
+			errs = append(errs, fmt.Errorf("keys: %w", err))
+		}
+	}
+	if len(s.Layers.JWE) > 0 || s.Layers.Active != "" {
+		_, err := keyring.NewJWE(s.Layers.JWE, s.Layers.Active)
+		errs = append(errs, within("layers", err))
+	}
 	return errors.Join(errs...)
 }
 

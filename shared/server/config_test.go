@@ -59,6 +59,26 @@ func checked(t *testing.T, text string, layers ...Layer) error {
 // alone lets a process without layers be configured.
 const alone = "layers: {serviceKey: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}\n"
 
+// Keys that cannot be used are refused before anything is opened, and not shown.
+func TestKeysAreChecked(t *testing.T) {
+	const secret, other = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "layers: {serviceKey: MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=, "
+	for text, want := range map[string]string{
+		alone + "keys: {ring: [{id: a, secret: " + secret + "}], active: a}":                  "",
+		alone + "keys: {ring: [{id: a, secret: short}], active: a}":                           "ring[0].secret",
+		alone + "keys: {ring: [{id: a, secret: " + secret + "}], active: b}":                  "keys: keyring: active",
+		alone + "keys: {active: a}":                                                           "keys: keyring: active",
+		other + "jwe: [{id: a, algorithm: dir, secret: " + secret + "}], jweActive: a}":       "",
+		other + "jwe: [{id: a, algorithm: dir, secret: short}], jweActive: a}":                "layers.jwe[0].secret",
+		other + "jwe: [{id: a, algorithm: rot13, secret: " + secret + "}], jweActive: a}":     "layers.jwe[0].algorithm",
+		other + "jwe: [{id: a, algorithm: dir, secret: " + secret + "}], jweActive: nothing}": "layers.jweActive",
+	} {
+		err := checked(t, text+"\n")
+		if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "short")) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
 // A proxy in front of the channels stands in front of nobody else.
 func TestPlainHTTPOffLoopback(t *testing.T) {
 	const trusted = "policies: {trustedProxies: [10.0.0.0/8]}\n"
