@@ -3,13 +3,19 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 	"sync/atomic"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"puente/shared/admin"
 	"puente/shared/config"
+	"puente/shared/contract"
 	"puente/shared/database"
 	"puente/shared/hop"
 	"puente/shared/jobs"
@@ -49,5 +55,62 @@ func rehearse(tree *config.Tree, s settings, hops string, layers []Layer) error 
 			errs = append(errs, h.mount(&layer.APIs[i]))
 		}
 	}
+	if h.hosts("xapi") {
+		errs = append(errs, spelled(&s.Policies, layers))
+	}
 	return errors.Join(append(errs, tree.Unclaimed())...)
+}
+
+// spelled refuses policies of public APIs that do not exist, and limits of members that no body of
+// theirs has: a misspelt one would never be in force.
+func spelled(s *policy.Settings, layers []Layer) error {
+	members := make(map[string]map[string]bool) // by API, of the bodies of all its operations
+	for _, layer := range layers {
+		for i := range layer.APIs {
+			if api := &layer.APIs[i]; api.listener() == Public {
+				if doc, err := api.Contract.Document(); err == nil { // configure reports the others
+					members[api.Contract.Name] = bodyMembers(doc)
+				}
+			}
+		}
+	}
+	var errs []error
+	for _, api := range slices.Sorted(maps.Keys(s.APIs)) {
+		known, ok := members[api]
+		if !ok {
+			errs = append(errs, fmt.Errorf("policies.apis.%s: no such public API; there are %s", api, strings.Join(slices.Sorted(maps.Keys(members)), ", ")))
+			continue
+		}
+		for i, subject := range s.APIs[api].Subjects {
+			if !known[subject.Member] {
+				errs = append(errs, fmt.Errorf("policies.apis.%s.subjects[%d].member: no body of the API has a member %s", api, i, subject.Member))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// bodyMembers are the top-level members of the JSON bodies of doc's operations. What the envelope
+// of a body adds is not among them: policies see what is inside.
+func bodyMembers(doc *contract.Document) map[string]bool {
+	members := make(map[string]bool)
+	for _, op := range doc.Operations {
+		if op.Body == nil {
+			continue
+		}
+		body := doc.OpenAPI.Paths.Value(op.Path).GetOperation(op.Method).RequestBody.Value
+		addMembers(members, body.Content[op.MediaType].Schema)
+	}
+	return members
+}
+
+func addMembers(members map[string]bool, ref *openapi3.SchemaRef) {
+	for name := range ref.Value.Properties {
+		members[name] = true
+	}
+	for _, part := range slices.Concat(ref.Value.AllOf, ref.Value.AnyOf, ref.Value.OneOf) {
+		if part.Value.Extensions["x-envelope"] == nil {
+			addMembers(members, part)
+		}
+	}
 }
