@@ -33,6 +33,7 @@ var API = server.API{
 	Contract:   &salesorder.Contract,
 	Mount:      mount,
 	Migrations: []database.Migrations{{Schema: "salesorder", FS: sub(migrations)}},
+	Lasting:    []string{"salesorder.port_ins"},
 }
 
 func sub(files embed.FS) fs.FS {

@@ -22,6 +22,7 @@ type API struct {
 	Fault      problem.Dialect             // how a public API shows errors; default RFC 9457
 	Listener   Listener                    // default: Public for experience APIs, Internal for others
 	Migrations []database.Migrations       // of its PostgreSQL schema
+	Lasting    []string                    // its tables, as schema.table, whose rows are never pruned
 	Resources  func(*Env) []admin.Resource // what operators may list, get and apply
 	NotFound   string                      // code of the error where its path prefix matches and no operation does
 }

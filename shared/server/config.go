@@ -34,6 +34,8 @@ type Config struct {
 	Hops                  string    // typed (default), verify or http
 	Log                   io.Writer // where the log goes; default standard error
 	Version               string
+	Program []Layer // every layer of the program; default: those that are hosted
+
 	DatabaseURL, RedisURL string // where the configuration names none
 
 	Reload <-chan os.Signal                           // each signal loads the configuration again

@@ -41,6 +41,7 @@ type host struct {
 	hops       string
 	instance   string
 	layers     []Layer
+	program    []Layer // every layer of the program, hosted here or not
 	log        *slog.Logger
 	registerer *prometheus.Registry
 

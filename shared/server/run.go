@@ -72,9 +72,21 @@ func Check(cfg Config, layers ...Layer) error {
 	return err
 }
 
-// configure reads the whole configuration and loads every contract.
+// configure reads the whole configuration, loads every contract and rehearses the start.
 func configure(cfg Config, layers []Layer) (*host, error) {
-	h := &host{tree: cfg.Tree, settings: defaults(), hops: cfg.Hops, layers: layers, registerer: prometheus.NewRegistry(), registry: hop.NewRegistry()}
+	h, err := read(cfg, layers)
+	if err != nil {
+		return nil, err
+	}
+	return h, rehearse(cfg.Tree, h.settings, h.hops, layers)
+}
+
+// read reads the configuration of the process itself and loads every contract.
+func read(cfg Config, layers []Layer) (*host, error) {
+	h := &host{tree: cfg.Tree, settings: defaults(), hops: cfg.Hops, layers: layers, program: cfg.Program, registerer: prometheus.NewRegistry(), registry: hop.NewRegistry()}
+	if len(h.program) == 0 {
+		h.program = layers
+	}
 	h.settings.Database.URL, h.settings.Redis.URL = config.NewSecret(cfg.DatabaseURL), config.NewSecret(cfg.RedisURL)
 	errs := []error{cfg.Tree.Section("", &h.settings)}
 	for _, layer := range layers {
@@ -105,7 +117,7 @@ func configure(cfg Config, layers []Layer) (*host, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return h, rehearse(cfg.Tree, h.settings, h.hops, layers)
+	return h, nil
 }
 
 // observeItself starts log, metrics and traces.
@@ -166,7 +178,8 @@ func (h *host) mountAll() error {
 			errs = append(errs, h.mount(&layer.APIs[i]))
 		}
 	}
-	errs = append(errs, h.admin.Add(h.resources()...))
+	apis, err := h.apiResource()
+	errs = append(errs, err, h.admin.Add(append(h.resources(), apis)...))
 	return errors.Join(errs...)
 }
 
