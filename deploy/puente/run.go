@@ -68,7 +68,7 @@ func get(env []string, name, fallback string) string {
 func (r *runCommand) Run(ctx context.Context) error {
 	tuneMemory()
 	hosted := r.hosted()
-	cfg := server.Config{Hops: r.Hops, Version: version()}
+	cfg := server.Config{Hops: r.Hops, Version: version(), Program: layers}
 	env, file := r.environ(), r.Config
 	if r.Demo {
 		if len(hosted) != len(layers) {

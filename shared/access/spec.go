@@ -195,14 +195,35 @@ func (s *ClientSpec) Validate() error {
 	return r.err()
 }
 
-// References names the client's systems and tiers.
+// API is the kind of the entities that specs name as APIs; the server knows them.
+const API = "API"
+
+// References names the APIs of the system.
+func (s *SystemSpec) References() []admin.Reference {
+	var all []admin.Reference
+	for i, name := range s.APIs {
+		all = append(all, admin.Reference{Kind: API, ID: name, Path: fmt.Sprintf("apis[%d]", i)})
+	}
+	return all
+}
+
+// References names the API that is switched.
+func (s *SwitchSpec) References() []admin.Reference {
+	if s.API == anything {
+		return nil
+	}
+	return []admin.Reference{{Kind: API, ID: s.API, Path: "api"}}
+}
+
+// References names the client's systems, APIs and tiers.
 func (s *ClientSpec) References() []admin.Reference {
 	var all []admin.Reference
 	for i, name := range s.Systems {
 		all = append(all, admin.Reference{Kind: "System", ID: name, Path: fmt.Sprintf("systems[%d]", i)})
 	}
 	for i, k := range s.Contracts {
-		all = append(all, admin.Reference{Kind: "Tier", ID: k.Tier, Path: fmt.Sprintf("contracts[%d].tier", i)})
+		all = append(all, admin.Reference{Kind: API, ID: k.API, Path: fmt.Sprintf("contracts[%d].api", i)},
+			admin.Reference{Kind: "Tier", ID: k.Tier, Path: fmt.Sprintf("contracts[%d].tier", i)})
 	}
 	return all
 }

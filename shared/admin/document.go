@@ -130,9 +130,10 @@ func (r *Registry) missing(ctx context.Context, refers []Reference, given map[Re
 			continue
 		}
 		res, err := r.ofKind(ref.Kind)
-		if err == nil {
-			_, err = res.Get(ctx, ref.ID)
+		if err != nil {
+			continue // a kind that this process does not know, it cannot judge
 		}
+		_, err = res.Get(ctx, ref.ID)
 		if errors.Is(err, problem.NotFound) { // any other error comes again, and is returned, when it is applied
 			fields = append(fields, problem.Field{Path: ref.Path, Rule: "names a " + ref.Kind + " that does not exist"})
 		}

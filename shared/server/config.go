@@ -30,10 +30,10 @@ import (
 
 // Config is what Run is started with: the configuration as loaded, and what the command line says.
 type Config struct {
-	Tree                  *config.Tree
-	Hops                  string    // typed (default), verify or http
-	Log                   io.Writer // where the log goes; default standard error
-	Version               string
+	Tree    *config.Tree
+	Hops    string    // typed (default), verify or http
+	Log     io.Writer // where the log goes; default standard error
+	Version string
 	Program []Layer // every layer of the program; default: those that are hosted
 
 	DatabaseURL, RedisURL string // where the configuration names none

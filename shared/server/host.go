@@ -117,8 +117,9 @@ func (h *host) open(ctx context.Context) (err error) {
 	}
 	h.onClose(func(context.Context) error { return h.journal.Close() })
 	h.audit = audit.New(h.journal, h.db, s.Audit, h.instance, h.log, h.registerer)
-	s.Limiter.URL = s.Redis.URL
-	if h.limiter, err = ratelimit.New(s.Limiter, h.log, h.registerer); err != nil {
+	limits := s.Limiter
+	limits.URL = s.Redis.URL
+	if h.limiter, err = ratelimit.New(limits, h.log, h.registerer); err != nil {
 		return err
 	}
 	h.onClose(func(context.Context) error { h.limiter.Close(); return nil })
