@@ -230,7 +230,9 @@ func (h *host) start(ctx context.Context, work *sync.WaitGroup, cfg Config) erro
 		}
 		return "", nil
 	}})
-	work.Go(func() { h.tree.Watch(ctx, cfg.Reload, func(tree *config.Tree) error { return h.reload(cfg, tree) }, h.reloaded) })
+	work.Go(func() {
+		h.tree.Watch(ctx, cfg.Reload, func(tree *config.Tree) error { return h.reload(cfg, tree) }, h.reloaded)
+	})
 	return h.patiently(ctx, h.jobs.Start)
 }
 
