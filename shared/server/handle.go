@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json"
@@ -61,19 +62,26 @@ func publicEndpoint[In, Out any](o *contract.Operation, decoder hop.Decoder[In],
 // internalEndpoint is an HTTP hop's far side: transport limits, service token, seal and contract
 // check, which a typed caller cannot fail, and then what every hop goes through.
 func internalEndpoint[In, Out any](env *Env, o *contract.Operation, decoder hop.Decoder[In], serve func(context.Context, In) (Out, error)) gin.HandlerFunc {
-	api, name := env.api.Contract.Layer, env.api.Contract.Name
+	layer, name := env.api.Contract.Layer, env.api.Contract.Name
+	metrics := env.host.metrics.Of(layer, name, o.ID)
 	return func(c *gin.Context) {
-		call, err := env.host.receive(c.Request, o, api)
-		var body []byte
+		began := time.Now()
+		call, err := env.host.receive(c.Request, o, layer)
+		ctx, cancel := call.context(c.Request.Context())
+		defer cancel()
+		var in In
 		if err == nil {
-			ctx, cancel := call.context(c.Request.Context())
-			defer cancel()
-			var in In
-			if in, err = decoder.Decode(c.Param, c.Request, call.body); err == nil {
-				var out Out
-				if out, err = serve(ctx, in); err == nil {
-					body, err = json.Marshal(out)
-				}
+			in, err = decoder.Decode(c.Param, c.Request, call.body)
+		}
+		var body []byte
+		if err != nil {
+			record := newRefusal(err, began, c.Request.RemoteAddr)
+			record.Layer, record.API, record.Operation = layer, name, o.ID
+			env.host.concludeHop(ctx, record, metrics, call.principal, call.trace, err, o)
+		} else {
+			var out Out
+			if out, err = serve(ctx, in); err == nil {
+				body, err = json.Marshal(out)
 			}
 		}
 		if err == nil {

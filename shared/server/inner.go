@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -26,7 +27,7 @@ func withHopPolicies[In, Out any](env *Env, o *contract.Operation, serve func(co
 	layer, api, h := env.api.Contract.Layer, env.api.Contract.Name, env.host
 	metrics, name := h.metrics.Of(layer, api, o.ID), layer+"/"+api+"/"+o.ID
 	return func(ctx context.Context, in In) (out Out, err error) {
-		record := audit.NewRecord("hop")
+		record := audit.NewRecord(audit.Hop)
 		record.Layer, record.API, record.Operation = layer, api, o.ID
 		principal, parent := hop.PrincipalOf(ctx), telemetry.TraceOf(ctx)
 		trace := parent.Child()
@@ -63,8 +64,11 @@ func (h *host) concludeHop(ctx context.Context, r *audit.Record, m *policy.Opera
 	if e := problem.Of(err); e != nil {
 		r.Status, r.Outcome, r.Code, r.Detail = e.Kind.Status(), e.Kind.Outcome(), e.Code, err.Error()
 		level := slog.LevelInfo
-		if r.Outcome == "server" {
+		switch {
+		case r.Outcome == "server":
 			level = slog.LevelError
+		case r.Address != "": // not a call of ours, or not as we make them
+			level = slog.LevelWarn
 		}
 		h.log.LogAttrs(ctx, level, "hop failed", slog.String("layer", r.Layer), slog.String("api", r.API),
 			slog.String("operation", r.Operation), slog.String("outcome", r.Outcome), slog.String("error", r.Detail))
@@ -79,6 +83,21 @@ func (h *host) concludeHop(ctx context.Context, r *audit.Record, m *policy.Opera
 	}
 }
 
+// newRefusal begins the record of a call from address that did not become a hop: security wants to
+// know who has no key of ours.
+func newRefusal(err error, began time.Time, address string) *audit.Record {
+	kind := audit.Hop
+	if e := problem.Of(err); e.Kind == problem.Unauthenticated || e.Code == invalidEncryption {
+		kind = audit.Security
+	}
+	r := audit.NewRecord(kind)
+	r.Started = began
+	r.Address, _, _ = net.SplitHostPort(address)
+	return r
+}
+
+const invalidEncryption = "INVALID_ENCRYPTION"
+
 // call is an HTTP hop as it was received.
 type call struct {
 	body        []byte
@@ -92,7 +111,10 @@ type call struct {
 
 // receive reads and verifies an HTTP hop: limits, service token, seal, contract.
 func (h *host) receive(r *http.Request, o *contract.Operation, layer string) (call, error) {
-	in := call{correlation: r.Header.Get(hop.CorrelationHeader), budget: o.Deadline}
+	in := call{correlation: r.Header.Get(hop.CorrelationHeader), budget: o.Deadline, trace: telemetry.NewTrace()}
+	if trace, ok := telemetry.ParseTraceparent(r.Header.Get("Traceparent")); ok {
+		in.trace = trace
+	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, 2*o.MaxBody+1)) // a sealed body is larger than what it seals
 	if err != nil {
 		return in, problem.Errorf(problem.Invalid, "read body: %w", err)
@@ -108,7 +130,7 @@ func (h *host) receive(r *http.Request, o *contract.Operation, layer string) (ca
 	}
 	if o.MediaType == hop.JOSE {
 		if body, in.kid, err = h.sealer.Decrypt(body); err != nil {
-			return in, &problem.Error{Kind: problem.Invalid, Code: "INVALID_ENCRYPTION", Detail: "The payload does not decrypt", Err: err}
+			return in, &problem.Error{Kind: problem.Invalid, Code: invalidEncryption, Detail: "The payload does not decrypt", Err: err}
 		}
 	}
 	var broken []problem.Field
@@ -118,11 +140,6 @@ func (h *host) receive(r *http.Request, o *contract.Operation, layer string) (ca
 		}
 	}
 	in.body = body
-	if trace, ok := telemetry.ParseTraceparent(r.Header.Get("Traceparent")); ok {
-		in.trace = trace
-	} else {
-		in.trace = telemetry.NewTrace()
-	}
 	if ms, err := strconv.ParseInt(r.Header.Get(hop.DeadlineHeader), 10, 64); err == nil && ms > 0 {
 		in.budget = min(in.budget, time.Duration(ms)*time.Millisecond)
 	}
