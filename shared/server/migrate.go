@@ -26,6 +26,12 @@ func Migrate(ctx context.Context, cfg Config, layers ...Layer) (report []string,
 	if err != nil {
 		return nil, err
 	}
+	for _, layer := range layers { // its APIs' sections are read by who hosts them
+		cfg.Tree.Skip(layer.Name)
+	}
+	if err := cfg.Tree.Unclaimed(); err != nil {
+		return nil, err
+	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	db, err := database.Open(ctx, h.settings.Database, h.settings.dataDir(), log, prometheus.NewRegistry())
 	if err != nil {
