@@ -63,7 +63,7 @@ func requestNIP(phone, key string) salesorder.Submission {
 // give has BotService make the NIP that a port-in of phone needs.
 func give(t *testing.T, s *system, phone string) (nip string) {
 	t.Helper()
-	if _, err := s.Submit(telemetry.WithCorrelation(t.Context(), "N-"+phone), requestNIP(phone, "N-"+phone)); err != nil {
+	if _, err := s.Submit(telemetry.WithCorrelation(t.Context(), "GIVE-1"), requestNIP(phone, "N-"+phone)); err != nil {
 		t.Fatal(err)
 	}
 	return botservice.NIPFor(phone, 1)
@@ -174,7 +174,7 @@ func TestNIPIsSentAgainOnceHoweverManyAsk(t *testing.T) {
 	other.nips = database.NewWriter(s.db, "nip_requests", 64, other.intend)
 	in := requestNIP("3000000019", "T-1")
 	bot.Fault(t, fault.Fault{System: "botservice", Operation: "portability", Kind: fault.Hang, Times: 1})
-	first, cancel := context.WithTimeout(telemetry.WithCorrelation(t.Context(), "T-1"), 300*time.Millisecond)
+	first, cancel := context.WithTimeout(telemetry.WithCorrelation(t.Context(), "T-1"), 2*time.Second)
 	defer cancel()
 	if out, err := s.Submit(first, in); err == nil {
 		t.Fatalf("%+v", out)

@@ -22,16 +22,18 @@ const keyLasts = 24 * time.Hour
 // intention is a NIP about to be requested: keyed hashes of the phone, and of the request's key with
 // all that may make it another request. One that came less than lasts ago is not intended again.
 type intention struct {
-	phone, key []byte
-	lasts      time.Duration
+	phone, key  []byte
+	lasts       time.Duration
+	correlation string // by which BotService will know it
 }
 
 // verdict is what the table says of an intention: intended (new, within the limit), known (the
 // same request came before) or refused.
 type verdict struct {
-	state string
-	age   time.Duration // of a known one
-	wait  time.Duration // until a refused one may come again
+	state       string
+	age         time.Duration // of a known one
+	correlation string        // of a known one
+	wait        time.Duration // until a refused one may come again
 }
 
 // requestNIP has BotService make a NIP or send it again; both cost an SMS. A request that BotService
@@ -40,19 +42,19 @@ type verdict struct {
 func (s *system) requestNIP(ctx context.Context, in salesorder.Submission) (salesorder.Outcome, error) {
 	phone := s.ring.MAC("salesorder.phone", []byte(in.Phone))
 	key := s.ring.MAC("salesorder.key", []byte(in.Key), []byte(in.Phone), []byte(in.Intent))
-	known, age, err := s.count(ctx, intention{phone[:], key[:], keyLasts})
+	met, err := s.count(ctx, intention{phone[:], key[:], keyLasts, telemetry.Correlation(ctx)})
 	if err != nil {
 		return salesorder.Outcome{}, err
 	}
-	if known {
-		if done, err := s.sentBefore(ctx, in, age); err != nil || done != nil {
+	if met.state == repeated {
+		if done, err := s.sentBefore(ctx, in, met); err != nil || done != nil {
 			return valueOr(done), err
 		}
-		if known, age, err = s.count(ctx, intention{phone[:], key[:], s.settled()}); err != nil {
+		if met, err = s.count(ctx, intention{phone[:], key[:], s.settled(), telemetry.Correlation(ctx)}); err != nil {
 			return salesorder.Outcome{}, err
 		}
-		if known { // another caller was quicker
-			return salesorder.Outcome{}, unknown(s.settled() - age)
+		if met.state == repeated { // another caller was quicker
+			return salesorder.Outcome{}, unknown(s.settled() - met.age)
 		}
 	}
 	out, err := s.send(ctx, in)
@@ -62,26 +64,30 @@ func (s *system) requestNIP(ctx context.Context, in salesorder.Submission) (sale
 	return out, err
 }
 
-// count writes n down unless it is known already, and then tells its age. Errors: Quota NIP_LIMIT,
-// and those of the database.
-func (s *system) count(ctx context.Context, n intention) (known bool, age time.Duration, err error) {
+// repeated is the verdict on a request that came before.
+const repeated = "known"
+
+// count writes n down unless it is known already. Errors: Quota NIP_LIMIT, and those of the
+// database.
+func (s *system) count(ctx context.Context, n intention) (verdict, error) {
 	v, err := s.nips.Do(ctx, n)
 	if err != nil {
-		return false, 0, database.Problem(err)
+		return verdict{}, database.Problem(err)
 	}
 	if v.state == "refused" {
-		return false, 0, &problem.Error{Kind: problem.Quota, Code: salesorder.CodeNIPLimit, RetryAfter: v.wait,
+		return verdict{}, &problem.Error{Kind: problem.Quota, Code: salesorder.CodeNIPLimit, RetryAfter: v.wait,
 			Detail: "The limit of NIPs for this phone was reached"}
 	}
-	return v.state == "known", v.age, nil
+	return v, nil
 }
 
 // settled is the age from which BotService's "not there" of a request is believed.
 func (s *system) settled() time.Duration { return s.cfg.HTTP.Timeout + s.cfg.PortIn.Settle }
 
 // sentBefore asks BotService for the outcome of a request that was written down before. It returns
-// nil where BotService certainly did not get it.
-func (s *system) sentBefore(ctx context.Context, in salesorder.Submission, age time.Duration) (*salesorder.Outcome, error) {
+// nil where BotService certainly did not get it. BotService knows the request by the correlation
+// of its first coming, whatever this repetition's is.
+func (s *system) sentBefore(ctx context.Context, in salesorder.Submission, first verdict) (*salesorder.Outcome, error) {
 	var found inquiry
 	err := s.ask(ctx, in.Phone, in.NumOrder, &found)
 	if err != nil && !errors.Is(err, problem.NotFound) {
@@ -92,12 +98,12 @@ func (s *system) sentBefore(ctx context.Context, in salesorder.Submission, age t
 		resend, state = true, salesorder.StateNIPResent
 	}
 	for _, r := range found.NIPRequests {
-		if r.CorrelationID == telemetry.Correlation(ctx) && r.Resend == resend {
+		if r.CorrelationID == first.correlation && r.Resend == resend {
 			return &salesorder.Outcome{State: state}, nil
 		}
 	}
-	if age < s.settled() {
-		return nil, unknown(s.settled() - age)
+	if first.age < s.settled() {
+		return nil, unknown(s.settled() - first.age)
 	}
 	return nil, nil
 }
@@ -118,20 +124,21 @@ func unknown(retry time.Duration) error {
 // intend writes down a group of intentions in one transaction.
 func (s *system) intend(ctx context.Context, tx pgx.Tx, group []intention) ([]verdict, error) {
 	phones, keys, lasts := make([][]byte, len(group)), make([][]byte, len(group)), make([]time.Duration, len(group))
+	correlations := make([]string, len(group))
 	for i, n := range group {
-		phones[i], keys[i], lasts[i] = n.phone, n.key, n.lasts
+		phones[i], keys[i], lasts[i], correlations[i] = n.phone, n.key, n.lasts, n.correlation
 	}
 	q := sql.New(tx)
 	if err := q.LockPhones(ctx, phones); err != nil {
 		return nil, err
 	}
-	rows, err := q.IntendNIPs(ctx, sql.IntendNIPsParams{Span: s.cfg.NIP.Window, Phones: phones, Keys: keys, Lasts: lasts, Allowed: int64(s.cfg.NIP.Requests)})
+	rows, err := q.IntendNIPs(ctx, sql.IntendNIPsParams{Span: s.cfg.NIP.Window, Phones: phones, Keys: keys, Lasts: lasts, Correlations: correlations, Allowed: int64(s.cfg.NIP.Requests)})
 	if err != nil {
 		return nil, err
 	}
 	verdicts := make([]verdict, len(rows))
 	for i, r := range rows {
-		verdicts[i] = verdict{r.Verdict, time.Duration(r.AgeMs) * time.Millisecond, time.Duration(r.WaitMs) * time.Millisecond}
+		verdicts[i] = verdict{r.Verdict, time.Duration(r.AgeMs) * time.Millisecond, r.Correlation, time.Duration(r.WaitMs) * time.Millisecond}
 		if r.WaitMs <= 0 { // all that count came with this group
 			verdicts[i].wait = s.cfg.NIP.Window
 		}

@@ -14,14 +14,14 @@ import (
 const intendNIPs = `-- name: IntendNIPs :many
 WITH given AS (
     SELECT unnest($2::bytea[]) AS phone, unnest($3::bytea[]) AS key,
-        unnest($4::interval[]) AS lasts, generate_subscripts($3::bytea[], 1) AS ord
+        unnest($4::interval[]) AS lasts, unnest($5::text[]) AS correlation, generate_subscripts($3::bytea[], 1) AS ord
 ), input AS (
-    SELECT given.phone, given.key, given.lasts, given.ord, row_number() OVER (PARTITION BY given.key ORDER BY given.ord) AS copy FROM given
+    SELECT given.phone, given.key, given.lasts, given.correlation, given.ord, row_number() OVER (PARTITION BY given.key ORDER BY given.ord) AS copy FROM given
 ), known AS (
-    SELECT input.ord, n.requested_at FROM input JOIN salesorder.nip_requests n ON n.key = input.key
+    SELECT input.ord, n.requested_at, n.correlation FROM input JOIN salesorder.nip_requests n ON n.key = input.key
     WHERE n.requested_at >= clock_timestamp() - input.lasts
 ), fresh AS (
-    SELECT input.phone, input.key, row_number() OVER (PARTITION BY input.phone ORDER BY input.ord) AS nth
+    SELECT input.phone, input.key, input.correlation, row_number() OVER (PARTITION BY input.phone ORDER BY input.ord) AS nth
     FROM input WHERE input.copy = 1 AND NOT EXISTS (SELECT 1 FROM known WHERE known.ord = input.ord)
 ), used AS (
     SELECT n.phone, count(*) AS requests, min(n.requested_at) AS oldest
@@ -30,14 +30,15 @@ WITH given AS (
         AND NOT EXISTS (SELECT 1 FROM fresh WHERE fresh.key = n.key)
     GROUP BY n.phone
 ), inserted AS (
-    INSERT INTO salesorder.nip_requests (key, phone)
-    SELECT fresh.key, fresh.phone FROM fresh LEFT JOIN used ON used.phone = fresh.phone
-    WHERE coalesce(used.requests, 0) + fresh.nth <= $5::bigint
-    ON CONFLICT (key) DO UPDATE SET phone = excluded.phone, requested_at = clock_timestamp(), counted = true
+    INSERT INTO salesorder.nip_requests (key, phone, correlation)
+    SELECT fresh.key, fresh.phone, fresh.correlation FROM fresh LEFT JOIN used ON used.phone = fresh.phone
+    WHERE coalesce(used.requests, 0) + fresh.nth <= $6::bigint
+    ON CONFLICT (key) DO UPDATE SET phone = excluded.phone, correlation = excluded.correlation, requested_at = clock_timestamp(), counted = true
     RETURNING key
 )
 SELECT
     CASE WHEN known.ord IS NOT NULL OR input.copy > 1 THEN 'known' WHEN inserted.key IS NOT NULL THEN 'intended' ELSE 'refused' END AS verdict,
+    coalesce(known.correlation, '')::text AS correlation,
     coalesce(extract(epoch FROM clock_timestamp() - known.requested_at) * 1000, 0)::bigint AS age_ms,
     coalesce(extract(epoch FROM used.oldest + $1::interval - clock_timestamp()) * 1000, 0)::bigint AS wait_ms
 FROM input
@@ -48,17 +49,19 @@ ORDER BY input.ord
 `
 
 type IntendNIPsParams struct {
-	Span    time.Duration
-	Phones  [][]byte
-	Keys    [][]byte
-	Lasts   []time.Duration
-	Allowed int64
+	Span         time.Duration
+	Phones       [][]byte
+	Keys         [][]byte
+	Lasts        []time.Duration
+	Correlations []string
+	Allowed      int64
 }
 
 type IntendNIPsRow struct {
-	Verdict string
-	AgeMs   int64
-	WaitMs  int64
+	Verdict     string
+	Correlation string
+	AgeMs       int64
+	WaitMs      int64
 }
 
 // Each pair of phone and key is known already, for it came less than lasts ago, or new within the
@@ -69,6 +72,7 @@ func (q *Queries) IntendNIPs(ctx context.Context, arg IntendNIPsParams) ([]Inten
 		arg.Phones,
 		arg.Keys,
 		arg.Lasts,
+		arg.Correlations,
 		arg.Allowed,
 	)
 	if err != nil {
@@ -78,7 +82,12 @@ func (q *Queries) IntendNIPs(ctx context.Context, arg IntendNIPsParams) ([]Inten
 	var items []IntendNIPsRow
 	for rows.Next() {
 		var i IntendNIPsRow
-		if err := rows.Scan(&i.Verdict, &i.AgeMs, &i.WaitMs); err != nil {
+		if err := rows.Scan(
+			&i.Verdict,
+			&i.Correlation,
+			&i.AgeMs,
+			&i.WaitMs,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

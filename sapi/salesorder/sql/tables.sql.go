@@ -13,6 +13,7 @@ type SalesorderNipRequest struct {
 	Phone       []byte
 	Counted     bool
 	RequestedAt time.Time
+	Correlation string
 }
 
 type SalesorderPortIn struct {
