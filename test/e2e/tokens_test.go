@@ -112,7 +112,7 @@ func contracts(t *testing.T, p *platform) {
 	for name, spec := range map[string]string{
 		"suspended":        `{name: e2e, status: suspended, systems: [%s], contracts: [{api: portabilities, tier: default}]}`,
 		"no contract":      `{name: e2e, systems: [%s]}`,
-		"another API":      `{name: e2e, systems: [%s], contracts: [{api: reconexion, tier: default}]}`,
+		"another API":      `{name: e2e, systems: [%s], contracts: [{api: salesorder, tier: default}]}`,
 		"contract pending": `{name: e2e, systems: [%s], contracts: [{api: portabilities, tier: default, status: pending}]}`,
 		"contract revoked": `{name: e2e, systems: [%s], contracts: [{api: portabilities, tier: default, status: revoked}]}`,
 		"another network":  `{name: e2e, systems: [%s], addresses: [192.0.2.0/24], contracts: [{api: portabilities, tier: default}]}`,
