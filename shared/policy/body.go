@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -33,10 +34,7 @@ func (e *Edge) body(c *gin.Context) {
 		c.Next()
 		return
 	}
-	if end, ok := x.ctx.Deadline(); ok { // a body that drips has no more time than the request
-		_ = http.NewResponseController(c.Writer).SetReadDeadline(end) // a writer that cannot is bounded by the server's own
-	}
-	raw, err := readBody(c.Request, op)
+	raw, err := readInTime(x, c, op)
 	if err != nil { // what was not read cannot be judged in shadow
 		x.refusedBy = Body
 		x.SetHeader("Connection", "close")
@@ -89,6 +87,17 @@ func paramFault(broken []problem.Field, notFound string) error {
 		}
 	}
 	return &problem.Error{Kind: problem.Invalid, Fields: broken}
+}
+
+// readInTime reads the body within the request's deadline: one that drips has no more time than
+// that. A writer that knows no deadlines is bounded by the server's own.
+func readInTime(x *Exchange, c *gin.Context, op *contract.Operation) ([]byte, error) {
+	if end, ok := x.ctx.Deadline(); ok {
+		connection := http.NewResponseController(c.Writer)
+		_ = connection.SetReadDeadline(end)
+		defer func() { _ = connection.SetReadDeadline(time.Time{}) }()
+	}
+	return readBody(c.Request, op)
 }
 
 func readBody(r *http.Request, op *contract.Operation) ([]byte, error) {
