@@ -41,7 +41,7 @@ var codes = map[string]struct {
 	kind    Kind
 	meaning string
 }{
-	"INVALID_FIELD":       {Conflict, "BotService does not accept a field of the request."},
+	"INVALID_FIELD":       {Conflict, "The system behind the API does not accept a field of the request; messageServer names it where it is one of the caller's."},
 	"REQUEST_IN_PROGRESS": {Conflict, "A request with the same correlation, or the same port-in, is still running."},
 	"CORRELATION_REUSED":  {Rejected, "The correlation was used before with another body."},
 	"OPERATION_NOT_FOUND": {NotFound, "The path names an operation that the API does not have."},
