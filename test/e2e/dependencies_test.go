@@ -60,6 +60,9 @@ func TestPostgreSQLAway(t *testing.T) {
 // While Redis is away no request fails for it: the process counts its share, and says so.
 func TestRedisAway(t *testing.T) {
 	t.Parallel()
+	if !has(t, "redis-server", "redis") {
+		return
+	}
 	r := startRedis(t)
 	p := begin(t, typed, settings{redis: r.url(), more: "limiter: {replicas: 2}\n"})
 	c := p.caller(t)

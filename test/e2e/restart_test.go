@@ -20,6 +20,9 @@ var soaking = os.Getenv("PUENTE_TEST_SOAK") != ""
 // TestRollingRestart restarts two replicas in turn behind HAProxy, which asks /readyz, while
 // requests keep coming at a constant rate: none fails.
 func TestRollingRestart(t *testing.T) {
+	if !has(t, "haproxy", "haproxy") {
+		return
+	}
 	p := begin(t, replicas(2), settings{})
 	balancer := startHAProxy(t, p)
 	c := p.caller(t)
