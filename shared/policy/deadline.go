@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"puente/shared/hop"
+	"puente/shared/problem"
 )
 
 // Reserve is what is kept of a contract's deadline for writing the answer.
@@ -15,7 +16,8 @@ const Reserve = 200 * time.Millisecond
 
 // deadline bounds everything behind it: by the contract's x-sla less Reserve, or by the
 // caller's X-Deadline-Ms where that is shorter. A request that has effects does not end with its
-// caller's connection, only with the deadline: a charge half sent would help nobody.
+// caller's connection, only with the deadline: a charge half sent would help nobody. Of any other a caller
+// who hangs up is the end, and nobody's fault but the caller's.
 func (e *Edge) deadline(c *gin.Context) {
 	x := of(c)
 	budget := x.Route.Operation.Deadline - Reserve
@@ -31,4 +33,7 @@ func (e *Edge) deadline(c *gin.Context) {
 	x.ctx = ctx
 	x.changed()
 	c.Next()
+	if x.Err != nil {
+		x.Err = problem.Of(problem.Leaving(ctx, x.Err))
+	}
 }

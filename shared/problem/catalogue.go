@@ -28,6 +28,7 @@ var advice = [kinds]struct{ meaning, acts, retry string }{
 	UnsupportedMedia: {"The body must be JSON, not encoded.", "caller", "no"},
 	Rejected:         {"A business rule refused the request.", "caller", "with a new correlation"},
 	HeadersTooLarge:  {"A header is larger than 16384 bytes, or all are larger than 32768.", "caller", "no"},
+	Abandoned:        {"The caller went away before it was answered.", "caller", "later"},
 	Quota:            {"A request limit was reached; Retry-After says when to come back.", "caller", "later"},
 	Shed:             {"The platform is at its capacity; Retry-After says when to come back.", "nobody", "later"},
 	Unavailable:      {"A dependency, a circuit breaker or a switch keeps the API from serving.", "operator", "later"},

@@ -21,6 +21,7 @@ const (
 	UnsupportedMedia             // 415
 	Rejected                     // 422: understood, and refused by a business rule
 	HeadersTooLarge              // 431
+	Abandoned                    // 499: the caller went away before it was answered
 	Quota                        // 429: RetryAfter says when
 	Shed                         // 503: refused early to protect the others; RetryAfter says when
 	Unavailable                  // 503: a dependency or a switch keeps us from serving; RetryAfter
@@ -29,6 +30,10 @@ const (
 	Unknown                      // 504: the call may have acted; to be resolved by inquiry, never repeated
 	kinds                        // their number
 )
+
+// StatusAbandoned is what log, metrics and audit show of a request whose caller went away: nginx's, for
+// there is none in RFC 9110. Nobody reads it as an answer.
+const StatusAbandoned = 499
 
 var table = [kinds]struct {
 	name    string
@@ -47,6 +52,7 @@ var table = [kinds]struct {
 	UnsupportedMedia: {"unsupported_media", http.StatusUnsupportedMediaType, "client"},
 	Rejected:         {"rejected", http.StatusUnprocessableEntity, "client"},
 	HeadersTooLarge:  {"headers_too_large", http.StatusRequestHeaderFieldsTooLarge, "client"},
+	Abandoned:        {"abandoned", StatusAbandoned, "client"},
 	Quota:            {"quota", http.StatusTooManyRequests, "quota"},
 	Shed:             {"shed", http.StatusServiceUnavailable, "shed"},
 	Unavailable:      {"unavailable", http.StatusServiceUnavailable, "server"},

@@ -50,6 +50,7 @@ var muleRules = [kinds]struct {
 	UnsupportedMedia: {415, "UNSUPPORTED_MEDIA_TYPE", "", "The body must be application/json, not encoded"},
 	Rejected:         {422, "UNPROCESSABLE_ENTITY", "", "A business rule refused the request"},
 	HeadersTooLarge:  {431, "HEADERS_TOO_LARGE", "", "A header is larger than 16384 bytes or all are larger than 32768"},
+	Abandoned:        {StatusAbandoned, "CLIENT_CLOSED_REQUEST", "", "The caller went away before it was answered"},
 	Quota:            {429, "TOO_MANY_REQUESTS", "Límite de solicitudes alcanzado", "A request limit was reached"},
 	Shed:             {503, "SERVICE_UNAVAILABLE", "Servicio no disponible", "The platform is at its capacity"},
 	Unavailable:      {503, "SERVICE_UNAVAILABLE", "Servicio no disponible", "The service is not available"},

@@ -96,6 +96,24 @@ func Of(err error) *Error {
 	return &Error{Kind: Internal, Err: err}
 }
 
+// Leaving is err as it counts where ctx is the request's. A Timeout is the caller's own, Abandoned, where
+// it went away: ctx was cancelled while there was time left. What a call gives up just before its deadline
+// is a Timeout, for between processes the far side may hear of the one before its own clock says so.
+func Leaving(ctx context.Context, err error) error {
+	if ctx.Err() != context.Canceled || Of(err) == nil || Of(err).Kind != Timeout {
+		return err
+	}
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < nearly {
+		return err
+	}
+	left := *Of(err)
+	left.Kind = Abandoned
+	return &left
+}
+
+// nearly is how far the clocks of two layers may be apart in what they think is left.
+const nearly = 50 * time.Millisecond
+
 // Cross is err as the layer above sees it: without what only the log may know, and with origin,
 // the API that returned it, put first in the trail.
 func Cross(err error, origin string) *Error {
@@ -117,6 +135,8 @@ func (k Kind) message() string {
 		return "nothing was found"
 	case Conflict:
 		return "the state does not allow it"
+	case Abandoned:
+		return "the caller went away"
 	case Quota, Shed:
 		return "a limit was reached"
 	case Unavailable:

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"reflect"
 	"strings"
 	"testing"
@@ -78,7 +77,7 @@ func TestKindsAreThemselvesOnTheWire(t *testing.T) {
 		if !errors.Is(&Error{Kind: k}, k) || errors.Is(&Error{Kind: k}, (k+1)%kinds) {
 			t.Errorf("%v: errors.Is does not tell it from others", k)
 		}
-		if s := k.Status(); s < 400 || http.StatusText(s) == "" {
+		if s := k.Status(); s < 400 || title(s) == "" {
 			t.Errorf("%v: status %d", k, s)
 		}
 	}
@@ -109,6 +108,36 @@ func TestOf(t *testing.T) {
 	}
 	if Of(nil) != nil {
 		t.Error("nil is not nil")
+	}
+}
+
+func TestTheCallersLeavingIsItsOwn(t *testing.T) {
+	passed, stop := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer stop()
+	left := func(deadline time.Duration) context.Context {
+		ctx, stop := context.WithTimeout(t.Context(), deadline)
+		stop()
+		return ctx
+	}
+	for name, c := range map[string]struct {
+		ctx  context.Context
+		err  error
+		want Kind
+	}{
+		"the caller left":                 {left(time.Hour), Errorf(Timeout, "x"), Abandoned},
+		"the caller left, plainly":        {left(time.Hour), context.Canceled, Abandoned},
+		"the deadline passed":             {passed, Errorf(Timeout, "x"), Timeout},
+		"the layer above was just sooner": {left(10 * time.Millisecond), Errorf(Timeout, "x"), Timeout},
+		"the caller waits":                {t.Context(), Errorf(Timeout, "x"), Timeout},
+		"it failed before":                {left(time.Hour), Errorf(BadUpstream, "x"), BadUpstream},
+		"nobody knows":                    {left(time.Hour), Errorf(Unknown, "x"), Unknown},
+	} {
+		if got := Of(Leaving(c.ctx, c.err)).Kind; got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+	if err := Leaving(left(time.Hour), nil); err != nil {
+		t.Errorf("a success: %v", err)
 	}
 }
 

@@ -26,7 +26,7 @@ type wire struct {
 // Marshal is e as RFC 9457 problem+json, without its hidden cause.
 func Marshal(e *Error) []byte {
 	b, err := json.Marshal(wire{
-		Type: "about:blank", Title: http.StatusText(e.Kind.Status()), Status: e.Kind.Status(),
+		Type: "about:blank", Title: title(e.Kind.Status()), Status: e.Kind.Status(),
 		Detail: e.Detail, Kind: e.Kind.String(), Code: e.Code, Fields: e.Fields,
 		RetryAfter: int(wholeMilliseconds(e.RetryAfter) / time.Millisecond), Trail: e.Trail,
 	})
@@ -34,6 +34,14 @@ func Marshal(e *Error) []byte {
 		panic(err)
 	}
 	return b
+}
+
+// title is a status in words.
+func title(status int) string {
+	if status == StatusAbandoned {
+		return "Client Closed Request"
+	}
+	return http.StatusText(status)
 }
 
 // Unmarshal reads back what Marshal wrote. A body it does not understand is a BadUpstream that

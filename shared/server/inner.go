@@ -38,6 +38,7 @@ func withHopPolicies[In, Out any](env *Env, o *contract.Operation, serve func(co
 			if p := recover(); p != nil {
 				err = problem.Errorf(problem.Internal, "panic: %v\n%s", p, debug.Stack())
 			}
+			err = problem.Leaving(ctx, err)
 			end(err)
 			h.concludeHop(ctx, record, metrics, principal, trace, err, o)
 		}()

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"puente/shared/problem"
 	"puente/test/sandbox"
 	"puente/test/sandbox/botservice"
 	"puente/test/sandbox/fault"
@@ -154,6 +156,69 @@ func leaver(t *testing.T, p *platform) {
 		t.Errorf("BotService did %+v", nips)
 	}
 	p.witness.saw(answer{status: 200, header: told.header}) // of the connection that was left
+}
+
+// hungUp: who hangs up on a question gave it up; no error of ours, neither counted nor logged. Where
+// the caller waited and our time passed, it is.
+func hungUp(t *testing.T, p *platform) {
+	c := p.caller(t)
+	counted := func(one *process, layer, outcome string) float64 {
+		status := map[string]string{"client": "499", "server": "504"}[outcome]
+		return one.metric(t, "http_server_request_duration_seconds_count", "layer", layer, "outcome", outcome, "status", status)
+	}
+	type place struct {
+		process *process
+		layer   string
+	}
+	places := []place{{p.edge(), "xapi"}, {p.systems(), "sapi"}}
+	hang := fault.Fault{System: "botservice", Operation: "inquiry", Kind: fault.Hang, Times: 1}
+
+	before := map[place][2]float64{}
+	for _, at := range places {
+		before[at] = [2]float64{counted(at.process, at.layer, "client"), counted(at.process, at.layer, "server")}
+	}
+	p.sandbox.Fault(t, hang)
+	id, body := c.correlation(), lookup(p.phone())
+	conn := p.dial(t)
+	if _, err := io.WriteString(conn, c.request(statusPath, fmt.Sprintf("X-Correlation-ID: %s\r\nContent-Length: %d\r\n", id, len(body)), body)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.sandbox.Await(t.Context(), sandbox.Filter{Correlation: id}, func(r []sandbox.Request) bool { return len(r) == 1 }); err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	for _, at := range places {
+		eventually(t, 2*time.Second, at.layer+" counts it as the caller's", func() bool {
+			return counted(at.process, at.layer, "client") == before[at][0]+1
+		})
+		if counted(at.process, at.layer, "server") != before[at][1] {
+			t.Errorf("%s counts it as ours", at.layer)
+		}
+	}
+	p.witness.saw(answer{status: problem.StatusAbandoned, header: http.Header{"X-Correlation-Id": {id}}})
+	for _, r := range atEdge(p.audited(t, id)) {
+		if r.Outcome != "client" || r.Status != problem.StatusAbandoned {
+			t.Errorf("the audit tells of %d %s", r.Status, r.Outcome)
+		}
+	}
+	for _, one := range p.processes {
+		for _, line := range one.log.lines() {
+			if bytes.Contains(line, []byte(id)) && bytes.Contains(line, []byte(`"ERROR"`)) {
+				t.Errorf("%s logged %s", one.name, line)
+			}
+		}
+	}
+
+	p.sandbox.Fault(t, hang)
+	wantProblem(t, c.post(t, statusPath, body, "X-Correlation-ID", c.correlation(), "X-Deadline-Ms", "300"), 504, "GATEWAY_TIMEOUT")
+	for _, at := range places {
+		eventually(t, 2*time.Second, at.layer+" counts it as ours", func() bool {
+			return counted(at.process, at.layer, "server") == before[at][1]+1
+		})
+		if counted(at.process, at.layer, "client") != before[at][0]+1 {
+			t.Errorf("%s counts a passed deadline as the caller's", at.layer)
+		}
+	}
 }
 
 // circuit: where the breaker is open the answer says when to come back, and nothing is sent.

@@ -47,6 +47,7 @@ var alone = []scenario{
 	{"outcomes", outcomes},
 	{"in progress", inProgress},
 	{"leaver", leaver},
+	{"hung up", hungUp},
 	{"circuit", circuit},
 	{"restarted", restarted},
 	{"every answer", everyAnswer},
