@@ -146,6 +146,34 @@ func TestMemberFindsTopLevelMembersOnly(t *testing.T) {
 	}
 }
 
+// Modes that let nobody in were accepted, and every call was answered 403.
+func TestModesThatNobodyCouldPassAreRefused(t *testing.T) {
+	type modes = map[string]Mode
+	for name, c := range map[string]struct {
+		all, one modes
+		want     string
+	}{
+		"the defaults":                  {nil, nil, ""},
+		"token off":                     {modes{Token: Off}, nil, "modes.token: must be enforce while client is"},
+		"token in shadow":               {modes{Token: Shadow}, nil, "modes.token"},
+		"both off":                      {modes{Token: Off, Client: Off}, nil, ""},
+		"both in shadow":                {modes{Token: Shadow, Client: Shadow}, nil, ""},
+		"token off, client in shadow":   {modes{Token: Off, Client: Shadow}, nil, ""},
+		"client off, its limit not":     {modes{Client: Off, ClientLimit: Enforce}, nil, ""},
+		"token off for one API":         {nil, modes{Token: Off}, "apis.portabilities.modes.token"},
+		"both off for one API":          {nil, modes{Token: Off, Client: Off}, ""},
+		"client enforced for one again": {modes{Token: Off, Client: Off}, modes{Client: Enforce}, "apis.portabilities.modes.client: must not be enforce while token is not"},
+		"token off where client is":     {modes{Client: Off}, modes{Token: Off}, ""},
+	} {
+		s := Defaults()
+		s.Modes, s.APIs = c.all, map[string]APIset{"portabilities": {Modes: c.one}}
+		err := s.Validate()
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
 func TestSettingsNameWhatIsWrong(t *testing.T) {
 	s := Defaults()
 	s.Modes = map[string]Mode{"tokens": Enforce, Token: "on"}

@@ -87,7 +87,7 @@ func Defaults() Settings {
 // Validate joins all that is wrong and prepares the prefixes.
 func (s *Settings) Validate() error {
 	var errs []error
-	errs = append(errs, modes("modes", s.Modes))
+	errs = append(errs, modes("modes", s.Modes), s.lawful("modes", "", s.Modes))
 	errs = append(errs, prefixes("trustedProxies", s.TrustedProxies, &s.trusted))
 	errs = append(errs, prefixes("allow", s.Allow, &s.allow), prefixes("deny", s.Deny, &s.deny))
 	errs = append(errs, method("token.method", s.Token.Method))
@@ -102,7 +102,7 @@ func (s *Settings) Validate() error {
 	}
 	for _, api := range slices.Sorted(maps.Keys(s.APIs)) {
 		set, at := s.APIs[api], "apis."+api+"."
-		errs = append(errs, modes(at+"modes", set.Modes))
+		errs = append(errs, modes(at+"modes", set.Modes), s.lawful(at+"modes", api, set.Modes))
 		errs = append(errs, prefixes(at+"allow", set.Allow, &set.allow), prefixes(at+"deny", set.Deny, &set.deny))
 		if set.Method != "" {
 			errs = append(errs, method(at+"method", set.Method))
@@ -137,6 +137,21 @@ func modes(at string, set map[string]Mode) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// lawful refuses modes under which an API, or with "" any that has none of its own, could never be
+// called: without a token that counts nobody is known, and client, which knows whom to refuse, would
+// refuse them all. In shadow the token would let pass what client then refuses, which is no shadow.
+func (s *Settings) lawful(at, api string, own map[string]Mode) error {
+	_, token := own[Token]
+	_, client := own[Client]
+	switch {
+	case s.Mode(api, Client) != Enforce || s.Mode(api, Token) == Enforce || !token && !client:
+		return nil
+	case token:
+		return fmt.Errorf("%s.%s: must be enforce while client is: who has no token that counts holds no contract", at, Token)
+	}
+	return fmt.Errorf("%s.%s: must not be enforce while token is not: who has no token that counts holds no contract", at, Client)
 }
 
 func prefixes(at string, texts []string, to *[]netip.Prefix) error {

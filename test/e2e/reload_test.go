@@ -31,6 +31,7 @@ func reload(t *testing.T, p *platform) {
 		"a typing error":      strings.Replace(string(good), "policies:\n", deny+"  tokn: {}\n", 1),
 		"an unknown policy":   strings.Replace(string(good), "policies:\n", deny+"  modes: {fraud: enforce}\n", 1),
 		"an unknown mode":     strings.Replace(string(good), "policies:\n", deny+"  modes: {token: maybe}\n", 1),
+		"nobody known":        strings.Replace(string(good), "policies:\n", deny+"  modes: {token: shadow}\n", 1),
 		"no value":            strings.Replace(string(good), "policies:\n", deny+"  modes:\n", 1),
 		"null":                strings.Replace(string(good), "policies:\n", deny+"  modes: null\n", 1),
 		"a wrong type":        strings.Replace(string(good), "policies:\n", "policies:\n  deny: 127.0.0.1/99\n", 1),
