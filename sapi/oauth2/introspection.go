@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,19 +92,20 @@ func (s *system) judge(in introspected, wanted string, now time.Time) oauth2.Ver
 		return inactive("expired")
 	case in.NotUntil > now.Add(s.cfg.Leeway).Unix():
 		return inactive("not yet valid")
+	case in.Issuer == "" && !s.optional("iss"):
+		return inactive("no issuer")
 	case in.Issuer != "" && in.Issuer != s.cfg.Issuer:
 		return inactive("issuer")
-	case len(in.Audience) > 0 && !in.Audience.has(wanted):
+	case len(in.Audience) == 0 && !s.optional("aud"):
+		return inactive("no audience")
+	case len(in.Audience) > 0 && !slices.Contains(in.Audience, wanted):
 		return inactive("audience")
 	}
 	return oauth2.Verdict{Active: true, ClientID: in.ClientID, Subject: in.Subject, Scopes: strings.Fields(in.Scope), Expires: expires.Unix()}
 }
 
-func (a audience) has(wanted string) bool {
-	for _, one := range a {
-		if one == wanted {
-			return true
-		}
-	}
-	return false
+// optional reports whether the provider may leave a claim out. RFC 7662 §2.2 lets every provider; a token
+// that another service got, though, must not open ours.
+func (s *system) optional(claim string) bool {
+	return slices.Contains(s.cfg.Introspection.Optional, claim)
 }

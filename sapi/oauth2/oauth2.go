@@ -6,6 +6,7 @@ package oauth2
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -40,9 +41,10 @@ type JWKSConfig struct {
 
 // IntrospectionConfig says where the provider answers, and who asks.
 type IntrospectionConfig struct {
-	Path   string        `yaml:"path"`
-	Client string        `yaml:"client"`
-	Secret config.Secret `yaml:"secret"`
+	Path     string        `yaml:"path"`
+	Client   string        `yaml:"client"`
+	Secret   config.Secret `yaml:"secret"`
+	Optional []string      `yaml:"optional"` // aud, iss: what the provider never names, and so need not; default none
 }
 
 // Validate joins all that is wrong.
@@ -59,6 +61,9 @@ func (c *Config) Validate() error {
 	check(c.Leeway >= 0 && c.Leeway <= time.Minute, "leeway: must be between 0s and 60s")
 	check(c.MaxLife > 0, "maxLife: must be positive")
 	check(c.JWKS.Refresh > 0 && c.JWKS.Stale >= c.JWKS.Refresh && c.JWKS.Pause > 0, "jwks: refresh and pause must be positive, stale at least refresh")
+	for i, claim := range c.Introspection.Optional {
+		check(claim == "aud" || claim == "iss", fmt.Sprintf("introspection.optional[%d]: must be aud or iss", i))
+	}
 	return errors.Join(errs...)
 }
 

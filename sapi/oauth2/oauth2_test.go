@@ -23,6 +23,10 @@ func play(t *testing.T, pattern string, opts ...apitest.Option) {
 
 func TestIntrospection(t *testing.T) { play(t, "testdata/introspection/*.txtar") }
 
+func TestSilentProvider(t *testing.T) {
+	play(t, "testdata/silent/*.txtar", apitest.Setting("sapi.oauth2.introspection.optional", []string{"aud", "iss"}))
+}
+
 // The tokens of these conversations live until the year 2100.
 func TestJWT(t *testing.T) {
 	play(t, "testdata/jwt/*.txtar", apitest.Setting("sapi.oauth2.maxLife", "876000h"))
