@@ -20,7 +20,7 @@ func (e *Edge) body(c *gin.Context) {
 	x := of(c)
 	op := x.Route.Operation
 	if broken := op.Params.Read(c.Param, c.Request.URL.Query(), c.Request.Header); len(broken) > 0 {
-		fault := paramFault(broken, x.Route.NotFound)
+		fault := ParamFault(broken, x.Route.NotFound)
 		if errors.Is(fault, problem.NotFound) { // routing, not policy: no mode lets it pass
 			x.refusedBy = Body
 			x.Refuse(c, fault)
@@ -78,9 +78,9 @@ func (x *Exchange) check(raw []byte) error {
 	return nil
 }
 
-// paramFault is NotFound where the path names something that the contract does not know: an
+// ParamFault is what broken parameters come to: NotFound where the path names something that the contract does not know: an
 // enumerated path parameter is part of the route.
-func paramFault(broken []problem.Field, notFound string) error {
+func ParamFault(broken []problem.Field, notFound string) error {
 	for _, f := range broken {
 		if len(f.Path) > 5 && f.Path[:5] == "path." {
 			return &problem.Error{Kind: problem.NotFound, Code: notFound, Err: errors.New("no such operation")}

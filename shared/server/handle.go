@@ -66,7 +66,7 @@ func internalEndpoint[In, Out any](env *Env, o *contract.Operation, decoder hop.
 	metrics := env.host.metrics.Of(layer, name, o.ID)
 	return func(c *gin.Context) {
 		began := time.Now()
-		call, err := env.host.receive(c.Request, o, layer)
+		call, err := env.host.receive(c.Request, c.Param, o, layer)
 		ctx, cancel := call.context(c.Request.Context())
 		defer cancel()
 		var in In

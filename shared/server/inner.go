@@ -110,8 +110,9 @@ type call struct {
 	budget      time.Duration
 }
 
-// receive reads and verifies an HTTP hop: limits, service token, seal, contract.
-func (h *host) receive(r *http.Request, o *contract.Operation, layer string) (call, error) {
+// receive reads and verifies an HTTP hop: limits, service token, seal, contract. path gives a parameter of
+// the path by its name.
+func (h *host) receive(r *http.Request, path func(string) string, o *contract.Operation, layer string) (call, error) {
 	in := call{correlation: r.Header.Get(hop.CorrelationHeader), budget: o.Deadline, trace: telemetry.NewTrace()}
 	if trace, ok := telemetry.ParseTraceparent(r.Header.Get("Traceparent")); ok {
 		in.trace = trace
@@ -125,6 +126,9 @@ func (h *host) receive(r *http.Request, o *contract.Operation, layer string) (ca
 	}
 	if _, in.nonce, in.principal, err = h.services.Caller(r.Header.Get("Authorization"), layer, r.Method+" "+r.URL.RequestURI(), body); err != nil {
 		return in, err
+	}
+	if broken := o.Params.Read(path, r.URL.Query(), r.Header); len(broken) > 0 {
+		return in, policy.ParamFault(broken, "")
 	}
 	if o.MediaType != "" && r.Header.Get("Content-Type") != o.MediaType {
 		return in, problem.UnsupportedMedia

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"puente/shared/access"
 	"puente/shared/audit"
 	"puente/shared/config"
 	"puente/shared/database"
@@ -19,6 +20,7 @@ import (
 	"puente/shared/journal"
 	"puente/shared/keyring"
 	"puente/shared/policy"
+	"puente/shared/telemetry"
 )
 
 const vault = `
@@ -102,6 +104,75 @@ func TestRefusedCallsLeaveATrace(t *testing.T) {
 				t.Errorf("logged: %s", text)
 			}
 		})
+	}
+}
+
+const archive = `
+openapi: 3.0.3
+info: {title: Archive, version: 1.0.0, x-category: Post}
+x-sla: {deadline: 1s, availability: 99.9}
+paths:
+  /v1/{kind}/boxes:
+    get:
+      operationId: find
+      security: []
+      parameters:
+        - {name: kind, in: path, required: true, schema: {type: string, enum: [letters, parcels]}}
+        - {name: page, in: query, required: true, schema: {type: integer, minimum: 1}}
+        - {name: X-Shelf, in: header, schema: {type: string, maxLength: 3}}
+      responses:
+        '200': {description: Found, content: {application/json: {schema: {type: object}}}}
+`
+
+type search struct {
+	Kind  string `uri:"kind" json:"-"`
+	Page  int    `form:"page" json:"-"`
+	Shelf string `header:"X-Shelf" json:"-"`
+}
+
+// The bodies of hops were held to their contract, the parameters were not.
+func TestParametersOfHopsAreChecked(t *testing.T) {
+	services, err := hop.NewServices([]byte("0123456789abcdef0123456789abcdef"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &host{log: slog.New(slog.DiscardHandler), registerer: prometheus.NewRegistry(), registry: hop.NewRegistry(), internal: router(), services: services}
+	if h.tracer, _, err = telemetry.Tracing(t.Context(), telemetry.TraceConfig{}, "test"); err != nil {
+		t.Fatal(err)
+	}
+	journalled(t, h)
+	h.access = access.New(h.db, h.log, prometheus.NewRegistry())
+	post := hop.Contract{Layer: "sapi", Name: "archive", Spec: []byte(archive)}
+	find := hop.Operation[search, map[string]any]{Contract: &post, ID: "find"}
+	if err := h.mount(&API{Contract: &post, Mount: func(env *Env) error {
+		Handle(env, find, func(context.Context, search) (map[string]any, error) { return map[string]any{}, nil })
+		return nil
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	for target, c := range map[string]struct {
+		shelf  string
+		status int
+		names  string
+	}{
+		"/v1/letters/boxes?page=1":        {"A1", 200, ""},
+		"/v1/letters/boxes?page=1&page=2": {"", 400, "query.page"},
+		"/v1/letters/boxes?page=0":        {"", 400, "query.page"},
+		"/v1/letters/boxes":               {"", 400, "query.page"},
+		"/v1/parcels/boxes?page=1":        {"ABCD", 400, "header.X-Shelf"},
+		"/v1/secrets/boxes?page=1":        {"", 404, "not_found"},
+	} {
+		req := httptest.NewRequest(http.MethodGet, target, nil)
+		if c.shelf != "" {
+			req.Header.Set("X-Shelf", c.shelf)
+		}
+		token, _ := services.Sign("xapi", "sapi", "GET "+target, nil, hop.Principal{})
+		req.Header.Set("Authorization", token)
+		w := httptest.NewRecorder()
+		h.internal.ServeHTTP(w, req)
+		if w.Code != c.status || !strings.Contains(w.Body.String(), c.names) {
+			t.Errorf("%s: %d %s, want %d and %q", target, w.Code, w.Body, c.status, c.names)
+		}
 	}
 }
 
