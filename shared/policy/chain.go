@@ -33,6 +33,7 @@ type Edge struct {
 	Audit    *audit.Log
 	Ring     *keyring.Ring
 	Metrics  *Metrics
+	Breaches *Breaches
 	Tracer   *telemetry.Tracer
 	Log      *slog.Logger
 

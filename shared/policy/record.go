@@ -37,6 +37,7 @@ func (e *Edge) record(c *gin.Context) {
 		e.Log.ErrorContext(x.Context(), "audit record lost", "error", err)
 	}
 	x.write(c)
+	e.sample(x)
 }
 
 // guarded runs the rest of the chain; a panic in it is an Internal error.

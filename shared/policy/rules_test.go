@@ -179,12 +179,13 @@ func TestSettingsNameWhatIsWrong(t *testing.T) {
 	s.Modes = map[string]Mode{"tokens": Enforce, Token: "on"}
 	s.Allow = []string{"10.0.0.0/8", "nowhere"}
 	s.Token.Cache = 2 * time.Minute
+	s.Answers.Sample = 1.1
 	s.APIs = map[string]APIset{"portabilities": {Method: "none", Subjects: []SubjectLimit{{Name: "phone"}}}}
 	err := s.Validate()
 	if err == nil {
 		t.Fatal("they are valid")
 	}
-	for _, want := range []string{"modes.tokens", "modes.token: must be off", "allow[1]", "token.cache", "apis.portabilities.method", "apis.portabilities.subjects[0]"} {
+	for _, want := range []string{"modes.tokens", "modes.token: must be off", "allow[1]", "token.cache", "answers.sample", "apis.portabilities.method", "apis.portabilities.subjects[0]"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not named in %v", want, err)
 		}

@@ -46,6 +46,7 @@ type Settings struct {
 	Allow          []string          `yaml:"allow"`          // address prefixes; empty: all
 	Deny           []string          `yaml:"deny"`
 	Token          TokenRules        `yaml:"token"`
+	Answers        AnswerRules       `yaml:"answers"`
 	APIs           map[string]APIset `yaml:"apis"`
 
 	trusted, allow, deny []netip.Prefix
@@ -81,7 +82,7 @@ type SubjectLimit struct {
 
 // Defaults are the settings of a configuration that says nothing.
 func Defaults() Settings {
-	return Settings{Token: TokenRules{Method: "jwt", Cache: time.Minute, Refused: 5 * time.Second, Entries: 100_000}}
+	return Settings{Token: TokenRules{Method: "jwt", Cache: time.Minute, Refused: 5 * time.Second, Entries: 100_000}, Answers: AnswerRules{Sample: 0.01}}
 }
 
 // Validate joins all that is wrong and prepares the prefixes.
@@ -99,6 +100,9 @@ func (s *Settings) Validate() error {
 	}
 	if s.Token.Entries < 1 {
 		errs = append(errs, errors.New("token.entries: must be at least 1"))
+	}
+	if !(s.Answers.Sample >= 0 && s.Answers.Sample <= 1) {
+		errs = append(errs, errors.New("answers.sample: must be between 0 and 1"))
 	}
 	for _, api := range slices.Sorted(maps.Keys(s.APIs)) {
 		set, at := s.APIs[api], "apis."+api+"."

@@ -15,7 +15,7 @@ func (h *host) openEdge() {
 	h.public, h.internal = router(), router()
 	h.edge = &policy.Edge{
 		Settings: &h.policies, Access: h.access, Limiter: h.limiter, Shedder: h.shedder, Answers: h.answers,
-		Audit: h.audit, Ring: h.ring, Metrics: h.metrics, Tracer: h.tracer, Log: h.log,
+		Audit: h.audit, Ring: h.ring, Metrics: h.metrics, Breaches: h.breaches, Tracer: h.tracer, Log: h.log,
 	}
 	h.edge.Open()
 	h.unknown = &policy.Route{API: "none", Dialect: problem.Details, Class: "api"}

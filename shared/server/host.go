@@ -45,18 +45,19 @@ type host struct {
 	log        *slog.Logger
 	registerer *prometheus.Registry
 
-	db      *database.DB
-	ring    *keyring.Ring
-	access  *access.Store
-	audit   *audit.Log
-	journal *journal.Journal
-	limiter *ratelimit.Limiter
-	shedder *shed.Shedder
-	answers *idempotency.Store
-	jobs    *jobs.Jobs
-	admin   *admin.Registry
-	metrics *policy.Metrics
-	tracer  *telemetry.Tracer
+	db       *database.DB
+	ring     *keyring.Ring
+	access   *access.Store
+	audit    *audit.Log
+	journal  *journal.Journal
+	limiter  *ratelimit.Limiter
+	shedder  *shed.Shedder
+	answers  *idempotency.Store
+	jobs     *jobs.Jobs
+	admin    *admin.Registry
+	metrics  *policy.Metrics
+	breaches *policy.Breaches
+	tracer   *telemetry.Tracer
 
 	registry  *hop.Registry
 	services  *hop.Services
@@ -125,7 +126,7 @@ func (h *host) open(ctx context.Context) (err error) {
 	h.onClose(func(context.Context) error { h.limiter.Close(); return nil })
 	h.shedder = shed.New(s.Shed, nil, h.registerer)
 	h.admin = admin.New(h.auditChange)
-	h.metrics, h.reloads = policy.NewMetrics(h.registerer), newReloads(h.registerer)
+	h.metrics, h.breaches, h.reloads = policy.NewMetrics(h.registerer), policy.NewBreaches(h.registerer), newReloads(h.registerer)
 	return h.admin.Add(access.Resources(h.access)...)
 }
 
