@@ -46,35 +46,56 @@ func checks() (whole, audited *contract.Check) {
 // Open takes the envelope off a body that may have one. A body without is returned as it is: what
 // is not an envelope is the contract's to judge. body aliases raw, or what raw is with its names
 // folded; what is inside it is the contract's, too.
+//
+// What is wrong with an envelope is told by broken. Where it can be read in one way all the same, it is
+// opened as far as that goes, for a policy that only watches; where it cannot, because it is ambiguous or
+// holds no body, body is nil.
 func Open(raw []byte) (h Header, body []byte, broken []problem.Field) {
 	if !mentions(raw, headerName) && !mentions(raw, bodyName) {
 		return h, raw, nil
 	}
 	canonical, broken := whole.Read(raw, contract.Limits{})
 	if canonical == nil { // not JSON, beyond its limits, or ambiguous
-		return h, raw, broken
+		return h, nil, broken
 	}
 	header, body := split(canonical)
 	if header == nil && body == nil {
 		return h, raw, nil // the names occur inside a value
 	}
-	if len(broken) > 0 {
-		return h, raw, broken
+	h = read(header)
+	if body == nil {
+		return h, nil, broken
 	}
+	channel, ambiguous := channelOf(body)
+	if len(ambiguous) > 0 {
+		return h, nil, append(broken, ambiguous...)
+	}
+	h.Channel = channel
+	return h, body, broken
+}
+
+// read is what a header says; a member that is not as it should be says nothing.
+func read(header []byte) Header {
 	var in struct {
 		System struct {
-			Name          string `json:"name"`
-			CorrelationID string `json:"correlationID"`
+			Name          jsontext.Value `json:"name"`
+			CorrelationID jsontext.Value `json:"correlationID"`
 		}
 	}
-	if err := json.Unmarshal(header, &in); err != nil { // the check has passed it: cannot happen
-		return h, raw, []problem.Field{{Path: headerName, Rule: "must be as the contract has it"}}
+	_ = json.Unmarshal(header, &in) // the check has said what is wrong with it
+	return Header{System: text(in.System.Name, 64), Correlation: text(in.System.CorrelationID, 128), Enveloped: true}
+}
+
+// text is a string of at most so many bytes, or nothing.
+func text(v jsontext.Value, longest int) string {
+	if v.Kind() != '"' {
+		return ""
 	}
-	h = Header{System: in.System.Name, Correlation: in.System.CorrelationID, Enveloped: true}
-	if h.Channel, broken = channelOf(body); len(broken) > 0 {
-		return h, raw, broken
+	s, err := jsontext.AppendUnquote(nil, v)
+	if err != nil || len(s) > longest {
+		return ""
 	}
-	return h, body, nil
+	return string(s)
 }
 
 // split finds header and body in a canonical envelope; nil where there is none.

@@ -45,7 +45,7 @@ func (e *Edge) body(c *gin.Context) {
 	if x.Header.Correlation != "" && wellFormed(x.Header.Correlation) {
 		x.correlation = x.Header.Correlation // a refusal is found under it, too
 	}
-	if x.Body == nil { // not JSON, or ambiguous: in no mode is there anything to go on with
+	if x.Body == nil { // not JSON, ambiguous, or an envelope around nothing: in no mode is there anything to go on with
 		x.refusedBy = Body
 		x.Refuse(c, err)
 		return
@@ -62,16 +62,14 @@ func (x *Exchange) check(raw []byte) error {
 	var broken []problem.Field
 	if op.Envelope {
 		x.Header, x.Body, broken = envelope.Open(raw)
-		if len(broken) > 0 {
-			x.Body = raw
-			return &problem.Error{Kind: problem.Invalid, Fields: broken}
+	}
+	if op.Body != nil && x.Body != nil {
+		canonical, inside := op.Body.Read(x.Body, contract.Limits{})
+		x.Body = canonical
+		if len(broken) == 0 { // what is inside a broken envelope is told once that is mended
+			broken = inside
 		}
 	}
-	if op.Body == nil {
-		return nil
-	}
-	canonical, broken := op.Body.Read(x.Body, contract.Limits{})
-	x.Body = canonical
 	if len(broken) > 0 {
 		return &problem.Error{Kind: problem.Invalid, Fields: broken}
 	}

@@ -66,6 +66,10 @@ func TestShedding(t *testing.T) {
 	apitest.Run(t, API, "testdata/shed/*.txtar", apitest.Below(&salesorder.Contract), apitest.Setting("shed.inFlight.api", 1))
 }
 
+func TestShadow(t *testing.T) {
+	apitest.Run(t, API, "testdata/shadow/*.txtar", apitest.Below(&salesorder.Contract), apitest.Setting("policies.apis.portabilities.modes.body", "shadow"))
+}
+
 func TestDeniedAddress(t *testing.T) {
 	apitest.Run(t, API, "testdata/denied/*.txtar", apitest.Below(&salesorder.Contract), apitest.Setting("policies.deny", []string{"127.0.0.0/8"}))
 }
