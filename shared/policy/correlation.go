@@ -4,26 +4,51 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"net/http"
+	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/trace"
 
+	"puente/shared/audit"
 	"puente/shared/hop"
 	"puente/shared/problem"
 	"puente/shared/telemetry"
 )
 
-// recover turns a panic into the answer 500. Reads nothing.
+// recover turns a panic of what stands around record, which recovers all that it surrounds, into the
+// answer 500 in the API's dialect. Reads nothing.
 func (e *Edge) recover(c *gin.Context) {
 	defer func() {
 		if p := recover(); p != nil {
-			e.Log.ErrorContext(c.Request.Context(), "panic in a policy", "panic", fmt.Sprint(p))
-			c.AbortWithStatus(500)
+			x := of(c)
+			if x.Record == nil {
+				x.Record = audit.NewRecord("request") // for its ID: no audit has heard of the request
+			}
+			e.Log.ErrorContext(c.Request.Context(), "panic in a policy", "incident", x.Record.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			c.Abort()
+			x.apologize(c)
 		}
 	}()
 	c.Next()
+}
+
+// apologize answers a defect, unless an answer was already sent. Where it is the dialect's own, nothing
+// is left but the status.
+func (x *Exchange) apologize(c *gin.Context) {
+	if c.Writer.Written() {
+		return
+	}
+	defer func() {
+		if recover() != nil {
+			c.Status(http.StatusInternalServerError)
+		}
+	}()
+	x.Err = &problem.Error{Kind: problem.Internal}
+	x.render()
+	x.write(c)
 }
 
 // correlate reads X-Correlation-ID and traceparent. Without the first, one is made as soon as
