@@ -10,12 +10,21 @@ import (
 	"sync"
 )
 
-// processMemory is what the Go runtime holds, of GOMEMLIMIT or of the control group's limit,
-// whichever is smaller.
+// processMemory is what the process cannot do without, of GOMEMLIMIT or of the control group's limit,
+// whichever is smaller: what the last collection found alive, the stacks, and the runtime's own. What
+// lies about uncollected does not count: the runtime lets garbage grow up to GOMEMLIMIT and then
+// collects it, so that a process near its limit may be in the best of health.
 func processMemory() (used, limit uint64) {
-	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	samples := []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}, {Name: "/memory/classes/os-stacks:bytes"},
+		{Name: "/memory/classes/metadata/mspan/inuse:bytes"}, {Name: "/memory/classes/metadata/mcache/inuse:bytes"},
+		{Name: "/memory/classes/metadata/other:bytes"}, {Name: "/memory/classes/other:bytes"},
+	}
 	metrics.Read(samples)
-	return samples[0].Value.Uint64() - samples[1].Value.Uint64(), MemoryLimit()
+	for _, s := range samples {
+		used += s.Value.Uint64()
+	}
+	return used, MemoryLimit()
 }
 
 // MemoryLimit is the smaller of GOMEMLIMIT and the control group's limit, in bytes; 0 where there

@@ -18,7 +18,7 @@ import (
 // Config is section shed.
 type Config struct {
 	InFlight  map[string]int `yaml:"inFlight"`  // places by class (api, webhook); default 1024 each
-	Watermark float64        `yaml:"watermark"` // share of the memory limit above which nothing is begun; default 0.9
+	Watermark float64        `yaml:"watermark"` // share of the memory limit that may be in use, garbage apart, before nothing is begun; default 0.9
 }
 
 // Validate joins all that is wrong.
