@@ -170,6 +170,20 @@ func (s *system) touch(ctx context.Context, row sql.OpenPortInsRow) error {
 	return sql.New(s.db).TouchPortIn(ctx, sql.TouchPortInParams{ID: row.ID, Attempt: row.Attempt})
 }
 
+// forget drops the sealed inquiries of port-ins that were settled long ago. That they were filed, or
+// not, is known for ever.
+func (s *system) forget(ctx context.Context) error {
+	for {
+		n, err := sql.New(s.db).ForgetPortIns(ctx, s.cfg.PortIn.Keep)
+		if err != nil {
+			return fmt.Errorf("forget port-ins: %w", err)
+		}
+		if n == 0 {
+			return nil
+		}
+	}
+}
+
 // openPortIns is the gauge of port-ins whose outcome has been open for more than a minute.
 type openPortIns struct{ s *system }
 

@@ -58,10 +58,11 @@ type NIPConfig struct {
 	Window   time.Duration `yaml:"window"`
 }
 
-// PortInConfig says how unknown outcomes are resolved.
+// PortInConfig says how unknown outcomes are resolved, and how long what that takes is kept.
 type PortInConfig struct {
 	Settle  time.Duration `yaml:"settle"`  // after an attempt ended, until BotService's "not there" is believed
 	Inquire time.Duration `yaml:"inquire"` // how often open port-ins are asked for
+	Keep    time.Duration `yaml:"keep"`    // after a port-in was settled, until its phone, order and NIP are dropped; its guard stays
 }
 
 // Validate joins all that is wrong.
@@ -75,6 +76,9 @@ func (c *Config) Validate() error {
 	}
 	if c.PortIn.Settle < 0 || c.PortIn.Inquire < time.Second {
 		errs = append(errs, errors.New("portIn: settle must not be negative and inquire must be at least 1s"))
+	}
+	if c.PortIn.Keep < time.Second {
+		errs = append(errs, errors.New("portIn.keep: must be at least 1s"))
 	}
 	return errors.Join(append(errs, c.HTTP.Validate())...)
 }
@@ -94,7 +98,7 @@ func defaults() Config {
 	return Config{
 		HTTP:   httpclient.Config{Timeout: 4500 * time.Millisecond, AttemptTimeout: 4500 * time.Millisecond, Retries: 2, MaxResponse: 256 << 10, Bulkhead: httpclient.Bulkhead{Max: 128}},
 		NIP:    NIPConfig{Requests: 3, Window: 10 * time.Minute},
-		PortIn: PortInConfig{Settle: 10 * time.Second, Inquire: 10 * time.Second},
+		PortIn: PortInConfig{Settle: 10 * time.Second, Inquire: 10 * time.Second, Keep: 400 * 24 * time.Hour},
 	}
 }
 
@@ -133,6 +137,7 @@ func mount(env *server.Env) error {
 		return err
 	}
 	env.Every("resolve", cfg.PortIn.Inquire, s.resolve)
+	env.Every("forget", time.Hour, s.forget)
 	env.Every("prune", time.Hour, s.prune)
 	server.Handle(env, salesorder.SubmitPortability, s.Submit)
 	return nil

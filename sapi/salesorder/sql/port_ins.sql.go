@@ -15,7 +15,7 @@ const claimPortIn = `-- name: ClaimPortIn :one
 INSERT INTO salesorder.port_ins AS p (id, inquiry, correlation, state, ends_at)
 VALUES ($1, $2, $3, 'sending', clock_timestamp() + $4::interval)
 ON CONFLICT (id) DO UPDATE
-SET state = 'sending', attempt = p.attempt + 1, correlation = excluded.correlation, ends_at = excluded.ends_at, updated_at = now()
+SET state = 'sending', attempt = p.attempt + 1, inquiry = excluded.inquiry, correlation = excluded.correlation, ends_at = excluded.ends_at, updated_at = now()
 WHERE p.state IN ('rejected', 'absent')
 RETURNING attempt
 `
@@ -49,6 +49,23 @@ func (q *Queries) CountOpenPortIns(ctx context.Context, age time.Duration) (int6
 	var count int64
 	err := row.Scan(&count)
 	return count, err
+}
+
+const forgetPortIns = `-- name: ForgetPortIns :execrows
+UPDATE salesorder.port_ins SET inquiry = ''
+WHERE id IN (SELECT k.id FROM salesorder.port_ins k
+    WHERE k.state IN ('filed', 'rejected', 'absent') AND k.inquiry <> '' AND k.updated_at < clock_timestamp() - $1::interval
+    ORDER BY k.updated_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
+`
+
+// Drops what an inquiry would need of port-ins that were settled long ago. Their rows stay: they are
+// the guard against a second filing.
+func (q *Queries) ForgetPortIns(ctx context.Context, keep time.Duration) (int64, error) {
+	result, err := q.db.Exec(ctx, forgetPortIns, keep)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const openPortIns = `-- name: OpenPortIns :many

@@ -3,7 +3,7 @@
 INSERT INTO salesorder.port_ins AS p (id, inquiry, correlation, state, ends_at)
 VALUES (sqlc.arg(id), sqlc.arg(inquiry), sqlc.arg(correlation), 'sending', clock_timestamp() + sqlc.arg(lasts)::interval)
 ON CONFLICT (id) DO UPDATE
-SET state = 'sending', attempt = p.attempt + 1, correlation = excluded.correlation, ends_at = excluded.ends_at, updated_at = now()
+SET state = 'sending', attempt = p.attempt + 1, inquiry = excluded.inquiry, correlation = excluded.correlation, ends_at = excluded.ends_at, updated_at = now()
 WHERE p.state IN ('rejected', 'absent')
 RETURNING attempt;
 
@@ -31,3 +31,11 @@ WHERE id = sqlc.arg(id) AND attempt = sqlc.arg(attempt) AND state IN ('sending',
 
 -- name: CountOpenPortIns :one
 SELECT count(*) FROM salesorder.port_ins WHERE state IN ('sending', 'unknown') AND ends_at < clock_timestamp() - sqlc.arg(age)::interval;
+
+-- name: ForgetPortIns :execrows
+-- Drops what an inquiry would need of port-ins that were settled long ago. Their rows stay: they are
+-- the guard against a second filing.
+UPDATE salesorder.port_ins SET inquiry = ''
+WHERE id IN (SELECT k.id FROM salesorder.port_ins k
+    WHERE k.state IN ('filed', 'rejected', 'absent') AND k.inquiry <> '' AND k.updated_at < clock_timestamp() - sqlc.arg(keep)::interval
+    ORDER BY k.updated_at LIMIT 1000 FOR UPDATE SKIP LOCKED);
