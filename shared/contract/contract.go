@@ -9,7 +9,8 @@
 //	x-sla            doc, op    {deadline: 5s, availability: 99.9}, one of both levels must have each
 //	x-idempotency    doc, op    none (default) | key | correlation
 //	x-audit          doc, op    optional (default) | required: refuse rather than serve unaudited
-//	x-errors         doc, op    [CODE, …] the operation may answer
+//	x-errors         doc, op    [CODE, …] the operation may answer; a code of the contract's own explains itself:
+//	                            {code, status, meaning, acts: caller|operator|nobody, retry: 'no'|later|with a new correlation}
 //	x-max-body       doc, op    bytes, default 1 MiB
 //	x-pii            schema     mask | hash | drop, for logs and audit; on an object also keep-unknown
 //	x-audit-key      schema     true: a string or number by which audit records are found, masked as x-pii says
@@ -27,6 +28,8 @@ import (
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"puente/shared/problem"
 )
 
 // Document is one API's contract, loaded and compiled. It is not changed after Load.
@@ -61,7 +64,8 @@ type Operation struct {
 
 	Idempotency   string // none, key or correlation
 	AuditRequired bool
-	Codes         []string // the error codes it may answer, those of the document first
+	Codes         []string        // the error codes it may answer, those of the document first
+	Errors        []problem.Entry // those of Codes that the contract explains
 
 	MediaType    string   // of the request: the JSON one if there are several; empty without a body
 	MediaTypes   []string // all of them, MediaType first

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"puente/shared/problem"
 )
 
 // load reads a document of testdata.
@@ -38,6 +40,9 @@ func TestLoadReadsWhatTheDocumentPromises(t *testing.T) {
 	}
 	if len(tree.Codes) != 2 || tree.Codes[1] != "TREE_TOO_TALL" {
 		t.Errorf("putTree answers the codes %v", tree.Codes)
+	}
+	if want := (problem.Entry{Code: "TREE_TOO_TALL", Status: 409, Meaning: "It is too tall.", Acts: "caller", Retry: "no"}); len(tree.Errors) != 1 || tree.Errors[0] != want {
+		t.Errorf("putTree explains %+v", tree.Errors)
 	}
 	if tree.Public || tree.Scheme != "oauth2" || len(tree.Scopes) != 1 || tree.Scopes[0] != "tests" {
 		t.Errorf("putTree is guarded by %q %v", tree.Scheme, tree.Scopes)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"puente/shared/problem"
 )
 
 // extensions are the x- members of one place of a document.
@@ -68,25 +70,43 @@ func (e extensions) text(name string) (string, error) {
 	return s, nil
 }
 
-// texts is the extension's value, a list of strings; nil if it is absent.
-func (e extensions) texts(name string) ([]string, error) {
-	v, ok := e[name]
+// errors is the value of x-errors; a code that is not explained has no meaning.
+func (e extensions) errors() ([]problem.Entry, error) {
+	v, ok := e["x-errors"]
 	if !ok {
 		return nil, nil
 	}
 	list, ok := v.([]any)
 	if !ok {
-		return nil, fmt.Errorf("%s must be a list of strings", name)
+		return nil, fmt.Errorf("x-errors must be a list of codes")
 	}
-	var texts []string
+	var all []problem.Entry
 	for _, item := range list {
-		s, ok := item.(string)
-		if !ok || s == "" {
-			return nil, fmt.Errorf("%s must be a list of strings", name)
+		entry, ok := problem.Entry{}, false
+		switch item := item.(type) {
+		case string:
+			entry.Code, ok = item, item != ""
+		case map[string]any:
+			entry, ok = explained(item)
 		}
-		texts = append(texts, s)
+		if !ok {
+			return nil, fmt.Errorf("x-errors must be a list of codes, or of code, status, meaning, acts and retry")
+		}
+		all = append(all, entry)
 	}
-	return texts, nil
+	return all, nil
+}
+
+// explained reads a code that its contract explains: all of it, and nothing else.
+func explained(m map[string]any) (problem.Entry, bool) {
+	text := func(name string) string {
+		s, _ := m[name].(string)
+		return s
+	}
+	status, _ := number(m["status"])
+	e := problem.Entry{Code: text("code"), Status: int(status), Meaning: text("meaning"), Acts: text("acts"), Retry: text("retry")}
+	return e, len(m) == 5 && e.Code != "" && e.Meaning != "" && e.Status >= 400 && e.Status < 600 &&
+		slices.Contains([]string{"caller", "operator", "nobody"}, e.Acts) && slices.Contains([]string{"no", "later", "with a new correlation"}, e.Retry)
 }
 
 // size is the extension's value, a positive whole number of bytes; 0 if it is absent.

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"puente/shared/problem"
 )
 
 // defaultMaxBody is the body limit of an operation that sets none, in bytes.
@@ -103,9 +105,12 @@ func (r *reading) promises(place string, op *Operation, own extensions) {
 		if n := noted[int64](r, level.place)(level.e.size("x-max-body")); n != 0 {
 			op.MaxBody = n
 		}
-		for _, code := range noted[[]string](r, level.place)(level.e.texts("x-errors")) {
-			if !slices.Contains(op.Codes, code) {
-				op.Codes = append(op.Codes, code)
+		for _, e := range noted[[]problem.Entry](r, level.place)(level.e.errors()) {
+			if !slices.Contains(op.Codes, e.Code) {
+				op.Codes = append(op.Codes, e.Code)
+			}
+			if e.Meaning != "" && !slices.Contains(op.Errors, e) {
+				op.Errors = append(op.Errors, e)
 			}
 		}
 	}

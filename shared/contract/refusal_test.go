@@ -58,6 +58,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"x-audit", document("", sla, operation+"\n      x-audit: yes", "{}", responses), "x-audit must be one of"},
 		{"x-max-body", document("", sla, operation+"\n      x-max-body: 1.5", "{}", responses), "x-max-body must be"},
 		{"x-errors", document("", sla, operation+"\n      x-errors: A", "{}", responses), "x-errors must be a list"},
+		{"x-errors half explained", document("", sla, operation+"\n      x-errors: [{code: A, status: 409, meaning: B, acts: caller}]", "{}", responses), "x-errors must be a list"},
+		{"x-errors with a retry that is none", document("", sla, operation+"\n      x-errors: [{code: A, status: 409, meaning: B, acts: caller, retry: maybe}]", "{}", responses), "x-errors must be a list"},
 		{"x-category", document(", x-category: [a]", sla, operation, "{}", responses), "x-category must be a string"},
 		{"an unknown extension of the operation", document("", sla, operation+"\n      x-idempotence: key", "{}", responses), "post: extension x-idempotence is not known"},
 		{"an unknown extension of the document", document("", sla+"\nx-slo: {}", operation, "{}", responses), "#: extension x-slo is not known"},

@@ -37,37 +37,20 @@ var advice = [kinds]struct{ meaning, acts, retry string }{
 	Unknown:          {"The outcome is not known yet; it is being resolved. The same correlation asks for it.", "nobody", "later"},
 }
 
-// codes are those that an error names itself, with the kind they come with.
-var codes = map[string]struct {
-	kind    Kind
-	meaning string
-}{
-	"INVALID_FIELD":       {Conflict, "The system behind the API does not accept a field of the request; messageServer names it where it is one of the caller's."},
-	"REQUEST_IN_PROGRESS": {Conflict, "A request with the same correlation, or the same port-in, is still running."},
-	"CORRELATION_REUSED":  {Rejected, "The correlation was used before with another body."},
-	"OPERATION_NOT_FOUND": {NotFound, "The path names an operation that the API does not have."},
-	"NIP_LIMIT":           {Quota, "The phone got as many NIPs as one may get; Retry-After says when the next one is allowed."},
-	"INVALID_ENCRYPTION":  {Invalid, "The payload does not decrypt under a key of ours; nothing was forwarded."},
-}
-
-// Catalogue lists every code, those of the kinds and those that errors name.
-func Catalogue() []Entry {
-	var all []Entry
+// Catalogue lists every code: those of the kinds, and those that contracts declare as their own.
+func Catalogue(declared ...Entry) []Entry {
+	all := slices.Clone(declared)
 	for k := range kinds {
 		a := advice[k]
-		all = append(all, Entry{muleRules[k].code, muleRules[k].status, a.meaning, a.acts, a.retry})
-	}
-	for code, c := range codes {
-		a := advice[c.kind]
-		all = append(all, Entry{code, muleRules[c.kind].status, c.meaning, a.acts, a.retry})
+		all = append(all, Entry{Code: muleRules[k].code, Status: muleRules[k].status, Meaning: a.meaning, Acts: a.acts, Retry: a.retry})
 	}
 	slices.SortStableFunc(all, func(a, b Entry) int { return strings.Compare(a.Code, b.Code) })
 	return slices.CompactFunc(all, func(a, b Entry) bool { return a.Code == b.Code && a.Status == b.Status })
 }
 
-// Explain finds a code in the catalogue.
-func Explain(code string) (found []Entry) {
-	for _, e := range Catalogue() {
+// Explain finds a code among those of the kinds and those declared.
+func Explain(code string, declared ...Entry) (found []Entry) {
+	for _, e := range Catalogue(declared...) {
 		if strings.EqualFold(e.Code, code) {
 			found = append(found, e)
 		}

@@ -21,9 +21,9 @@ func (h *host) operations() http.Handler {
 	mux.HandleFunc("GET /readyz", h.health.readyz)
 	mux.Handle("GET /metrics", telemetry.MetricsHandler(h.registerer))
 	mux.HandleFunc("GET /errors", func(w http.ResponseWriter, _ *http.Request) {
-		answerJSON(w, http.StatusOK, problem.Catalogue())
+		answerJSON(w, http.StatusOK, problem.Catalogue(h.declared()...))
 	})
-	mux.HandleFunc("GET /errors/{code}", explain)
+	mux.HandleFunc("GET /errors/{code}", h.explain)
 	if h.settings.Ops.Profile {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
@@ -31,9 +31,29 @@ func (h *host) operations() http.Handler {
 	return mux
 }
 
+// declared are the codes that the contracts of the program explain. What a public API says of a code that
+// a layer below has, too, comes first: it is what callers see.
+func (h *host) declared() []problem.Entry {
+	var all []problem.Entry
+	for _, public := range []bool{true, false} {
+		for _, layer := range h.program {
+			for i := range layer.APIs {
+				doc, err := layer.APIs[i].Contract.Document()
+				if err != nil || (layer.APIs[i].listener() == Public) != public {
+					continue
+				}
+				for _, op := range doc.Operations {
+					all = append(all, op.Errors...)
+				}
+			}
+		}
+	}
+	return all
+}
+
 // explain answers what a code means, who acts on it, and whether to try again.
-func explain(w http.ResponseWriter, r *http.Request) {
-	found := problem.Explain(r.PathValue("code"))
+func (h *host) explain(w http.ResponseWriter, r *http.Request) {
+	found := problem.Explain(r.PathValue("code"), h.declared()...)
 	if len(found) == 0 {
 		answerJSON(w, http.StatusNotFound, map[string]string{"detail": "There is no such code"})
 		return

@@ -37,6 +37,25 @@ func health(t *testing.T, p *platform) {
 	}
 }
 
+// catalogue: every code that the documents have is explained, in the words of the contracts.
+func catalogue(t *testing.T, p *platform) {
+	for _, one := range p.processes {
+		t := of(t, one.name)
+		for code, says := range map[string]string{
+			"BAD_REQUEST": `"status":400`, "GATEWAY_TIMEOUT": `"acts":"operator"`,
+			"INVALID_FIELD":       `[{"code":"INVALID_FIELD","status":409,"meaning":"The system behind the API does not accept a field of the request; messageServer names it where it is one of the caller's.","acts":"caller","retry":"with a new correlation"}]`,
+			"REQUEST_IN_PROGRESS": `"retry":"later"`, "correlation_reused": `"status":422`, "OPERATION_NOT_FOUND": `"retry":"no"`, "NIP_LIMIT": `"status":429`, "INVALID_ENCRYPTION": `"status":400`,
+		} {
+			if status, body := one.get("/errors/" + code); status != 200 || !strings.Contains(body, says) {
+				t.Errorf("%s: %d %s", code, status, body)
+			}
+		}
+		if status, body := one.get("/errors/NO_SUCH_CODE"); status != 404 {
+			t.Errorf("an unknown code: %d %s", status, body)
+		}
+	}
+}
+
 // series is a series of the exposition format.
 var series = regexp.MustCompile(`(?m)^([a-z][a-z0-9_]*)\{(.*)\} `)
 

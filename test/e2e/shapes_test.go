@@ -35,6 +35,7 @@ var together = []scenario{
 	{"records", records},
 	{"health", health},
 	{"metrics", metrics},
+	{"catalogue", catalogue},
 }
 
 // alone are played one after another: each changes what all requests of the shape meet.
