@@ -117,22 +117,24 @@ func TestFullLogRefusesBeginningsAndTakesEnds(t *testing.T) {
 	}
 }
 
-// The file size limit stands in for a full disk.
+// The file size limit stands in for a full disk: it meets what does not fit into the room taken ahead.
 func TestEndIsOwedWhereTheDiskIsFull(t *testing.T) {
-	r := newReplica(t, databasetest.New(t, audit.Migrations), journal.Config{})
-	record := r.begin(request("owed"))
+	const room = 1000
+	r := newReplica(t, databasetest.New(t, audit.Migrations), journal.Config{SegmentBytes: room})
+	record, refused := r.begin(request("owed")), request("refused")
+	record.Request, refused.Request = make([]byte, room), make([]byte, room)
 
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		t.Fatal(err)
 	}
 	tight := limit
-	tight.Cur = uint64(r.journal.End().Offset)
+	tight.Cur = room
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &tight); err != nil {
 		t.Fatal(err)
 	}
 	errEnd := r.End(record)
-	errBegin := r.Begin(request("refused"))
+	errBegin := r.Begin(refused)
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,19 @@
 // Package journal keeps what must outlive a killed process and cannot wait for the database:
-// records appended to segment files, one write each, read back in order by whoever moves them on.
+// records appended to segment files, read back in order by whoever moves them on.
 //
-// Append returns once the kernel has the record, so that kill -9 loses nothing. Files are synced
-// each second and when a segment is left, so that a crash of the machine loses at most the last
-// second. A process never writes to a segment of the one before it: it starts the next one, and a
-// record that a dead process left half written is skipped. The number and size of segments are
-// bounded; at the bound Append refuses with ErrFull until Remove has made room.
+// Append returns once the record lies in a page of the kernel's, so that kill -9 loses nothing. It
+// copies the record into the segment's file, mapped into memory, where the platform specification
+// speaks of a write: what survives is the same, and the call was most of what a record cost
+// (BenchmarkAppend on two shared cores: 200 B 2.3 µs with a write, 0.6 without; 2 KB 9 µs and 5.5, the
+// rest being pages and disk). The disk is taken for a whole segment at once, up to two ahead of the
+// records, so that a full one is an error when the next segment is wanted and cannot be a fault in the
+// middle of this one; a segment that is left gives back what it did not need.
+//
+// Files are synced each second and when a segment is left, so that a crash of the machine loses at
+// most the last second. A process never writes to a segment of the one before it: it starts the next
+// one, and what a dead process left behind its last whole record, room or the half of a record, is
+// skipped. The number and size of segments are bounded; at the bound Append refuses with ErrFull until
+// Remove has made room.
 package journal
 
 import (
@@ -25,7 +33,8 @@ var ErrFull = errors.New("journal: every segment is full")
 // ErrLocked is returned by Open when another process has the directory.
 var ErrLocked = errors.New("journal: another process uses the directory")
 
-// Config bounds the disk space: at most SegmentBytes × MaxSegments, and one record over.
+// Config bounds the disk space: at most SegmentBytes × MaxSegments, and one record over. The segment in
+// writing and, where one more is allowed, the next take all of theirs at once.
 type Config struct {
 	SegmentBytes int64 `yaml:"segmentBytes"` // a segment is left before it would grow beyond; default 16 MiB
 	MaxSegments  int   `yaml:"maxSegments"`  // the last one is the reserve, see Full; default 64
@@ -69,12 +78,12 @@ type Journal struct {
 
 	mu       sync.Mutex // held over the write of one record
 	segments []segment  // what there is, ascending; the last one is being written
-	file     *os.File   // of the last segment
+	live     *mapped    // the last segment
 	size     int64      // what of it is whole
 	torn     bool       // the rest of it is not: leave it
 	dirty    bool       // something was written since the last sync
-	spare    *os.File   // the file of the next segment, opened ahead
-	left     []*os.File // segments to sync and close
+	spare    *mapped    // the next segment, made ahead
+	left     []finished // segments to sync and close
 	closed   bool
 
 	wake chan struct{} // to the keeper: a segment was left, or there is room again
@@ -85,7 +94,13 @@ type Journal struct {
 // segment is one file of the directory.
 type segment struct {
 	number uint64
-	size   int64 // what is whole; of the segment in writing see Journal.size
+	size   int64 // what may hold records; of the segment in writing see Journal.size
+}
+
+// finished is a segment that nothing more is written to.
+type finished struct {
+	*mapped
+	size int64
 }
 
 // Open takes the directory, which it creates where needed, and starts a new segment. It returns
@@ -122,7 +137,7 @@ func (j *Journal) open() error {
 		return err
 	}
 	j.segments, j.start = found.segments, found.last+1
-	if j.file, err = createSegment(j.dir, j.start); err != nil {
+	if j.live, err = createMapped(segmentPath(j.dir, j.start), j.cfg.SegmentBytes); err != nil {
 		return err
 	}
 	// A number must not be given twice, or positions of before would point into the new segment:
@@ -132,7 +147,7 @@ func (j *Journal) open() error {
 		err = errors.Join(err, os.Remove(segmentPath(j.dir, number)))
 	}
 	if err != nil {
-		return errors.Join(err, j.file.Close())
+		return errors.Join(err, j.live.close(0))
 	}
 	j.segments = append(j.segments, segment{number: j.start})
 	j.full.Store(len(j.segments) >= j.cfg.MaxSegments)
@@ -196,9 +211,9 @@ func (j *Journal) Close() error {
 	close(j.stop)
 	<-j.done
 
-	err := errors.Join(j.file.Sync(), j.file.Close())
+	err := j.live.close(j.size)
 	if j.spare != nil {
-		err = errors.Join(err, j.spare.Close(), os.Remove(j.spare.Name()))
+		err = errors.Join(err, j.spare.discard(segmentPath(j.dir, j.last()+1)))
 	}
 	if err = errors.Join(err, j.lock.Close()); err != nil {
 		return fmt.Errorf("journal: close: %w", err)

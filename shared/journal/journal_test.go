@@ -224,9 +224,10 @@ func TestReaderStartsAfterRemovedSegments(t *testing.T) {
 	}
 }
 
-// The file size limit stands in for a full disk: the kernel writes a part of the record, then fails.
+// The file size limit stands in for a full disk. A record that does not fit into the room that was
+// taken ahead meets it, whether the next segment is there already or not.
 func TestAppendWhereTheDiskIsFull(t *testing.T) {
-	j := open(t, t.TempDir(), journal.Config{})
+	j := open(t, t.TempDir(), journal.Config{SegmentBytes: 2000})
 	defer closeJournal(t, j)
 	appendAll(t, j, "before")
 
@@ -347,6 +348,9 @@ func TestFilesAreTheOwnersAlone(t *testing.T) {
 			return err
 		}
 		info, err := entry.Info()
+		if errors.Is(err, fs.ErrNotExist) { // the spare segment got its name
+			return nil
+		}
 		if err == nil && info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s has mode %v", path, info.Mode())
 		}

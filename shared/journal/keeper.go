@@ -1,16 +1,20 @@
 package journal
 
-import "time"
+import (
+	"os"
+	"path/filepath"
+	"time"
+)
 
 // keep is the journal's one goroutine: it syncs each second, syncs and closes the segments that
-// were left, and opens the next one ahead, so that Append does none of it.
+// were left, and makes the next one ahead, so that Append does none of it.
 func (j *Journal) keep() {
 	defer close(j.done)
 	tick := time.NewTicker(syncEvery)
 	defer tick.Stop()
 	for {
 		j.closeLeft()
-		j.openSpare()
+		j.makeSpare()
 		select {
 		case <-j.wake:
 		case <-tick.C:
@@ -34,15 +38,14 @@ func (j *Journal) closeLeft() {
 	left := j.left
 	j.left = nil
 	j.mu.Unlock()
-	for _, file := range left {
-		j.countSync(file.Sync())
-		j.countSync(file.Close())
+	for _, s := range left {
+		j.countSync(s.close(s.size))
 	}
 }
 
 func (j *Journal) sync() {
 	j.mu.Lock()
-	file, dirty := j.file, j.dirty
+	file, dirty := j.live.file, j.dirty
 	j.dirty = false
 	j.mu.Unlock()
 	if dirty {
@@ -56,27 +59,29 @@ func (j *Journal) countSync(err error) {
 	}
 }
 
-// openSpare opens the file of the next segment. Where that fails, Append tries itself and says why.
-func (j *Journal) openSpare() {
+// makeSpare makes the next segment. Where that fails, Append tries itself and says why. The file gets
+// its name once nothing else can have it: Append may be faster.
+func (j *Journal) makeSpare() {
 	j.mu.Lock()
-	next := j.last() + 1
 	wanted := j.spare == nil && len(j.segments) < j.cfg.MaxSegments
 	j.mu.Unlock()
 	if !wanted {
 		return
 	}
-	file, err := createSegment(j.dir, next)
+	path := filepath.Join(j.dir, "spare")
+	spare, err := createMapped(path, j.cfg.SegmentBytes)
 	if err != nil {
 		return
 	}
-	j.countSync(syncDir(j.dir))
 	j.mu.Lock()
-	fits := j.spare == nil && j.last()+1 == next
-	if fits {
-		j.spare = file
+	err = os.Rename(path, segmentPath(j.dir, j.last()+1))
+	if err == nil {
+		j.spare = spare
 	}
 	j.mu.Unlock()
-	if !fits { // Append was faster and writes to this file itself
-		j.countSync(file.Close())
+	if err != nil {
+		_ = spare.discard(path)
+		return
 	}
+	j.countSync(syncDir(j.dir))
 }

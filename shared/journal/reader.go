@@ -26,13 +26,12 @@ const readAhead = 256 << 10
 // Reader reads the records of a journal in order, those of dead processes and those of this one.
 // It is for one goroutine.
 type Reader struct {
-	j       *Journal
-	pos     Position // of the next record
-	end     int64    // what of the segment is whole, as last seen
-	file    *os.File // of pos.Segment, or nil
-	buf     []byte   // bytes of the file from pos.Offset on
-	store   []byte   // behind buf
-	skipped int64
+	j     *Journal
+	pos   Position // of the next record
+	end   int64    // what of the segment is whole, as last seen
+	file  *os.File // of pos.Segment, or nil
+	buf   []byte   // bytes of the file from pos.Offset on
+	store []byte   // behind buf
 }
 
 // Reader reads from p on, a position that End or a Reader returned, or the zero one. Where that
@@ -43,9 +42,6 @@ func (j *Journal) Reader(p Position) *Reader {
 
 // Position is where the next record begins: the end of the last one that Next returned.
 func (r *Reader) Position() Position { return r.pos }
-
-// Skipped is how many bytes so far belonged to no whole record.
-func (r *Reader) Skipped() int64 { return r.skipped }
 
 // Next returns the next record, valid until the next call. It returns io.EOF when there is none for
 // now; later calls see what was appended since.
@@ -68,9 +64,8 @@ func (r *Reader) Next() ([]byte, error) {
 			r.consume(headerBytes + len(payload))
 			return payload, nil
 		}
-		// Not a whole record: a dead process was writing it. What follows it cannot be told apart.
-		// In the segment in writing a record of this process begins at end.
-		r.skipped += r.end - r.pos.Offset
+		// Not a whole record: a dead process was writing it, or had room left. What follows it cannot
+		// be told apart. In the segment in writing a record of this process begins at end.
 		r.pos.Offset, r.buf = r.end, nil
 	}
 }
@@ -147,7 +142,7 @@ func (r *Reader) record() ([]byte, error) {
 		return nil, eofIsTorn(err)
 	}
 	payload := r.buf[headerBytes : headerBytes+length : headerBytes+length]
-	if binary.LittleEndian.Uint32(r.buf[4:]) != checksum(r.buf[:4], payload) {
+	if binary.LittleEndian.Uint32(r.buf[4:]) != checksum(payload) {
 		return nil, nil
 	}
 	return payload, nil

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -16,15 +17,10 @@ func segmentPath(dir string, number uint64) string {
 	return filepath.Join(dir, fmt.Sprintf("%012d%s", number, suffix))
 }
 
-// createSegment opens the file of a new segment for writing.
-func createSegment(dir string, number uint64) (*os.File, error) {
-	return os.OpenFile(segmentPath(dir, number), os.O_CREATE|os.O_WRONLY, 0o600)
-}
-
 // left is what earlier processes left in a directory.
 type left struct {
 	segments []segment // ascending
-	empty    []uint64  // opened and never written to
+	empty    []uint64  // made and never written to
 	last     uint64    // the highest number given so far
 }
 
@@ -45,13 +41,31 @@ func listSegments(dir string) (l left, err error) {
 			return l, err
 		}
 		l.last = max(l.last, number)
-		if info.Size() == 0 {
+		written, err := hasRecord(segmentPath(dir, number))
+		if err != nil {
+			return l, err
+		}
+		if !written {
 			l.empty = append(l.empty, number)
 			continue
 		}
 		l.segments = append(l.segments, segment{number: number, size: info.Size()})
 	}
 	return l, nil
+}
+
+// hasRecord reports whether the segment at path was written to: a header of zeros is none.
+func hasRecord(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	var header [headerBytes]byte
+	n, err := f.ReadAt(header[:], 0)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n > 0 && header != [headerBytes]byte{}, errors.Join(err, f.Close())
 }
 
 // identity reads the directory's ID, and makes one where there is none.
