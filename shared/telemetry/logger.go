@@ -14,11 +14,10 @@ import (
 // carries the correlation and trace IDs of its context. Both forms quote control characters, so
 // that no value can begin a line of its own or steer the terminal it is read on.
 func NewLogger(w io.Writer, format string, level slog.Level) *slog.Logger {
-	var h slog.Handler = slog.NewJSONHandler(visible{w}, &slog.HandlerOptions{Level: level})
 	if format == "text" {
-		h = tint.NewTextHandler(w, &tint.Options{Level: level, NoColor: true})
+		return slog.New(identified{tint.NewTextHandler(w, &tint.Options{Level: level, NoColor: true})})
 	}
-	return slog.New(identified{h})
+	return slog.New(newLines(w, level))
 }
 
 // identified adds correlation_id and trace_id.
