@@ -2,7 +2,6 @@ package contract
 
 import (
 	"bytes"
-	"io"
 	"slices"
 	"sync"
 
@@ -76,13 +75,26 @@ func (c *compiler) key(at string, e extensions) bool {
 func (c *Check) Mask(dst, body []byte, with Masking) []byte {
 	m := maskers.Get().(*masker)
 	defer m.release()
-	m.with, m.out = with, slices.Grow(dst, len(body)) // what is masked is seldom longer
-	m.buffer = *bytes.NewBuffer(body)                 // which the decoder reads in place
-	m.dec.Reset(&m.buffer, repeatedNames)
-	if m.value(c.root) {
-		if _, err := m.dec.ReadToken(); err == io.EOF {
-			return m.out
-		}
+	m.with = with
+	dst = slices.Grow(dst, len(body)) // what is masked is seldom longer
+	m.scanned = scanner{text: body}
+	m.from, m.out = &m.scanned, dst
+	if m.value(c.root) && m.from.end() {
+		m.tell()
+		return m.out
+	}
+	return m.decode(c.root, dst, body)
+}
+
+// decode masks a body of which the scanner is not sure. What it holds before a fault is told.
+func (m *masker) decode(root edge, dst, body []byte) []byte {
+	m.buffer = *bytes.NewBuffer(body) // which the decoder reads in place
+	m.decoded.Reset(&m.buffer, repeatedNames)
+	m.from, m.out, m.told = &m.decoded, dst, m.told[:0]
+	ok := m.value(root)
+	m.tell()
+	if ok && m.from.end() {
+		return m.out
 	}
 	return append(dst, unreadable...)
 }
@@ -95,41 +107,53 @@ const hidden = `"******"`
 
 // masker is the state of one Mask. Its methods return false when the body cannot be read on.
 type masker struct {
-	dec    jsontext.Decoder
-	buffer bytes.Buffer
-	with   Masking
-	out    []byte
-	name   string // of the member being masked, as the schema spells it; "" where it declares none
+	from    source // one of the next two
+	scanned scanner
+	decoded decoded
+	buffer  bytes.Buffer
+	with    Masking
+	out     []byte
+	name    string // of the member being masked, as the schema spells it; "" where it declares none
+	told    []shown
+}
+
+// shown is a value for Key, as it lies in a masker's out.
+type shown struct {
+	name     string
+	from, to int
 }
 
 var maskers = sync.Pool{New: func() any { return new(masker) }}
 
 func (m *masker) release() {
-	m.buffer, m.with, m.out, m.name = bytes.Buffer{}, Masking{}, nil, ""
+	m.scanned, m.buffer, m.with, m.out, m.name, m.told = scanner{}, bytes.Buffer{}, Masking{}, nil, "", m.told[:0]
 	maskers.Put(m)
 }
 
 func (m *masker) value(e edge) bool {
 	at := len(m.out)
 	ok := m.masked(e)
-	if ok && e.key && m.with.Key != nil {
-		m.tell(m.out[at:])
+	if ok && e.key && m.name != "" && m.with.Key != nil {
+		m.told = append(m.told, shown{m.name, at, len(m.out)})
 	}
 	return ok
 }
 
-// tell tells Key a value as it was written.
-func (m *masker) tell(shown []byte) {
-	if m.name == "" || string(shown) == hidden || string(shown) == "null" {
-		return
-	}
-	if shown = unquoted(shown); len(shown) > 0 {
-		m.with.Key(m.name, string(shown))
+// tell tells Key the values met.
+func (m *masker) tell() {
+	for _, s := range m.told {
+		value := m.out[s.from:s.to]
+		if string(value) == hidden || string(value) == "null" {
+			continue
+		}
+		if value = unquoted(value); len(value) > 0 {
+			m.with.Key(s.name, string(value))
+		}
 	}
 }
 
 func (m *masker) masked(e edge) bool {
-	n, kind := e.node, kindOf(m.dec.PeekKind())
+	n, kind := e.node, kindOf(m.from.peek())
 	switch {
 	case kind == nulls || e.pii == piiNone || e.pii == piiKeepUnknown:
 	case e.pii == piiMask && kind&(texts|numbers) != 0:
@@ -147,9 +171,9 @@ func (m *masker) masked(e edge) bool {
 	case kind == arrays:
 		return m.array(n.array)
 	}
-	raw, err := m.dec.ReadValue()
+	raw, ok := m.from.value()
 	m.out = append(m.out, raw...)
-	return err == nil
+	return ok
 }
 
 // kindOf is the kind of the next value; none if there is no value to be read.
@@ -173,7 +197,7 @@ func kindOf(k jsontext.Kind) kinds {
 
 func (m *masker) hide() bool {
 	m.out = append(m.out, hidden...)
-	return m.dec.SkipValue() == nil
+	return m.from.skip()
 }
 
 // replaced writes what by makes of the next value, a string or a number.
@@ -181,8 +205,8 @@ func (m *masker) replaced(by func(string) string) bool {
 	if by == nil {
 		return m.hide()
 	}
-	raw, err := m.dec.ReadValue()
-	if err != nil {
+	raw, ok := m.from.value()
+	if !ok {
 		return false
 	}
 	quoted, err := jsontext.AppendQuote(m.out, by(string(unquoted(raw))))
@@ -206,23 +230,14 @@ func unquoted(raw []byte) []byte {
 	return text
 }
 
-// enter goes one level down, unless that is too deep.
-func (m *masker) enter() bool {
-	if m.dec.StackDepth() >= (Limits{}).orDefaults().Depth {
-		return false
-	}
-	_, err := m.dec.ReadToken()
-	return err == nil
-}
-
 func (m *masker) object(o *objectRule) bool {
-	if !m.enter() {
+	if !m.from.enter() {
 		return false
 	}
 	m.out = append(m.out, '{')
-	for first := true; m.dec.PeekKind() != '}'; {
-		raw, err := m.dec.ReadValue()
-		if err != nil {
+	for first := true; m.from.peek() != '}'; {
+		raw, ok := m.from.name()
+		if !ok {
 			return false
 		}
 		name := unquoted(raw)
@@ -231,7 +246,7 @@ func (m *masker) object(o *objectRule) bool {
 			next, kept, declared = o.members[i].edge, true, o.members[i].name
 		}
 		if !kept || next.pii == piiDrop {
-			if m.dec.SkipValue() != nil {
+			if !m.from.skip() {
 				return false
 			}
 			continue
@@ -247,19 +262,18 @@ func (m *masker) object(o *objectRule) bool {
 		}
 	}
 	m.out = append(m.out, '}')
-	_, err := m.dec.ReadToken()
-	return err == nil
+	return m.from.leave()
 }
 
 func (m *masker) array(a *arrayRule) bool {
-	if !m.enter() {
+	if !m.from.enter() {
 		return false
 	}
 	m.out = append(m.out, '[')
 	name := m.name
-	for first := true; m.dec.PeekKind() != ']'; {
+	for first := true; m.from.peek() != ']'; {
 		if a.items.pii == piiDrop {
-			if m.dec.SkipValue() != nil {
+			if !m.from.skip() {
 				return false
 			}
 			continue
@@ -274,6 +288,5 @@ func (m *masker) array(a *arrayRule) bool {
 		}
 	}
 	m.out = append(m.out, ']')
-	_, err := m.dec.ReadToken()
-	return err == nil
+	return m.from.leave()
 }

@@ -1,6 +1,9 @@
 package telemetry
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 const (
 	shown         = 4 // characters that Mask leaves, for people to recognise a number by
@@ -16,9 +19,23 @@ func Mask(s string) string { return mask(s, shown) }
 func MaskDocument(s string) string { return mask(s, shownDocument) }
 
 func mask(s string, keep int) string {
-	characters := []rune(s)
-	if len(characters) < shortest {
-		return strings.Repeat("*", len(characters))
+	characters := utf8.RuneCountInString(s)
+	if characters < shortest {
+		return stars(characters)
 	}
-	return strings.Repeat("*", len(characters)-keep) + string(characters[len(characters)-keep:])
+	end := len(s)
+	for range keep {
+		_, size := utf8.DecodeLastRuneInString(s[:end])
+		end -= size
+	}
+	return stars(characters-keep) + string([]rune(s[end:])) // what is no UTF-8 is replaced
+}
+
+const manyStars = "****************"
+
+func stars(n int) string {
+	if n <= len(manyStars) {
+		return manyStars[:n]
+	}
+	return strings.Repeat("*", n)
 }

@@ -36,6 +36,20 @@ func TestMaskShowsFourCharactersAtMost(t *testing.T) {
 	})
 }
 
+func TestMaskCountsCharacters(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := string(rapid.SliceOfN(rapid.SampledFrom([]byte("a0\xc3\xa9\xf0\x9f\x98\x80\xff")), 0, 40).Draw(t, "bytes"))
+		runes := []rune(in)
+		hidden := len(runes)
+		if hidden >= 8 {
+			hidden -= 4
+		}
+		if got, want := telemetry.Mask(in), strings.Repeat("*", hidden)+string(runes[hidden:]); got != want {
+			t.Fatalf("Mask(%q) = %q, want %q", in, got, want)
+		}
+	})
+}
+
 func TestTraceparent(t *testing.T) {
 	const good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	trace, ok := telemetry.ParseTraceparent(good)
