@@ -31,9 +31,8 @@ func Handle[In, Out any](env *Env, op hop.Operation[In, Out], serve func(context
 	case Public:
 		env.publish(o, publicEndpoint(o, decoder, serve))
 	case Internal:
-		serve := withHopPolicies(env, o, serve)
-		hop.Provide(env.host.registry, op, serve)
-		env.host.internal.Handle(o.Method, ginPath(o.Path), internalEndpoint(env, o, decoder, serve))
+		hop.Provide(env.host.registry, op, withHopPolicies(env, o, false, serve))
+		env.host.internal.Handle(o.Method, ginPath(o.Path), internalEndpoint(env, o, decoder, withHopPolicies(env, o, true, serve)))
 	}
 }
 
@@ -77,7 +76,8 @@ func internalEndpoint[In, Out any](env *Env, o *contract.Operation, decoder hop.
 		if err != nil {
 			record := newRefusal(err, began, c.Request.RemoteAddr)
 			record.Layer, record.API, record.Operation = layer, name, o.ID
-			env.host.concludeHop(ctx, record, metrics, call.principal, call.trace, err, o)
+			describeHop(ctx, record, call.principal, call.trace)
+			env.host.concludeHop(ctx, record, metrics, call.trace, err, o)
 		} else {
 			var out Out
 			if out, err = serve(ctx, in); err == nil {

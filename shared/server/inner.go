@@ -23,7 +23,9 @@ import (
 
 // withHopPolicies is what every hop goes through, typed or HTTP: recover, trace, metrics and
 // audit, deadline, switch; in this order, so that a defect and a passed deadline are counted, too.
-func withHopPolicies[In, Out any](env *Env, o *contract.Operation, serve func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
+// received: the call is another process's, which has the begin of its request in a journal of its own;
+// in this one only the hop's own begin tells what a killed process was at.
+func withHopPolicies[In, Out any](env *Env, o *contract.Operation, received bool, serve func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
 	layer, api, h := env.api.Contract.Layer, env.api.Contract.Name, env.host
 	metrics, name := h.metrics.Of(layer, api, o.ID), layer+"/"+api+"/"+o.ID
 	return func(ctx context.Context, in In) (out Out, err error) {
@@ -31,6 +33,7 @@ func withHopPolicies[In, Out any](env *Env, o *contract.Operation, serve func(co
 		record.Layer, record.API, record.Operation = layer, api, o.ID
 		principal, parent := hop.PrincipalOf(ctx), telemetry.TraceOf(ctx)
 		trace := parent.Child()
+		describeHop(ctx, record, principal, trace)
 		ctx, cancel := bounded(telemetry.WithTrace(ctx, trace), o.Deadline)
 		defer cancel()
 		end := h.tracer.Start(ctx, name, oteltrace.SpanKindInternal, parent)
@@ -40,10 +43,15 @@ func withHopPolicies[In, Out any](env *Env, o *contract.Operation, serve func(co
 			}
 			err = problem.Leaving(ctx, err)
 			end(err)
-			h.concludeHop(ctx, record, metrics, principal, trace, err, o)
+			h.concludeHop(ctx, record, metrics, trace, err, o)
 		}()
 		if err := policy.SwitchedOff(h.access.Snapshot(), access.Subject{API: api, Operation: o.ID, System: principal.System, Channel: principal.Channel}); err != nil {
 			return out, err
+		}
+		if received {
+			if err := h.audit.Begin(record); err != nil && o.AuditRequired {
+				return out, &problem.Error{Kind: problem.Unavailable, RetryAfter: 5 * time.Second, Err: err}
+			}
 		}
 		return serve(audit.WithRecord(ctx, record), in)
 	}
@@ -57,11 +65,15 @@ func bounded(ctx context.Context, deadline time.Duration) (context.Context, cont
 	return context.WithTimeout(ctx, deadline)
 }
 
-// concludeHop counts a hop, journals its record and logs what its error hides from callers.
-func (h *host) concludeHop(ctx context.Context, r *audit.Record, m *policy.OperationMetrics, p hop.Principal, t telemetry.Trace, err error, o *contract.Operation) {
-	r.Duration, r.Status, r.Outcome = time.Since(r.Started), o.Status, "ok"
+// describeHop fills in who asks.
+func describeHop(ctx context.Context, r *audit.Record, p hop.Principal, t telemetry.Trace) {
 	r.Client, r.System, r.Channel = p.Client, p.System, p.Channel
 	r.Correlation, r.Trace = telemetry.Correlation(ctx), t.String()
+}
+
+// concludeHop counts a hop, journals its record and logs what its error hides from callers.
+func (h *host) concludeHop(ctx context.Context, r *audit.Record, m *policy.OperationMetrics, t telemetry.Trace, err error, o *contract.Operation) {
+	r.Duration, r.Status, r.Outcome = time.Since(r.Started), o.Status, "ok"
 	if e := problem.Of(err); e != nil {
 		r.Status, r.Outcome, r.Code, r.Detail = e.Kind.Status(), e.Kind.Outcome(), e.Code, err.Error()
 		level := slog.LevelInfo

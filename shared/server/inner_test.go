@@ -203,3 +203,59 @@ func journalled(t *testing.T, h *host) (records func() string) {
 		}
 	}
 }
+
+// Between the begin and the answer of a call from another process, its journal tells of the hop; a
+// typed hop is told of by its request.
+func TestReceivedHopIsBegunBeforeItIsServed(t *testing.T) {
+	key := []byte("0123456789abcdef0123456789abcdef")
+	services, err := hop.NewServices(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	h := &host{
+		log: log, registerer: prometheus.NewRegistry(), registry: hop.NewRegistry(), internal: router(), services: services,
+		access: access.New(nil, log, prometheus.NewRegistry()), tracer: &telemetry.Tracer{},
+	}
+	records := journalled(t, h)
+	post := hop.Contract{Layer: "sapi", Name: "vault", Spec: []byte(strings.Replace(vault, "application/jose", "application/json", 1))}
+	keep := hop.Operation[map[string]any, map[string]any]{Contract: &post, ID: "keep"}
+	var during string
+	if err := h.mount(&API{Contract: &post, Mount: func(env *Env) error {
+		Handle(env, keep, func(context.Context, map[string]any) (map[string]any, error) {
+			during = records()
+			return map[string]any{}, nil
+		})
+		return nil
+	}}); err != nil {
+		t.Fatal(err)
+	}
+
+	body := []byte(`{"text":"x"}`)
+	req := httptest.NewRequest(http.MethodPost, "/v1/secrets", bytes.NewReader(body))
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set(hop.CorrelationHeader, "TIENDA-7")
+	token, _ := services.Sign("xapi", "sapi", "POST /v1/secrets", body, hop.Principal{Client: "tienda"})
+	req.Header.Set("Authorization", token)
+	w := httptest.NewRecorder()
+	h.internal.ServeHTTP(w, req)
+	if w.Code != http.StatusOK {
+		t.Fatalf("status %d %s", w.Code, w.Body)
+	}
+	for _, said := range []string{audit.Hop, "keep", "tienda", "TIENDA-7"} {
+		if !strings.HasPrefix(during, "B") || !strings.Contains(during, said) {
+			t.Errorf("while it was served the journal had %q, not %q", during, said)
+		}
+	}
+	if after := strings.TrimPrefix(records(), during); !strings.HasPrefix(after, "\nE") || strings.Count(after, "keep") != 1 {
+		t.Errorf("at the end it has %q more", after)
+	}
+
+	before := records()
+	if _, err := hop.Call(t.Context(), hop.Local(&post, h.registry, false), keep, map[string]any{"text": "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if during != before {
+		t.Errorf("a typed hop was begun: %q", strings.TrimPrefix(during, before))
+	}
+}

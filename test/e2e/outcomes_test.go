@@ -296,6 +296,11 @@ func restarted(t *testing.T, p *platform) {
 	if !interrupted {
 		t.Error("the audit does not tell of the request that was interrupted")
 	}
+	if len(p.processes) > 1 { // each process tells of what it was at itself
+		eventually(t, 30*time.Second, "the audit tells of the hop that was interrupted", func() bool {
+			return slices.ContainsFunc(p.audited(t, id), func(r record) bool { return r.Kind == "hop" && r.Outcome == "interrupted" })
+		})
+	}
 	p.verify(t)
 }
 
