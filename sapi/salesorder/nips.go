@@ -2,10 +2,9 @@ package salesorder
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"puente/contracts/sapi/salesorder"
 	"puente/sapi/salesorder/sql"
@@ -25,6 +24,7 @@ type intention struct {
 	phone, key  []byte
 	lasts       time.Duration
 	correlation string // by which BotService will know it
+	attempt     [16]byte
 }
 
 // verdict is what the table says of an intention: intended (new, within the limit), known (the
@@ -42,7 +42,7 @@ type verdict struct {
 func (s *system) requestNIP(ctx context.Context, in salesorder.Submission) (salesorder.Outcome, error) {
 	phone := s.ring.MAC("salesorder.phone", []byte(in.Phone))
 	key := s.ring.MAC("salesorder.key", []byte(in.Key), []byte(in.Phone), []byte(in.Intent))
-	met, err := s.count(ctx, intention{phone[:], key[:], keyLasts, telemetry.Correlation(ctx)})
+	met, err := s.count(ctx, intention{phone: phone[:], key: key[:], lasts: keyLasts, correlation: telemetry.Correlation(ctx)})
 	if err != nil {
 		return salesorder.Outcome{}, err
 	}
@@ -50,7 +50,7 @@ func (s *system) requestNIP(ctx context.Context, in salesorder.Submission) (sale
 		if done, err := s.sentBefore(ctx, in, met); err != nil || done != nil {
 			return valueOr(done), err
 		}
-		if met, err = s.count(ctx, intention{phone[:], key[:], s.settled(), telemetry.Correlation(ctx)}); err != nil {
+		if met, err = s.count(ctx, intention{phone: phone[:], key: key[:], lasts: s.settled(), correlation: telemetry.Correlation(ctx)}); err != nil {
 			return salesorder.Outcome{}, err
 		}
 		if met.state == repeated { // another caller was quicker
@@ -70,6 +70,7 @@ const repeated = "known"
 // count writes n down unless it is known already. Errors: Quota NIP_LIMIT, and those of the
 // database.
 func (s *system) count(ctx context.Context, n intention) (verdict, error) {
+	rand.Read(n.attempt[:])
 	v, err := s.nips.Do(ctx, n)
 	if err != nil {
 		return verdict{}, database.Problem(err)
@@ -122,17 +123,21 @@ func unknown(retry time.Duration) error {
 }
 
 // intend writes down a group of intentions in one transaction.
-func (s *system) intend(ctx context.Context, tx pgx.Tx, group []intention) ([]verdict, error) {
-	phones, keys, lasts := make([][]byte, len(group)), make([][]byte, len(group)), make([]time.Duration, len(group))
-	correlations := make([]string, len(group))
-	for i, n := range group {
-		phones[i], keys[i], lasts[i], correlations[i] = n.phone, n.key, n.lasts, n.correlation
+func (s *system) intend(ctx context.Context, db database.Statements, group []intention) ([]verdict, error) {
+	p := sql.IntendNIPsParams{
+		Span: s.cfg.NIP.Window, Allowed: int64(s.cfg.NIP.Requests),
+		Phones: make([][]byte, len(group)), Keys: make([][]byte, len(group)), Attempts: make([][]byte, len(group)),
+		Lasts: make([]time.Duration, len(group)), Correlations: make([]string, len(group)),
 	}
-	q := sql.New(tx)
-	if err := q.LockPhones(ctx, phones); err != nil {
+	for i := range group {
+		n := &group[i]
+		p.Phones[i], p.Keys[i], p.Attempts[i], p.Lasts[i], p.Correlations[i] = n.phone, n.key, n.attempt[:], n.lasts, n.correlation
+	}
+	q := sql.New(db)
+	if err := q.LockPhones(ctx, p.Phones); err != nil { // it goes with the next
 		return nil, err
 	}
-	rows, err := q.IntendNIPs(ctx, sql.IntendNIPsParams{Span: s.cfg.NIP.Window, Phones: phones, Keys: keys, Lasts: lasts, Correlations: correlations, Allowed: int64(s.cfg.NIP.Requests)})
+	rows, err := q.IntendNIPs(ctx, p)
 	if err != nil {
 		return nil, err
 	}

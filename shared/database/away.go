@@ -8,7 +8,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"puente/shared/problem"
@@ -76,7 +75,7 @@ func away(err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
-// broken reports whether err ended a connection before the transaction on it could be committed.
+// broken reports whether err ended a connection.
 func broken(err error) bool {
 	var said *pgconn.PgError
 	var connect *pgconn.ConnectError
@@ -89,11 +88,4 @@ func repeatable(err error) bool {
 	return errors.As(err, &said) &&
 		(said.Code == "40001" || // serialization failure
 			said.Code == "40P01") // deadlock
-}
-
-// refused reports whether err of a commit means that PostgreSQL certainly did not commit.
-func refused(err error) bool {
-	var said *pgconn.PgError
-	return errors.Is(err, pgx.ErrTxCommitRollback) || pgconn.SafeToRetry(err) ||
-		errors.As(err, &said) && said.Severity != "FATAL" && said.Code[:2] != "57"
 }

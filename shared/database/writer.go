@@ -9,14 +9,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"puente/shared/problem"
 )
 
-// ErrUnknown is in the chain of a Writer's error when the transaction may or may not have been
-// committed.
+// ErrUnknown is in the chain of a Writer's error when something may or may not have been written.
 var ErrUnknown = errors.New("outcome unknown")
 
 const (
@@ -25,14 +23,14 @@ const (
 	groupTries   = 3                       // of a group that PostgreSQL asks to repeat
 )
 
-// Writer lets concurrent callers share a transaction, and so its flush to disk: while a group is in
-// work, the calls that arrive wait and become the next group. A lone call is a group of its own at
+// Writer lets concurrent callers share a transaction, and so its round trip and its flush to disk:
+// while a group is in work, the calls that arrive wait and become the next group. A lone call is a group of its own at
 // once. (With two groups in work they are half as large: the same latency at half again the cost.)
 type Writer[I, O any] struct {
 	db    *DB
 	name  string
 	limit int
-	exec  func(context.Context, pgx.Tx, []I) ([]O, error)
+	exec  func(context.Context, Statements, []I) ([]O, error)
 
 	size, duration prometheus.Observer
 
@@ -59,10 +57,11 @@ func (c *call[I, O]) finish(out O, err error) {
 }
 
 // NewWriter makes the writer of up to limit items a group; name is the label of its metrics. exec
-// writes the items in tx, best in one statement over unnested arrays, and returns an outcome for
-// each, in their order. It may run again for the same items, or some of them, after a rollback; what
-// one item finds is its outcome, an error is a defect of the whole group.
-func NewWriter[I, O any](db *DB, name string, limit int, exec func(context.Context, pgx.Tx, []I) ([]O, error)) *Writer[I, O] {
+// writes the items, best in one statement over unnested arrays, and returns an outcome for each, in
+// their order. It may run again for the same items, or some of them, also where they were written
+// and nobody learned it: an item that finds itself there has the outcome of having been written
+// now. What one item finds is its outcome, an error is a defect of the whole group.
+func NewWriter[I, O any](db *DB, name string, limit int, exec func(context.Context, Statements, []I) ([]O, error)) *Writer[I, O] {
 	return &Writer[I, O]{
 		db: db, name: name, limit: limit, exec: exec,
 		size: db.writers.size.WithLabelValues(name), duration: db.writers.duration.WithLabelValues(name),
@@ -71,8 +70,8 @@ func NewWriter[I, O any](db *DB, name string, limit int, exec func(context.Conte
 
 // Do writes item and returns its outcome once that is committed. Errors:
 //   - problem.Unavailable: the database is away; nothing was written, unless ErrUnknown is there too;
-//   - ErrUnknown: it broke off during the commit, or ctx ended (then ctx's error is there too) when
-//     the item was already under way: written or not;
+//   - ErrUnknown: it broke off and could not be repeated, or ctx ended (then ctx's error is there
+//     too) when the item was already under way: written or not;
 //   - ctx's error alone: ctx ended before; nothing was written;
 //   - any other: what exec or PostgreSQL had against this item; nothing was written.
 //
@@ -118,7 +117,7 @@ func (w *Writer[I, O]) fly() {
 		}
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(context.Background(), groupTimeout)
-		err := w.write(ctx, group)
+		err := w.write(ctx, group, false)
 		cancel()
 		w.size.Observe(float64(len(group)))
 		w.duration.Observe(time.Since(start).Seconds())
@@ -159,24 +158,30 @@ func (w *Writer[I, O]) take(limit int) []*call[I, O] {
 	return group
 }
 
-// write writes the group and tells its callers; ctx bounds it. It returns the errors it told.
-func (w *Writer[I, O]) write(ctx context.Context, group []*call[I, O]) error {
+// write writes the group, which may have been written in part, and tells its callers; ctx bounds it.
+// It returns the errors it told.
+func (w *Writer[I, O]) write(ctx context.Context, group []*call[I, O], written bool) error {
 	items := make([]I, len(group))
 	for i, c := range group {
 		items[i] = c.item
 	}
-	outs, err := w.commit(ctx, items)
+	outs, err := w.commit(ctx, items, &written)
 	if err == nil {
 		for i, c := range group {
 			c.finish(outs[i], nil)
 		}
 		return nil
 	}
-	if away(err) || errors.Is(err, ErrUnknown) || ctx.Err() != nil {
-		err = unavailable(err)
-	} else if half := len(group) / 2; half > 0 {
+	there := !away(err) && ctx.Err() == nil
+	if half := len(group) / 2; half > 0 && there {
 		// One of the items may be at fault: the half that lacks it goes through.
-		return errors.Join(w.write(ctx, group[:half]), w.write(ctx, group[half:]))
+		return errors.Join(w.write(ctx, group[:half], written), w.write(ctx, group[half:], written))
+	}
+	if written {
+		err = fmt.Errorf("%w: %w", ErrUnknown, err)
+	}
+	if written || !there {
+		err = unavailable(err)
 	}
 	var none O
 	for _, c := range group {
@@ -185,12 +190,12 @@ func (w *Writer[I, O]) write(ctx context.Context, group []*call[I, O]) error {
 	return err
 }
 
-// commit writes the items in one transaction, and again while it is certain that it was not
-// committed and likely that another try helps.
-func (w *Writer[I, O]) commit(ctx context.Context, items []I) (outs []O, err error) {
+// commit writes the items, and again while it is likely that another try helps. It sets written
+// where some of them were or may have been written, also where there is an error.
+func (w *Writer[I, O]) commit(ctx context.Context, items []I, written *bool) (outs []O, err error) {
 	for range groupTries {
-		outs, err = w.try(ctx, items)
-		if err == nil || errors.Is(err, ErrUnknown) || ctx.Err() != nil {
+		outs, err = w.try(ctx, items, written)
+		if err == nil || ctx.Err() != nil {
 			break
 		}
 		if broken(err) {
@@ -202,44 +207,32 @@ func (w *Writer[I, O]) commit(ctx context.Context, items []I) (outs []O, err err
 	return outs, err
 }
 
-// try writes the items in one transaction.
-func (w *Writer[I, O]) try(ctx context.Context, items []I) ([]O, error) {
-	tx, err := w.db.Pool.Begin(ctx)
+// try writes the items on one connection.
+func (w *Writer[I, O]) try(ctx context.Context, items []I, written *bool) (outs []O, err error) {
+	conn, err := w.db.Pool.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	outs, err := w.run(ctx, tx, items)
-	if err != nil {
-		rollback(ctx, tx)
-		return nil, err
+	defer conn.Release()
+	s := &statements{conn: conn.Conn()}
+	if outs, err = w.run(ctx, s, items); err == nil {
+		err = s.flush(ctx)
 	}
-	if err := tx.Commit(ctx); err != nil {
-		if !refused(err) {
-			err = fmt.Errorf("%w: %w", ErrUnknown, err)
-		}
-		return nil, err
-	}
-	return outs, nil
+	*written = *written || s.written
+	return outs, err
 }
 
 // run is exec, whose panic must not take the process with it: no request's recover stands above.
-func (w *Writer[I, O]) run(ctx context.Context, tx pgx.Tx, items []I) (outs []O, err error) {
+func (w *Writer[I, O]) run(ctx context.Context, s *statements, items []I) (outs []O, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
 		}
 	}()
-	if outs, err = w.exec(ctx, tx, items); err == nil && len(outs) != len(items) {
+	if outs, err = w.exec(ctx, s, items); err == nil && len(outs) != len(items) {
 		err = fmt.Errorf("%d outcomes for %d items", len(outs), len(items))
 	}
 	return outs, err
-}
-
-// rollback ends tx, also when its context has ended; a connection that does not answer is dropped.
-func rollback(ctx context.Context, tx pgx.Tx) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 100*time.Millisecond)
-	defer cancel()
-	tx.Rollback(ctx) // if it fails the connection goes, and with it the transaction
 }
 
 type writerMetrics struct {

@@ -26,7 +26,7 @@ type note struct {
 }
 
 // write inserts notes and returns their texts; of a known id the one that was there first.
-func write(ctx context.Context, tx pgx.Tx, items []note) ([]string, error) {
+func write(ctx context.Context, tx database.Statements, items []note) ([]string, error) {
 	var ids []int64
 	var texts []string
 	for _, n := range items {
@@ -56,7 +56,7 @@ func TestWriterSharesTransactions(t *testing.T) {
 	db := databasetest.New(t, notes)
 	var groups, largest atomic.Int64
 	const limit, all = 16, 200
-	w := database.NewWriter(db, "notes", limit, func(ctx context.Context, tx pgx.Tx, items []note) ([]string, error) {
+	w := database.NewWriter(db, "notes", limit, func(ctx context.Context, tx database.Statements, items []note) ([]string, error) {
 		groups.Add(1)
 		for n := int64(len(items)); ; {
 			old := largest.Load()
@@ -113,7 +113,7 @@ func TestWriterBlamesOnlyTheItemAtFault(t *testing.T) {
 			if _, err := db.Exec(t.Context(), "truncate notes.notes"); err != nil {
 				t.Fatal(err)
 			}
-			w := database.NewWriter(db, "notes", 64, func(ctx context.Context, tx pgx.Tx, items []note) ([]string, error) {
+			w := database.NewWriter(db, "notes", 64, func(ctx context.Context, tx database.Statements, items []note) ([]string, error) {
 				if err := fault(items); err != nil {
 					return nil, err
 				}
@@ -146,7 +146,7 @@ func TestWriterBlamesOnlyTheItemAtFault(t *testing.T) {
 func TestWriterCallerLeaves(t *testing.T) {
 	db := databasetest.New(t, notes)
 	entered, leave := make(chan struct{}), make(chan struct{})
-	w := database.NewWriter(db, "notes", 64, func(ctx context.Context, tx pgx.Tx, items []note) ([]string, error) {
+	w := database.NewWriter(db, "notes", 64, func(ctx context.Context, tx database.Statements, items []note) ([]string, error) {
 		entered <- struct{}{}
 		<-leave
 		return write(ctx, tx, items)

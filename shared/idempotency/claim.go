@@ -6,8 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
+	"puente/shared/database"
 	"puente/shared/idempotency/sql"
 )
 
@@ -18,30 +17,35 @@ type claim struct {
 	deadline  time.Time
 }
 
+// takeover is the token under which it takes an overdue claim over. It is another one, so that a
+// claim that finds itself in the table, because nobody learned that it was written, knows which of
+// the two it did.
+func (c claim) takeover() [16]byte {
+	token := c.token
+	token[0] ^= 0xff
+	return token
+}
+
 func (c claim) seconds() float64 { return max(0, time.Until(c.deadline).Seconds()) }
 
 // claimed is what a claim met.
 type claimed struct {
 	state  State
 	day    time.Time // of Started and Resumed
+	token  [16]byte  // of Started and Resumed
 	answer []byte    // of Replayed, sealed
 }
 
-// claim claims a group in tx. A claim that meets another's, and then no longer finds it because that
-// was released at the same moment, tries again.
-func (s *Store) claim(ctx context.Context, tx pgx.Tx, items []claim) ([]claimed, error) {
-	g := claiming{store: s, q: sql.New(tx), items: items, met: make([]claimed, len(items))}
+// claim claims a group: most often all are new, and it is one statement. A claim that meets
+// another's, and then no longer finds it because that was released at the same moment, tries again.
+func (s *Store) claim(ctx context.Context, db database.Statements, items []claim) ([]claimed, error) {
+	g := claiming{store: s, q: sql.New(db), items: items, met: make([]claimed, len(items))}
 	for i := range items {
 		g.met[i].state = Running // unless something better is found
 		g.open = append(g.open, i)
 	}
 	// All groups lock their keys in one order, so that none waits for another in a circle.
 	slices.SortFunc(g.open, func(i, j int) int { return bytes.Compare(items[i].key[:], items[j].key[:]) })
-	if s.nearMidnight() {
-		if err := g.q.LockNearMidnight(ctx, sql.LockNearMidnightParams{Keys: g.keys(), At: s.at}); err != nil {
-			return nil, err
-		}
-	}
 	for try := 0; len(g.open) > 0 && try < 3; try++ {
 		if err := g.insert(ctx); err != nil {
 			return nil, err
@@ -83,6 +87,11 @@ func (g *claiming) keys() [][]byte {
 
 // insert claims the keys that are new.
 func (g *claiming) insert(ctx context.Context) error {
+	if g.store.nearMidnight() { // it goes with the claim, in one transaction
+		if err := g.q.LockNearMidnight(ctx, sql.LockNearMidnightParams{Keys: g.keys(), At: g.store.at}); err != nil {
+			return err
+		}
+	}
 	p := sql.ClaimParams{Keys: g.keys(), At: g.store.at, Days: int32(g.store.days)}
 	for _, i := range g.open {
 		it := &g.items[i]
@@ -101,7 +110,7 @@ func (g *claiming) insert(ctx context.Context) error {
 	open := g.open[:0]
 	for _, i := range g.open {
 		if day, ok := started[g.items[i].token]; ok {
-			g.met[i] = claimed{state: Started, day: day}
+			g.met[i] = claimed{state: Started, day: day, token: g.items[i].token}
 		} else {
 			open = append(open, i)
 		}
@@ -140,7 +149,12 @@ func (g *claiming) look(ctx context.Context) error {
 
 // judge says what it means that it met row.
 func (g *claiming) judge(ctx context.Context, it *claim, row sql.ClaimedRow) (claimed, error) {
+	takeover := it.takeover()
 	switch {
+	case bytes.Equal(row.Token, it.token[:]):
+		return claimed{state: Started, day: row.Day, token: it.token}, nil
+	case bytes.Equal(row.Token, takeover[:]):
+		return claimed{state: Resumed, day: row.Day, token: takeover}, nil
 	case !bytes.Equal(row.Body, it.body[:]):
 		return claimed{state: Reused}, nil
 	case row.Answer != nil:
@@ -148,12 +162,12 @@ func (g *claiming) judge(ctx context.Context, it *claim, row sql.ClaimedRow) (cl
 	case !row.Overdue:
 		return claimed{state: Running}, nil
 	}
-	n, err := g.q.TakeOver(ctx, sql.TakeOverParams{
-		Token: it.token[:], At: g.store.at, Seconds: it.seconds(),
+	taken, err := g.q.TakeOver(ctx, sql.TakeOverParams{
+		Token: takeover[:], At: g.store.at, Seconds: it.seconds(),
 		Key: it.key[:], Day: row.Day, OldToken: row.Token,
 	})
-	if err != nil || n == 0 { // another one was faster
+	if err != nil || len(taken) == 0 { // another one was faster
 		return claimed{state: Running}, err
 	}
-	return claimed{state: Resumed, day: row.Day}, nil
+	return claimed{state: Resumed, day: row.Day, token: takeover}, nil
 }

@@ -2,9 +2,9 @@ package idempotency
 
 import (
 	"context"
+	"time"
 
-	"github.com/jackc/pgx/v5"
-
+	"puente/shared/database"
 	"puente/shared/idempotency/sql"
 )
 
@@ -14,47 +14,96 @@ type ending struct {
 	answer []byte // sealed
 }
 
-// end ends a group of claims in tx and reports of each whether it was still held; releases are
-// content in any case.
-func (s *Store) end(ctx context.Context, tx pgx.Tx, items []ending) ([]bool, error) {
-	q := sql.New(tx)
-	var answers sql.AnswerParams
-	var releases []sql.ReleaseParams
+// end ends a group of claims in one transaction and reports of each whether it was still held;
+// releases are content in any case.
+func (s *Store) end(ctx context.Context, db database.Statements, items []ending) ([]bool, error) {
+	g := endings{q: sql.New(db), items: items, held: make([]bool, len(items))}
 	for i := range items {
 		it := &items[i]
-		if it.answer == nil {
-			releases = append(releases, sql.ReleaseParams{Key: it.key[:], Day: it.day, Token: it.token[:]})
+		if it.answer != nil {
+			g.answers = append(g.answers, i)
 			continue
 		}
-		answers.Keys = append(answers.Keys, it.key[:])
-		answers.Days = append(answers.Days, it.day)
-		answers.Tokens = append(answers.Tokens, it.token[:])
-		answers.Answers = append(answers.Answers, it.answer)
-	}
-	kept := map[[16]byte]bool{}
-	if len(answers.Keys) > 0 {
-		tokens, err := q.Answer(ctx, answers)
-		if err != nil {
+		g.held[i] = true
+		if err := g.q.Release(ctx, sql.ReleaseParams{Key: it.key[:], Day: it.day, Token: it.token[:]}); err != nil {
 			return nil, err
 		}
-		for _, token := range tokens {
-			kept[[16]byte(token)] = true
+	}
+	if len(g.answers) == 0 {
+		return g.held, nil
+	}
+	if err := g.keep(ctx); err != nil {
+		return nil, err
+	}
+	return g.held, g.look(ctx)
+}
+
+// endings is a group on its way.
+type endings struct {
+	q       *sql.Queries
+	items   []ending
+	held    []bool
+	answers []int // indexes of answers that are not known to be kept
+}
+
+// params are what the answers are kept by.
+func (g *endings) params() sql.AnswerParams {
+	n := len(g.answers)
+	p := sql.AnswerParams{Keys: make([][]byte, n), Days: make([]time.Time, n), Tokens: make([][]byte, n), Answers: make([][]byte, n)}
+	for n, i := range g.answers {
+		it := &g.items[i]
+		p.Keys[n], p.Days[n], p.Tokens[n], p.Answers[n] = it.key[:], it.day, it.token[:], it.answer
+		if n == 0 || it.day.Before(p.FirstDay) {
+			p.FirstDay = it.day
+		}
+		if it.day.After(p.LastDay) {
+			p.LastDay = it.day
 		}
 	}
-	if len(releases) > 0 {
-		var failed error
-		q.Release(ctx, releases).Exec(func(_ int, err error) {
-			if failed == nil {
-				failed = err
-			}
-		})
-		if failed != nil {
-			return nil, failed
+	return p
+}
+
+// keep stores the answers.
+func (g *endings) keep(ctx context.Context) error {
+	rows, err := g.q.Answer(ctx, g.params())
+	if err != nil {
+		return err
+	}
+	type place struct {
+		key [32]byte
+		day int64
+	}
+	kept := make(map[place]bool, len(rows))
+	for _, row := range rows {
+		kept[place{[32]byte(row.Key), row.Day.Unix()}] = true
+	}
+	of := func(i int) place { return place{g.items[i].key, g.items[i].day.Unix()} }
+	asked := make(map[place]int, len(g.answers))
+	for _, i := range g.answers {
+		asked[of(i)]++
+	}
+	open := g.answers[:0]
+	for _, i := range g.answers {
+		if at := of(i); kept[at] && asked[at] == 1 {
+			g.held[i] = true
+		} else {
+			open = append(open, i)
 		}
 	}
-	held := make([]bool, len(items))
-	for i := range items {
-		held[i] = items[i].answer == nil || kept[items[i].token]
+	g.answers = open
+	return nil
+}
+
+// look finds those that keep did not store: they may have been there already, for nobody learned
+// that they were written, and of several for one key one was stored.
+func (g *endings) look(ctx context.Context) error {
+	if len(g.answers) == 0 {
+		return nil
 	}
-	return held, nil
+	p := g.params()
+	there, err := g.q.Answered(ctx, sql.AnsweredParams{Keys: p.Keys, Days: p.Days, Tokens: p.Tokens, Answers: p.Answers})
+	for _, n := range there {
+		g.held[g.answers[n-1]] = true
+	}
+	return err
 }

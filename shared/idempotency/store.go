@@ -76,7 +76,7 @@ func (s *Store) Begin(ctx context.Context, c Claim) (Outcome, error) {
 	out := Outcome{State: met.state}
 	switch met.state {
 	case Started, Resumed:
-		out.Ticket = Ticket{key, met.day, it.token}
+		out.Ticket = Ticket{key, met.day, met.token}
 	case Replayed:
 		if out.Answer, err = s.open(key, met.answer); err != nil {
 			return Outcome{}, fmt.Errorf("idempotency: begin: %w", err)

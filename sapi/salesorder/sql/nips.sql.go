@@ -13,38 +13,38 @@ import (
 
 const intendNIPs = `-- name: IntendNIPs :many
 WITH given AS (
-    SELECT unnest($2::bytea[]) AS phone, unnest($3::bytea[]) AS key,
-        unnest($4::interval[]) AS lasts, unnest($5::text[]) AS correlation, generate_subscripts($3::bytea[], 1) AS ord
+    SELECT unnest($2::bytea[]) AS phone, unnest($3::bytea[]) AS key, unnest($4::bytea[]) AS attempt,
+        unnest($5::interval[]) AS lasts, unnest($6::text[]) AS correlation, generate_subscripts($3::bytea[], 1) AS ord
 ), input AS (
-    SELECT given.phone, given.key, given.lasts, given.correlation, given.ord, row_number() OVER (PARTITION BY given.key ORDER BY given.ord) AS copy FROM given
-), known AS (
-    SELECT input.ord, n.requested_at, n.correlation FROM input JOIN salesorder.nip_requests n ON n.key = input.key
-    WHERE n.requested_at >= clock_timestamp() - input.lasts
+    SELECT given.phone, given.key, given.attempt, given.correlation, given.ord, row_number() OVER (PARTITION BY given.key ORDER BY given.ord) AS copy,
+        first.requested_at, first.correlation AS known_as
+    FROM given LEFT JOIN LATERAL (
+        SELECT n.requested_at, n.correlation FROM salesorder.nip_requests n
+        WHERE n.key = given.key AND n.attempt <> given.attempt AND n.requested_at >= clock_timestamp() - given.lasts
+        LIMIT 1
+    ) AS first ON true
 ), fresh AS (
-    SELECT input.phone, input.key, input.correlation, row_number() OVER (PARTITION BY input.phone ORDER BY input.ord) AS nth
-    FROM input WHERE input.copy = 1 AND NOT EXISTS (SELECT 1 FROM known WHERE known.ord = input.ord)
-), used AS (
-    SELECT n.phone, count(*) AS requests, min(n.requested_at) AS oldest
-    FROM salesorder.nip_requests n
-    WHERE n.counted AND n.phone = ANY ($2::bytea[]) AND n.requested_at > clock_timestamp() - $1::interval
-        AND NOT EXISTS (SELECT 1 FROM fresh WHERE fresh.key = n.key)
-    GROUP BY n.phone
+    SELECT input.phone, input.key, input.attempt, input.correlation, input.ord, row_number() OVER (PARTITION BY input.phone ORDER BY input.ord) AS nth
+    FROM input WHERE input.copy = 1 AND input.requested_at IS NULL
+), judged AS (
+    SELECT fresh.phone, fresh.key, fresh.attempt, fresh.correlation, fresh.ord, used.oldest, used.requests + fresh.nth <= $7::bigint AS intended
+    FROM fresh CROSS JOIN LATERAL (
+        SELECT count(*) AS requests, min(n.requested_at) AS oldest FROM salesorder.nip_requests n
+        WHERE n.counted AND n.phone = fresh.phone AND n.requested_at > clock_timestamp() - $1::interval
+            AND n.key <> ALL (ARRAY(SELECT others.key FROM fresh AS others))
+    ) AS used
 ), inserted AS (
-    INSERT INTO salesorder.nip_requests (key, phone, correlation)
-    SELECT fresh.key, fresh.phone, fresh.correlation FROM fresh LEFT JOIN used ON used.phone = fresh.phone
-    WHERE coalesce(used.requests, 0) + fresh.nth <= $6::bigint
-    ON CONFLICT (key) DO UPDATE SET phone = excluded.phone, correlation = excluded.correlation, requested_at = clock_timestamp(), counted = true
-    RETURNING key
+    INSERT INTO salesorder.nip_requests (key, phone, correlation, attempt)
+    SELECT judged.key, judged.phone, judged.correlation, judged.attempt FROM judged WHERE judged.intended
+    ON CONFLICT (key) DO UPDATE SET phone = excluded.phone, correlation = excluded.correlation, attempt = excluded.attempt,
+        requested_at = clock_timestamp(), counted = true
 )
 SELECT
-    CASE WHEN known.ord IS NOT NULL OR input.copy > 1 THEN 'known' WHEN inserted.key IS NOT NULL THEN 'intended' ELSE 'refused' END AS verdict,
-    coalesce(known.correlation, '')::text AS correlation,
-    coalesce(extract(epoch FROM clock_timestamp() - known.requested_at) * 1000, 0)::bigint AS age_ms,
-    coalesce(extract(epoch FROM used.oldest + $1::interval - clock_timestamp()) * 1000, 0)::bigint AS wait_ms
-FROM input
-LEFT JOIN known ON known.ord = input.ord
-LEFT JOIN inserted ON inserted.key = input.key
-LEFT JOIN used ON used.phone = input.phone
+    CASE WHEN judged.ord IS NULL THEN 'known' WHEN judged.intended THEN 'intended' ELSE 'refused' END AS verdict,
+    coalesce(input.known_as, '')::text AS correlation,
+    coalesce(extract(epoch FROM clock_timestamp() - input.requested_at) * 1000, 0)::bigint AS age_ms,
+    coalesce(extract(epoch FROM judged.oldest + $1::interval - clock_timestamp()) * 1000, 0)::bigint AS wait_ms
+FROM input LEFT JOIN judged ON judged.ord = input.ord
 ORDER BY input.ord
 `
 
@@ -52,6 +52,7 @@ type IntendNIPsParams struct {
 	Span         time.Duration
 	Phones       [][]byte
 	Keys         [][]byte
+	Attempts     [][]byte
 	Lasts        []time.Duration
 	Correlations []string
 	Allowed      int64
@@ -65,12 +66,17 @@ type IntendNIPsRow struct {
 }
 
 // Each pair of phone and key is known already, for it came less than lasts ago, or new within the
-// limit, or refused. wait_ms says when the oldest counted request of the phone leaves the window.
+// limit, or refused. wait_ms says when the oldest counted request of the phone leaves the window. An
+// attempt that finds itself in the table is new: its writer did not learn that it wrote.
+//
+// What is looked up is a subquery of one row for each pair, so that a plan made while the table is
+// empty uses its indexes too.
 func (q *Queries) IntendNIPs(ctx context.Context, arg IntendNIPsParams) ([]IntendNIPsRow, error) {
 	rows, err := q.db.Query(ctx, intendNIPs,
 		arg.Span,
 		arg.Phones,
 		arg.Keys,
+		arg.Attempts,
 		arg.Lasts,
 		arg.Correlations,
 		arg.Allowed,

@@ -14,6 +14,7 @@ type SalesorderNipRequest struct {
 	Counted     bool
 	RequestedAt time.Time
 	Correlation string
+	Attempt     []byte
 }
 
 type SalesorderPortIn struct {

@@ -19,25 +19,82 @@ from (
 ) as item
 cross join (select set_config('synchronous_commit', 'off', true)) as soon
 where (
-    select claims.token from idempotency.claims where claims.key = item.key and claims.day = item.day
+    select claims.token from idempotency.claims
+    where claims.key = item.key and claims.day = item.day and claims.day between $5::date and $6::date
 ) = item.token
 order by item.key
 on conflict do nothing
-returning (select claims.token from idempotency.claims where claims.key = answers.key and claims.day = answers.day)::bytea
+returning key, day
 `
 
 type AnswerParams struct {
+	Keys     [][]byte
+	Days     []time.Time
+	Tokens   [][]byte
+	Answers  [][]byte
+	FirstDay time.Time
+	LastDay  time.Time
+}
+
+type AnswerRow struct {
+	Key []byte
+	Day time.Time
+}
+
+// Keeps the answers of those who still hold their claim, whose days are from first_day to last_day:
+// of the other partitions not even the plan is looked at. The commit does not wait for the disk: a
+// crash of the database may lose the answers of its last moments, and then their keys are resumed,
+// since the claims are on the disk.
+func (q *Queries) Answer(ctx context.Context, arg AnswerParams) ([]AnswerRow, error) {
+	rows, err := q.db.Query(ctx, answer,
+		arg.Keys,
+		arg.Days,
+		arg.Tokens,
+		arg.Answers,
+		arg.FirstDay,
+		arg.LastDay,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AnswerRow
+	for rows.Next() {
+		var i AnswerRow
+		if err := rows.Scan(&i.Key, &i.Day); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const answered = `-- name: Answered :many
+select item.n::int as n
+from (
+    select unnest($1::bytea[]) as key, unnest($2::date[]) as day, unnest($3::bytea[]) as token,
+        unnest($4::bytea[]) as answer, generate_subscripts($1::bytea[], 1) as n
+) as item
+where (
+    select claims.token from idempotency.claims where claims.key = item.key and claims.day = item.day
+) = item.token and (
+    select answers.answer from idempotency.answers where answers.key = item.key and answers.day = item.day
+) = item.answer
+`
+
+type AnsweredParams struct {
 	Keys    [][]byte
 	Days    []time.Time
 	Tokens  [][]byte
 	Answers [][]byte
 }
 
-// Keeps the answers of those who still hold their claim. The commit does not wait for the disk: a
-// crash of the database may lose the answers of its last moments, and then their keys are resumed,
-// since the claims are on the disk.
-func (q *Queries) Answer(ctx context.Context, arg AnswerParams) ([][]byte, error) {
-	rows, err := q.db.Query(ctx, answer,
+// Which of the answers are there; n counts them from 1. They are sealed: none is like another.
+func (q *Queries) Answered(ctx context.Context, arg AnsweredParams) ([]int32, error) {
+	rows, err := q.db.Query(ctx, answered,
 		arg.Keys,
 		arg.Days,
 		arg.Tokens,
@@ -47,13 +104,13 @@ func (q *Queries) Answer(ctx context.Context, arg AnswerParams) ([][]byte, error
 		return nil, err
 	}
 	defer rows.Close()
-	var items [][]byte
+	var items []int32
 	for rows.Next() {
-		var column_1 []byte
-		if err := rows.Scan(&column_1); err != nil {
+		var n int32
+		if err := rows.Scan(&n); err != nil {
 			return nil, err
 		}
-		items = append(items, column_1)
+		items = append(items, n)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -211,10 +268,28 @@ func (q *Queries) LockNearMidnight(ctx context.Context, arg LockNearMidnightPara
 	return err
 }
 
-const takeOver = `-- name: TakeOver :execrows
+const release = `-- name: Release :exec
+delete from idempotency.claims
+where claims.key = $1 and claims.day = $2 and token = $3
+    and not exists (select from idempotency.answers where answers.key = claims.key and answers.day = claims.day)
+`
+
+type ReleaseParams struct {
+	Key   []byte
+	Day   time.Time
+	Token []byte
+}
+
+func (q *Queries) Release(ctx context.Context, arg ReleaseParams) error {
+	_, err := q.db.Exec(ctx, release, arg.Key, arg.Day, arg.Token)
+	return err
+}
+
+const takeOver = `-- name: TakeOver :many
 update idempotency.claims
 set token = $1, deadline = coalesce($2::timestamptz, now()) + make_interval(secs => $3::float8)
 where key = $4 and day = $5 and token = $6
+returning day
 `
 
 type TakeOverParams struct {
@@ -227,8 +302,8 @@ type TakeOverParams struct {
 }
 
 // Of several callers that saw the same overdue claim one takes it over.
-func (q *Queries) TakeOver(ctx context.Context, arg TakeOverParams) (int64, error) {
-	result, err := q.db.Exec(ctx, takeOver,
+func (q *Queries) TakeOver(ctx context.Context, arg TakeOverParams) ([]time.Time, error) {
+	rows, err := q.db.Query(ctx, takeOver,
 		arg.Token,
 		arg.At,
 		arg.Seconds,
@@ -237,7 +312,19 @@ func (q *Queries) TakeOver(ctx context.Context, arg TakeOverParams) (int64, erro
 		arg.OldToken,
 	)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected(), nil
+	defer rows.Close()
+	var items []time.Time
+	for rows.Next() {
+		var day time.Time
+		if err := rows.Scan(&day); err != nil {
+			return nil, err
+		}
+		items = append(items, day)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

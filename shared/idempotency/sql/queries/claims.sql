@@ -52,14 +52,16 @@ cross join lateral (
 ) as found
 order by n;
 
--- name: TakeOver :execrows
+-- name: TakeOver :many
 -- Of several callers that saw the same overdue claim one takes it over.
 update idempotency.claims
 set token = @token, deadline = coalesce(sqlc.narg('at')::timestamptz, now()) + make_interval(secs => @seconds::float8)
-where key = @key and day = @day and token = @old_token;
+where key = @key and day = @day and token = @old_token
+returning day;
 
 -- name: Answer :many
--- Keeps the answers of those who still hold their claim. The commit does not wait for the disk: a
+-- Keeps the answers of those who still hold their claim, whose days are from first_day to last_day:
+-- of the other partitions not even the plan is looked at. The commit does not wait for the disk: a
 -- crash of the database may lose the answers of its last moments, and then their keys are resumed,
 -- since the claims are on the disk.
 insert into idempotency.answers (key, day, answer)
@@ -70,13 +72,27 @@ from (
 ) as item
 cross join (select set_config('synchronous_commit', 'off', true)) as soon
 where (
-    select claims.token from idempotency.claims where claims.key = item.key and claims.day = item.day
+    select claims.token from idempotency.claims
+    where claims.key = item.key and claims.day = item.day and claims.day between @first_day::date and @last_day::date
 ) = item.token
 order by item.key
 on conflict do nothing
-returning (select claims.token from idempotency.claims where claims.key = answers.key and claims.day = answers.day)::bytea;
+returning key, day;
 
--- name: Release :batchexec
+-- name: Answered :many
+-- Which of the answers are there; n counts them from 1. They are sealed: none is like another.
+select item.n::int as n
+from (
+    select unnest(@keys::bytea[]) as key, unnest(@days::date[]) as day, unnest(@tokens::bytea[]) as token,
+        unnest(@answers::bytea[]) as answer, generate_subscripts(@keys::bytea[], 1) as n
+) as item
+where (
+    select claims.token from idempotency.claims where claims.key = item.key and claims.day = item.day
+) = item.token and (
+    select answers.answer from idempotency.answers where answers.key = item.key and answers.day = item.day
+) = item.answer;
+
+-- name: Release :exec
 delete from idempotency.claims
 where claims.key = @key and claims.day = @day and token = @token
     and not exists (select from idempotency.answers where answers.key = claims.key and answers.day = claims.day);
