@@ -122,14 +122,7 @@ func mount(env *server.Env) error {
 	if err := env.Config(&cfg); err != nil {
 		return err
 	}
-	var credentials func(*http.Request) error
-	if !cfg.Token.IsZero() {
-		credentials = func(r *http.Request) error {
-			r.Header.Set("Authorization", "Bearer "+cfg.Token.Reveal())
-			return nil
-		}
-	}
-	s, err := newSystem(cfg, env.ExternalWith(target, cfg.HTTP, credentials), env.Keyring(), env.Database())
+	s, err := newSystem(cfg, env.ExternalWith(target, cfg.HTTP, httpclient.Bearer(cfg.Token)), env.Keyring(), env.Database())
 	if err != nil {
 		return err
 	}

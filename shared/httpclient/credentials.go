@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 
+	"puente/shared/config"
 	"puente/shared/problem"
 	"puente/shared/telemetry"
 )
@@ -14,6 +15,17 @@ var (
 	identity  = []string{"identity"}
 	userAgent = []string{"puente"}
 )
+
+// Bearer is the credentials of a system that knows us by one token; nil, which is none, without it.
+func Bearer(token config.Secret) func(*http.Request) error {
+	if token.IsZero() {
+		return nil
+	}
+	return func(r *http.Request) error {
+		r.Header.Set("Authorization", "Bearer "+token.Reveal())
+		return nil
+	}
+}
 
 // credentials completes the headers: our wish for an unencoded answer, correlation and trace, and
 // last what the system authenticates us by.
