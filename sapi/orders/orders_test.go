@@ -1,0 +1,40 @@
+package orders
+
+import (
+	"testing"
+
+	"puente/test/apitest"
+)
+
+// play runs the API with an order management and a billing view that the player plays, without what
+// would let one conversation show in the next: no circuit opens, and nothing is retried.
+func play(t *testing.T, pattern string, opts ...apitest.Option) {
+	t.Helper()
+	apitest.Run(t, API, pattern, append([]apitest.Option{
+		apitest.Backend("orders", "sapi.orders.http.url"),
+		apitest.Backend("billing", "sapi.orders.billing.url"),
+		apitest.Setting("sapi.orders.http.retries", 0), apitest.Setting("sapi.orders.billing.retries", 0),
+		apitest.Setting("sapi.orders.http.breaker.off", true), apitest.Setting("sapi.orders.billing.breaker.off", true),
+	}, opts...)...)
+}
+
+func TestConversations(t *testing.T) { play(t, "testdata/*.txtar") }
+
+func TestToken(t *testing.T) {
+	play(t, "testdata/token/*.txtar", apitest.Setting("sapi.orders.token", "the-key"))
+}
+
+func TestRefusedConnection(t *testing.T) {
+	apitest.Run(t, API, "testdata/refused/*.txtar",
+		apitest.Setting("sapi.orders.http.url", "http://127.0.0.1:1"), // where nobody listens, nor for billing
+		apitest.Setting("sapi.orders.http.breaker.off", true), apitest.Setting("sapi.orders.billing.breaker.off", true))
+}
+
+func TestCircuit(t *testing.T) {
+	play(t, "testdata/circuit/*.txtar", apitest.Setting("sapi.orders.http.breaker.off", false),
+		apitest.Setting("sapi.orders.http.breaker.consecutive", 2), apitest.Setting("sapi.orders.http.breaker.openFor", "1m"))
+}
+
+func TestRetries(t *testing.T) {
+	play(t, "testdata/retry/*.txtar", apitest.Setting("sapi.orders.http.retries", 1), apitest.Setting("sapi.orders.billing.retries", 1))
+}
