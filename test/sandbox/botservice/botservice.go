@@ -37,6 +37,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"puente/test/sandbox/journal"
 )
 
 // Config is what BotService is started with.
@@ -55,7 +57,7 @@ type Service struct {
 	lines    map[string]*line // by phone
 	order    []*line          // the line of each event, oldest first: which one forgets next
 	sequence int
-	journal  *journal // nil: memory only
+	journal  *journal.Journal[event] // nil: memory only
 }
 
 // New starts BotService with what its journal remembers.
@@ -68,7 +70,7 @@ func New(cfg Config) (*Service, error) {
 		s.limit = 100_000
 	}
 	if cfg.Journal != "" {
-		j, err := openJournal(cfg.Journal, s.apply)
+		j, err := journal.Open(cfg.Journal, s.apply)
 		if err != nil {
 			return nil, fmt.Errorf("botservice: %w", err)
 		}
@@ -152,7 +154,7 @@ func (s *Service) Reset() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.journal != nil {
-		if err := s.journal.rewrite(nil); err != nil {
+		if err := s.journal.Rewrite(nil); err != nil {
 			return err
 		}
 	}
@@ -167,7 +169,7 @@ func (s *Service) Close() error {
 	if s.journal == nil {
 		return nil
 	}
-	return s.journal.close()
+	return s.journal.Close()
 }
 
 // NIPFor is the NIP number n, from 1, that BotService makes for phone: five digits, never the same

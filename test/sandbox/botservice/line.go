@@ -80,13 +80,13 @@ func (s *Service) perform(req request, correlation string) (event, *rejection) {
 		e.NIP = NIPFor(req.Phone, e.Made)
 	}
 	if s.journal != nil {
-		if err := s.journal.append(e); err != nil {
+		if err := s.journal.Append(e); err != nil {
 			return event{}, &rejection{Message: err.Error(), ErrorCode: "UNKNOWN_EXCEPTION"}
 		}
 	}
 	s.apply(e)
-	if s.journal != nil && s.journal.lines > 2*s.limit {
-		if err := s.journal.rewrite(s.remembered()); err != nil { // e is safe; the next event tries again
+	if s.journal != nil && s.journal.Lines() > 2*s.limit {
+		if err := s.journal.Rewrite(s.remembered()); err != nil { // e is safe; the next event tries again
 			return e, nil
 		}
 	}

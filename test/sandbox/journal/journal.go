@@ -1,4 +1,6 @@
-package botservice
+// Package journal keeps what a system of the sandbox did in a file, so that its ledger outlives a restart
+// of the sandbox.
+package journal
 
 import (
 	"bufio"
@@ -11,30 +13,30 @@ import (
 	"path/filepath"
 )
 
-// journal is a file of events, one JSON line each. An event is in the file before its answer is
+// Journal is a file of events, one JSON line each. An event is in the file before its answer is
 // sent, in one write without fsync: it survives the process, not the machine.
-type journal struct {
+type Journal[E any] struct {
 	path  string
 	file  *os.File
 	lines int
 	size  int64 // bytes, all of whole lines
 }
 
-// openJournal replays every event of the file at path, making it if there is none. A last line
+// Open replays every event of the file at path, making it if there is none. A last line
 // without its end, left by a process that died, is cut off.
-func openJournal(path string, replay func(event)) (*journal, error) {
+func Open[E any](path string, replay func(E)) (*Journal[E], error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	j := &journal{path: path, file: file}
+	j := &Journal[E]{path: path, file: file}
 	if err := j.load(replay); err != nil {
 		return nil, errors.Join(fmt.Errorf("journal: %w", err), file.Close())
 	}
 	return j, nil
 }
 
-func (j *journal) load(replay func(event)) error {
+func (j *Journal[E]) load(replay func(E)) error {
 	in := bufio.NewReader(j.file)
 	for {
 		text, err := in.ReadBytes('\n')
@@ -44,7 +46,7 @@ func (j *journal) load(replay func(event)) error {
 		if err != nil {
 			return err
 		}
-		var e event
+		var e E
 		if err := json.Unmarshal(text, &e); err != nil {
 			return fmt.Errorf("%s:%d: %w", j.path, j.lines+1, err)
 		}
@@ -55,7 +57,8 @@ func (j *journal) load(replay func(event)) error {
 	return j.file.Truncate(j.size)
 }
 
-func (j *journal) append(e event) error {
+// Append writes e at the end, whole or not at all.
+func (j *Journal[E]) Append(e E) error {
 	text, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
@@ -69,8 +72,8 @@ func (j *journal) append(e event) error {
 	return nil
 }
 
-// rewrite replaces the file by one that holds only events, whole or not at all.
-func (j *journal) rewrite(events []event) error {
+// Rewrite replaces the file by one that holds only events, whole or not at all.
+func (j *Journal[E]) Rewrite(events []E) error {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	for _, e := range events {
@@ -94,4 +97,8 @@ func (j *journal) rewrite(events []event) error {
 	return nil
 }
 
-func (j *journal) close() error { return j.file.Close() }
+// Lines is how many events the file holds.
+func (j *Journal[E]) Lines() int { return j.lines }
+
+// Close closes the file.
+func (j *Journal[E]) Close() error { return j.file.Close() }
