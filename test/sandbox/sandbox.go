@@ -14,6 +14,9 @@
 //	POST   /_sandbox/reset                    forgets requests, faults and every ledger
 //	GET    /_sandbox/clock                    the offset of the business clock of the program under test
 //	POST   /_sandbox/clock                    sets it: {"offset":"720h"}
+//	GET    /_sandbox/inventory/lines          the lines of the operator's systems; POST sets and changes them: see package inventory
+//	POST   /_sandbox/orders/{number}          an order's state: {"state":"COMPLETADA"}
+//	POST   /_sandbox/pqr/{number}             a case's state: {"state":"RESUELTO"}
 //	POST   /_sandbox/oauth/rotate             new signing keys; ?drop=true: the old ones are gone at once
 //	POST   /_sandbox/oauth/mint               a token made to order, spoilt ones too: see oauthprovider.Mint
 //
@@ -21,6 +24,15 @@
 //
 //	botservice  POST /botservice/api/saleorder/v1/portability   portability   see package botservice
 //	            GET  /botservice/api/saleorder/v1/portability   inquiry
+//	inventory   GET  /inventory/mss/v1/connections/{connection} service       see package inventory
+//	            GET  /inventory/mss/v1/connections/{connection}/titular  holder
+//	orders      POST /orders/om/v1/reconexiones                 create        see package orders
+//	            GET  /orders/om/v1/reconexiones                 find
+//	            GET  /orders/om/v1/ordenes/{numero}             order
+//	            GET  /orders/om/v1/lineas/{conexion}/facturacion  billing
+//	pqr         POST /pqr/pqr/v1/casos                          create        see package pqr
+//	            GET  /pqr/pqr/v1/casos                          find
+//	            GET  /pqr/pqr/v1/casos/{numero}                 case
 //	oauth       POST /oauth2/token                              token         see package oauthprovider
 //	            POST /oauth2/introspect                         introspect
 //	            POST /oauth2/revoke                             revoke
@@ -41,7 +53,10 @@ import (
 
 	"puente/test/sandbox/botservice"
 	"puente/test/sandbox/fault"
+	"puente/test/sandbox/inventory"
 	"puente/test/sandbox/oauthprovider"
+	"puente/test/sandbox/orders"
+	"puente/test/sandbox/pqr"
 )
 
 // Config is what a sandbox is started with. The zero value works, without clients.
@@ -52,7 +67,7 @@ type Config struct {
 	Audience    string                 // aud of tokens that no resource was asked for; empty: oauthprovider's default
 	TokenLife   time.Duration          // 0: oauthprovider's default
 	TokenFormat oauthprovider.Format   // empty: JWT
-	Journal     string                 // file in which BotService keeps its ledger over restarts; empty: memory only
+	Journal     string                 // file in which BotService keeps its ledger over restarts; orders and PQRs are in .orders and .pqr beside it; empty: memory only
 	Now         func() time.Time       // the systems' clock; nil: time.Now
 	Clock       *Clock                 // the business clock of the program under test; nil: /_sandbox/clock is not found
 	Requests    int                    // how many requests to remember; 0: 100,000, of 256 MiB in all
@@ -79,9 +94,12 @@ type controller interface {
 // issuer is a System that must know the sandbox's URL.
 type issuer interface{ SetIssuer(url string) }
 
-// Sandbox is the host. BotService and OAuth are the systems for tests that look inside.
+// Sandbox is the host. Its exported members are the systems, for tests that look inside.
 type Sandbox struct {
 	BotService *botservice.Service
+	Inventory  *inventory.Service
+	Orders     *orders.Service
+	PQR        *pqr.Service
 	OAuth      *oauthprovider.Provider
 
 	cfg      Config
@@ -114,19 +132,47 @@ func New(cfg Config) (*Sandbox, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	var opened []io.Closer
+	fail := func(err error) (*Sandbox, error) {
+		errs := []error{fmt.Errorf("sandbox: %w", err)}
+		for _, c := range opened {
+			errs = append(errs, c.Close())
+		}
+		return nil, errors.Join(errs...)
+	}
 	bot, err := botservice.New(botservice.Config{Journal: cfg.Journal, Now: cfg.Now})
 	if err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
+		return fail(err)
 	}
+	opened = append(opened, bot)
+	lines := inventory.New(cfg.Now)
+	om, err := orders.New(orders.Config{Lines: lines, Journal: beside(cfg.Journal, ".orders"), Now: cfg.Now})
+	if err != nil {
+		return fail(err)
+	}
+	opened = append(opened, om)
+	cases, err := pqr.New(pqr.Config{Lines: lines, Journal: beside(cfg.Journal, ".pqr"), Now: cfg.Now})
+	if err != nil {
+		return fail(err)
+	}
+	opened = append(opened, cases)
 	oauth, err := oauthprovider.New(oauthprovider.Config{
 		Clients: cfg.Clients, Audience: cfg.Audience, TokenLife: cfg.TokenLife, TokenFormat: cfg.TokenFormat, Now: cfg.Now,
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("sandbox: %w", err), bot.Close())
+		return fail(err)
 	}
-	s := newHost(cfg, bot, oauth)
-	s.BotService, s.OAuth = bot, oauth
+	s := newHost(cfg, bot, lines, om, cases, oauth)
+	s.BotService, s.Inventory, s.Orders, s.PQR, s.OAuth = bot, lines, om, cases, oauth
 	return s, nil
+}
+
+// beside is the file of another ledger beside that at path; none where that is none.
+func beside(path, suffix string) string {
+	if path == "" {
+		return ""
+	}
+	return path + suffix
 }
 
 // newHost is the sandbox of the given systems.
