@@ -2,13 +2,19 @@
 package sapi
 
 import (
+	"puente/sapi/inventory"
 	"puente/sapi/oauth2"
+	"puente/sapi/orders"
+	"puente/sapi/pqr"
 	"puente/sapi/salesorder"
 	"puente/shared/server"
 )
 
 // Layer is what a process hosts that runs this layer.
 var Layer = server.Layer{Name: "sapi", APIs: []server.API{
+	inventory.API,
 	oauth2.API,
+	orders.API,
+	pqr.API,
 	salesorder.API,
 }}

@@ -162,12 +162,18 @@ policies:
 sapi:
   salesorder:
     http: {url: %q}
+  inventory:
+    http: {url: %q}
+  orders:
+    http: {url: %q}
+  pqr:
+    http: {url: %q}
   oauth2:
     http: {url: %q}
     issuer: %q
     audience: %q
     introspection: {client: %s, secret: %q}
-`, d.notes.Admin.Token, oauthprovider.DefaultAudience, base+"/botservice", base, base, oauthprovider.DefaultAudience, introspector, d.notes.Admin.Password)
+`, d.notes.Admin.Token, oauthprovider.DefaultAudience, base+"/botservice", base+"/inventory", base+"/orders", base+"/pqr", base, base, oauthprovider.DefaultAudience, introspector, d.notes.Admin.Password)
 }
 
 // seed puts the demo's clients into the tables, as often as it is called.

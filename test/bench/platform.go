@@ -143,8 +143,11 @@ admin: {tokens: {bench: {secret: %q, role: admin}}}
 policies: {token: {audience: puente}}
 sapi:
   salesorder: {http: {url: %q}}
+  inventory: {http: {url: %q}}
+  orders: {http: {url: %q}}
+  pqr: {http: {url: %q}}
   oauth2: {http: {url: %q}, issuer: %q, audience: puente}
-`, dataDir, p.database, p.key, p.admin, p.stub+botService, p.stub, p.stub)
+`, dataDir, p.database, p.key, p.admin, p.stub+botService, p.stub+"/inventory", p.stub+"/orders", p.stub+"/pqr", p.stub, p.stub)
 	ops := `addr: "127.0.0.1:0"`
 	if o.profile {
 		ops += ", profile: true"

@@ -40,6 +40,9 @@ const minimal = `sapi:
     issuer: "http://127.0.0.1:1"
     audience: puente
     introspection: {client: puente, secret: secret-of-nobody}
+  inventory: {http: {url: "http://127.0.0.1:1"}}
+  orders: {http: {url: "http://127.0.0.1:1"}}
+  pqr: {http: {url: "http://127.0.0.1:1"}}
 `
 
 // A mistake in the configuration is told with its key and line, by check and before anything starts.
@@ -53,20 +56,20 @@ func TestMistakesInTheConfiguration(t *testing.T) {
 		tells []string
 	}{
 		"typing error":     {strings.Replace(minimal, "issuer:", "isuer:", 1), []string{"puente.yaml:6: unknown key sapi.oauth2.isuer", "sapi.oauth2: issuer: is required"}},
-		"at the top":       {minimal + "drian: {delay: 1s}\n", []string{"puente.yaml:9: unknown key drian"}},
-		"unknown API":      {minimal + "  inventroy: {}\n", []string{"puente.yaml:9: unknown key sapi.inventroy"}},
-		"no duration":      {minimal + "drain: {delay: soon}\n", []string{"puente.yaml:9: drain.delay"}},
+		"at the top":       {minimal + "drian: {delay: 1s}\n", []string{"puente.yaml:12: unknown key drian"}},
+		"unknown API":      {minimal + "  inventroy: {}\n", []string{"puente.yaml:12: unknown key sapi.inventroy"}},
+		"no duration":      {minimal + "drain: {delay: soon}\n", []string{"puente.yaml:12: drain.delay"}},
 		"negative":         {minimal + "drain: {timeout: -1s}\n", []string{"drain"}},
-		"no value":         {minimal + "drain:\n", []string{"puente.yaml:9: drain"}},
-		"a list":           {minimal + "drain: [1s]\n", []string{"puente.yaml:9: drain"}},
-		"key twice":        {minimal + "sapi: {}\n", []string{"puente.yaml:9:"}},
+		"no value":         {minimal + "drain:\n", []string{"puente.yaml:12: drain"}},
+		"a list":           {minimal + "drain: [1s]\n", []string{"puente.yaml:12: drain"}},
+		"key twice":        {minimal + "sapi: {}\n", []string{"puente.yaml:12:"}},
 		"syntax":           {minimal + "drain: {\n", []string{"puente.yaml:"}},
 		"empty":            {"", []string{"puente.yaml"}},
 		"open to all":      {minimal + `public: {addr: "0.0.0.0:0"}` + "\n", []string{"public.addr", "certificate"}},
 		"short key":        {minimal + "layers: {serviceKey: c2hvcnQ=}\n", []string{"layers.serviceKey"}},
 		"weak token":       {minimal + "admin: {tokens: {me: {secret: short, role: admin}}}\n", []string{"admin", "tokens.me.secret"}},
-		"missing secret":   {minimal + "database: {url: file:/nowhere/database-url}\n", []string{"puente.yaml:9: database.url", "cannot be read"}},
-		"several at once":  {minimal + "drain: {delay: soon}\nlog: {level: loud}\n", []string{"puente.yaml:9: drain.delay"}},
+		"missing secret":   {minimal + "database: {url: file:/nowhere/database-url}\n", []string{"puente.yaml:12: database.url", "cannot be read"}},
+		"several at once":  {minimal + "drain: {delay: soon}\nlog: {level: loud}\n", []string{"puente.yaml:12: drain.delay"}},
 		"a secret in it":   {minimal + `database: {url: "postgres://u:hunter2@[::1"}` + "\n", []string{"database", "url"}},
 		"unknown policy":   {minimal + "policies: {modes: {fraud: off}}\n", []string{"policies", "modes.fraud"}},
 		"a URL of nothing": {strings.Replace(minimal, `url: "http://127.0.0.1:1"`, `url: "ftp://x"`, 1), []string{"sapi.salesorder", "url"}},

@@ -56,7 +56,7 @@ type settings struct {
 	patience   string // more YAML of section database; empty: that of a machine which is busy with tests
 	redis      string // URL; empty: none
 	botService string // URL; empty: the sandbox's
-	breaker    string // YAML of sapi.salesorder.http.breaker; empty: never opens by itself
+	breaker    string // YAML of the systems' http.breaker; empty: never opens by itself
 	timeouts   string // more YAML of sapi.salesorder.http; empty: shorter than the defaults, to save time
 	salesorder string // more YAML of sapi.salesorder
 	policies   string // more YAML of section policies
@@ -147,13 +147,22 @@ policies:
   salesorder:
     http: {url: %q, breaker: %s%s}
     portIn: {settle: 1s, inquire: 1s}
-%s  oauth2:
+%s  inventory:
+    http: {url: %q, breaker: %s}
+  orders:
+    http: {url: %q, breaker: %s}
+    billing: {breaker: %s}
+  pqr:
+    http: {url: %q, breaker: %s}
+  oauth2:
     http: {url: %q}
     issuer: %q
     audience: %q
     introspection: {client: %s, secret: %q}
 `, one.name, filepath.Join(p.dir, one.name), w.database, w.patience, key, adminToken, oauthprovider.DefaultAudience, indent(w.policies, "  "),
-		w.botService, w.breaker, w.timeouts, indent(w.salesorder, "    "), p.sandbox.URL, p.sandbox.URL, oauthprovider.DefaultAudience, introspector, secret)
+		w.botService, w.breaker, w.timeouts, indent(w.salesorder, "    "),
+		p.sandbox.URL+"/inventory", w.breaker, p.sandbox.URL+"/orders", w.breaker, w.breaker, p.sandbox.URL+"/pqr", w.breaker,
+		p.sandbox.URL, p.sandbox.URL, oauthprovider.DefaultAudience, introspector, secret)
 	if w.redis != "" {
 		fmt.Fprintf(&b, "redis: {url: %q}\n", w.redis)
 	}
