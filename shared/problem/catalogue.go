@@ -43,6 +43,9 @@ func Catalogue(declared ...Entry) []Entry {
 	for k := range kinds {
 		a := advice[k]
 		all = append(all, Entry{Code: muleRules[k].code, Status: muleRules[k].status, Meaning: a.meaning, Acts: a.acts, Retry: a.retry})
+		if code := tmfCode(k); code != muleRules[k].code {
+			all = append(all, Entry{Code: code, Status: k.Status(), Meaning: a.meaning, Acts: a.acts, Retry: a.retry})
+		}
 	}
 	slices.SortStableFunc(all, func(a, b Entry) int { return strings.Compare(a.Code, b.Code) })
 	return slices.CompactFunc(all, func(a, b Entry) bool { return a.Code == b.Code && a.Status == b.Status })

@@ -2,6 +2,7 @@ package problem
 
 import (
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -51,4 +52,24 @@ func header(e *Error, mediaType string) http.Header {
 		h.Set("Retry-After", "1")
 	}
 	return h
+}
+
+// explanation is what e says of itself for technical readers: its fields, else its detail, else otherwise;
+// with the incident where the log knows more.
+func explanation(e *Error, otherwise string, at Occurrence) string {
+	text := otherwise
+	if e.Detail != "" {
+		text = e.Detail
+	}
+	if len(e.Fields) > 0 {
+		rules := make([]string, len(e.Fields))
+		for i, f := range e.Fields {
+			rules[i] = f.String()
+		}
+		text = strings.Join(rules, "; ")
+	}
+	if e.Kind.Status() >= http.StatusInternalServerError || e.Kind == Conflict || len(e.Trail) > 0 {
+		text += " (incident " + at.Incident + ")"
+	}
+	return text
 }

@@ -93,7 +93,7 @@ func TestMule(t *testing.T) {
 func TestDialectsHideTheCause(t *testing.T) {
 	const secret = "password=swordfish of db-7.internal"
 	for k := range kinds {
-		for name, d := range map[string]Dialect{"mule": mule, "details": Details} {
+		for name, d := range map[string]Dialect{"mule": mule, "details": Details, "tmf": TMF} {
 			e := Errorf(k, "connect: %s", secret)
 			a := d.Render(e, occurrence)
 			if strings.Contains(string(a.Body), "swordfish") || strings.Contains(string(a.Body), "db-7") {

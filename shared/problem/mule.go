@@ -2,8 +2,6 @@ package problem
 
 import (
 	"encoding/json"
-	"net/http"
-	"strings"
 )
 
 // Mule renders the body that callers of the former platform know (source document: API
@@ -64,24 +62,11 @@ func (m Mule) Render(e *Error, at Occurrence) Answer {
 	rule := muleRules[e.Kind]
 	body := muleBody{
 		Status: rule.status, Code: rule.code, Message: muleMessage{rule.message},
-		MessageServer: rule.server,
+		MessageServer: explanation(e, rule.server, at),
 		Cause:         []Cause{{Origin: m.Origin, Message: e.Kind.message()}},
 	}
 	if e.Code != "" {
 		body.Code = e.Code
-	}
-	if e.Detail != "" {
-		body.MessageServer = e.Detail
-	}
-	if len(e.Fields) > 0 {
-		rules := make([]string, len(e.Fields))
-		for i, f := range e.Fields {
-			rules[i] = f.String()
-		}
-		body.MessageServer = strings.Join(rules, "; ")
-	}
-	if rule.status >= http.StatusInternalServerError || e.Kind == Conflict || len(e.Trail) > 0 {
-		body.MessageServer += " (incident " + at.Incident + ")"
 	}
 	for _, cause := range e.Trail {
 		if name, ok := m.Origins[cause.Origin]; ok {
