@@ -86,12 +86,12 @@ func (e *Edge) keep(x *Exchange, outcome idempotency.Outcome) {
 	var err error
 	switch kind := kindOf(x); {
 	case x.Err == nil:
-		err = e.Answers.Finish(ctx, outcome.Ticket, idempotency.Answer{Status: x.Answer.Status, Header: contentType(x.Answer.Header), Body: x.Answer.Body})
+		err = e.Answers.Finish(ctx, outcome.Ticket, idempotency.Answer{Status: x.Answer.Status, Header: kept(x.Answer.Header), Body: x.Answer.Body})
 	case kind == problem.Unavailable || kind == problem.Quota || kind == problem.Shed || kind == problem.Conflict && x.Err.RetryAfter > 0:
 		err = e.Answers.Release(ctx, outcome.Ticket)
 	case kind == problem.Conflict || kind == problem.Rejected || kind == problem.Invalid || kind == problem.NotFound || kind == problem.Forbidden:
 		x.render()
-		err = e.Answers.Finish(ctx, outcome.Ticket, idempotency.Answer{Status: x.Answer.Status, Header: contentType(x.Answer.Header), Body: x.Answer.Body})
+		err = e.Answers.Finish(ctx, outcome.Ticket, idempotency.Answer{Status: x.Answer.Status, Header: kept(x.Answer.Header), Body: x.Answer.Body})
 	}
 	if err != nil {
 		// The effect is done and guarded by the system's own record; only its replay is lost.
@@ -107,6 +107,11 @@ func kindOf(x *Exchange) problem.Kind {
 	return x.Err.Kind
 }
 
-func contentType(h http.Header) http.Header {
-	return http.Header{"Content-Type": h["Content-Type"]}
+// kept are the headers that belong to the answer, whenever it is told.
+func kept(h http.Header) http.Header {
+	k := http.Header{"Content-Type": h["Content-Type"]}
+	if at, ok := h["Location"]; ok {
+		k["Location"] = at
+	}
+	return k
 }

@@ -36,7 +36,7 @@ func router() *gin.Engine {
 	return r
 }
 
-// nearest is the route whose API's paths begin like path; its dialect answers.
+// nearest is the route whose API's paths begin like path, or are right below it; its dialect answers.
 func (h *host) nearest(path string) *policy.Route {
 	found := h.resembling(path)
 	if found == nil {
@@ -48,7 +48,7 @@ func (h *host) nearest(path string) *policy.Route {
 func (h *host) resembling(path string) *publicRoute {
 	var best *publicRoute
 	for i, r := range h.routes {
-		if strings.HasPrefix(path, r.prefix) && (best == nil || len(r.prefix) > len(best.prefix)) {
+		if strings.HasPrefix(path+"/", r.prefix) && (best == nil || len(r.prefix) > len(best.prefix)) {
 			best = &h.routes[i]
 		}
 	}

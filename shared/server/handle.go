@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"strings"
 	"time"
 
@@ -55,8 +56,14 @@ func publicEndpoint[In, Out any](o *contract.Operation, decoder hop.Decoder[In],
 			return
 		}
 		x.SetHeader("Content-Type", "application/json")
+		if made, ok := any(out).(located); ok && (o.Status == http.StatusCreated || o.Status == http.StatusAccepted) {
+			x.SetHeader("Location", made.Location())
+		}
 	}
 }
+
+// located is an answer that says where what the request made is found (RFC 9110 §10.2.2).
+type located interface{ Location() string }
 
 // internalEndpoint is an HTTP hop's far side: transport limits, service token, seal and contract
 // check, which a typed caller cannot fail, and then what every hop goes through.
