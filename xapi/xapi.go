@@ -11,12 +11,17 @@ import (
 	"puente/shared/policy"
 	"puente/shared/server"
 	"puente/xapi/portabilities"
+	"puente/xapi/tmforum"
 )
 
 // Layer is what a process hosts that runs this layer.
 var Layer = server.Layer{
-	Name:     "xapi",
-	APIs:     []server.API{portabilities.API},
+	Name: "xapi",
+	APIs: []server.API{
+		portabilities.API,
+		tmforum.TroubleTicket,
+		tmforum.ServiceOrdering,
+	},
 	Verifier: func(d hop.Dialer) policy.Verifier { return verifier{oauth2.NewClient(d)} },
 }
 

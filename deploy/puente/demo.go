@@ -113,7 +113,7 @@ func lockDemo(dir string) (*os.File, error) {
 func (d *demo) remembered() notes {
 	n := notes{Clients: map[string]demoClient{
 		"tienda":     {System: "TIENDA", Scopes: []string{"portabilities"}},
-		"miEtb":      {System: "MiETB", Scopes: []string{"portabilities"}},
+		"miEtb":      {System: "MiETB", Scopes: []string{"portabilities", "tmforum"}},
 		"chatbot":    {System: "MAX", Scopes: []string{"portabilities"}},
 		"kiosk":      {System: "KIOSKOS", Scopes: []string{"portabilities"}},
 		"unentitled": {Scopes: []string{}},
@@ -189,6 +189,9 @@ func (d *demo) seed(ctx context.Context, store *access.Store) error {
 			e.Systems = append(e.Systems, admin.Named[access.SystemSpec]{ID: c.System})
 			client.Systems = []string{c.System}
 			client.Contracts = []access.ContractSpec{{API: "portabilities", Tier: "default"}}
+			if name == "miEtb" {
+				client.Contracts = append(client.Contracts, access.ContractSpec{API: "tmf621", Tier: "default"}, access.ContractSpec{API: "tmf641", Tier: "default"})
+			}
 		}
 		e.Clients = append(e.Clients, admin.Named[access.ClientSpec]{ID: c.ID, Spec: client})
 	}
