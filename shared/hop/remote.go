@@ -84,7 +84,7 @@ func (r *Remote) exchange(ctx context.Context, api string, op *contract.Operatio
 		req.Header.Set("Content-Type", op.MediaType)
 	}
 	req.Header.Set(CorrelationHeader, telemetry.Correlation(ctx))
-	req.Header.Set("Traceparent", telemetry.TraceOf(ctx).Child().Traceparent())
+	req.Header.Set("Traceparent", telemetry.TraceOf(ctx).Traceparent()) // the far side begins a span below ours; the call has none of its own
 	if deadline, ok := ctx.Deadline(); ok {
 		req.Header.Set(DeadlineHeader, strconv.FormatInt(max(1, time.Until(deadline).Milliseconds()), 10))
 	}
