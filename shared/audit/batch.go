@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -87,33 +86,6 @@ func (b *batch) moveOpen(ctx context.Context, q *sql.Queries, instance string) e
 	}
 	if len(b.closed) > 0 {
 		return q.CloseRequests(ctx, sql.CloseRequestsParams{Instance: instance, Ids: b.closed})
-	}
-	return nil
-}
-
-// columns of a record, in the order of values and scan.
-var columns = []string{
-	"day", "instance", "sequence", "id", "kind", "started", "micros", "layer", "api", "operation", "method",
-	"client", "system", "channel", "correlation", "trace", "status", "outcome", "code", "decisions", "dependencies",
-	"salt", "address", "detail", "keys", "phone", "request", "response", "personal_hash", "previous", "hash",
-}
-
-// values appends pointers to l's columns: the column itself would be copied to the heap, each.
-func (l *linked) values(to []any) []any {
-	return append(to,
-		&l.day, &l.instance, &l.sequence, &l.id, &l.kind, &l.started, &l.micros, &l.layer, &l.api, &l.operation, &l.method,
-		&l.client, &l.system, &l.channel, &l.correlation, &l.trace, &l.status, &l.outcome, &l.code, &l.decisions, &l.dependencies,
-		&l.salt, &l.address, &l.detail, &l.keys, &l.indexed, &l.request, &l.response, &l.personalHash, &l.previous, &l.hash,
-	)
-}
-
-func copyRows(ctx context.Context, tx pgx.Tx, rows []linked) error {
-	values := make([]any, 0, len(columns)) // of one row after the other
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"audit", "records"}, columns, pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
-		return rows[i].values(values[:0]), nil
-	}))
-	if err != nil {
-		return fmt.Errorf("copy records %d to %d: %w", rows[0].sequence, rows[len(rows)-1].sequence, err)
 	}
 	return nil
 }

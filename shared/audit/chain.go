@@ -28,14 +28,15 @@ func link(instance string, day time.Time, sequence int64, hash []byte, entries [
 	salts := make([]byte, saltBytes*len(entries))
 	_, _ = rand.Read(salts) // never fails (crypto/rand)
 	rows := make([]linked, len(entries))
-	for i, e := range entries {
-		row := linked{
-			entry: e, instance: instance, day: day, sequence: sequence + int64(i) + 1,
-			salt: salts[i*saltBytes:][:saltBytes:saltBytes], previous: hash, indexed: e.phone(),
+	for i := range rows {
+		row := &rows[i]
+		*row = linked{
+			entry: entries[i], instance: instance, day: day, sequence: sequence + int64(i) + 1,
+			salt: salts[i*saltBytes:][:saltBytes:saltBytes], previous: hash, indexed: entries[i].phone(),
 		}
 		row.personalHash = row.sumPersonal()
 		row.hash = row.sum()
-		rows[i], hash = row, row.hash
+		hash = row.hash
 	}
 	return rows
 }

@@ -223,8 +223,17 @@ func short(s string) string {
 
 // phone is the masked telephone number among the keys, or nil.
 func (e *entry) phone() *string {
+	if !strings.Contains(e.keys, PhoneKey) && strings.IndexByte(e.keys, '\\') < 0 {
+		return nil
+	}
+	// As appendJSON writes it. Without a backslash no value has a quotation mark: the rest is structure.
+	if _, rest, ok := strings.Cut(e.keys, `{"key":"`+PhoneKey+`","value":"`); ok && strings.IndexByte(e.keys, '\\') < 0 {
+		number, _, _ := strings.Cut(rest, `"`)
+		number = short(textual(number))
+		return &number
+	}
 	var keys []KeyValue
-	if e.keys == "" || json.Unmarshal([]byte(e.keys), &keys) != nil {
+	if json.Unmarshal([]byte(e.keys), &keys) != nil {
 		return nil
 	}
 	for _, k := range keys {
