@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// BenchmarkChain is what the chain adds to a plain transport: the same request of 600 bytes, the
+// BenchmarkChain is what the chain adds to the network: the same request of 600 bytes, the
 // same answer of 1 KB, over loopback; and without a network at all, where only the chain remains.
 func BenchmarkChain(b *testing.B) {
 	in, out := bytes.Repeat([]byte("x"), 600), bytes.Repeat([]byte("y"), 1024)
@@ -38,8 +38,8 @@ func BenchmarkChain(b *testing.B) {
 			}
 		}
 	}
-	b.Run("plain transport", func(b *testing.B) {
-		t := newTransport(cfg.withDefaults(), nil, nil)
+	b.Run("direct", func(b *testing.B) {
+		t := NewDirect(Pool{}, time.Second)
 		defer t.CloseIdleConnections()
 		run(b, t, server.URL)
 	})

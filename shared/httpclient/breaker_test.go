@@ -298,14 +298,14 @@ func (o *oracle) settle(now time.Time, v verdict, took time.Duration) {
 	if v == nothing {
 		return
 	}
-	head := int64(now.Sub(o.since) / (testBreaker.Window / slices))
+	head := int64(now.Sub(o.since) / (testBreaker.Window / parts))
 	o.events = append(o.events, event{head, v == failed, slow})
 	if v == answered {
-		o.events[len(o.events)-1].slice = -slices // seen only by the run of failures
+		o.events[len(o.events)-1].slice = -parts // seen only by the run of failures
 	}
 	calls, failures, slows, run := 0, 0, 0, 0
 	for _, e := range o.events {
-		if e.slice > head-slices && e.slice >= 0 {
+		if e.slice > head-parts && e.slice >= 0 {
 			calls++
 			if e.failed {
 				failures++

@@ -44,12 +44,12 @@ type call struct {
 	first    attempt // most calls need no other, and so no memory but the call's own
 }
 
-// attempt is one try to have a call answered. It is never used again for another, nor pooled:
-// net/http's goroutines may hold it beyond the answer.
+// attempt is one try to have a call answered. It is never used again for another, nor pooled: the
+// caller reads its answer.
 type attempt struct {
 	began  time.Time
-	out    *http.Request // what leaves
-	wire   wire
+	term   term
+	trip   trip
 	answer answer
 }
 

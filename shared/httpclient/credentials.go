@@ -34,16 +34,19 @@ func (o *operation) credentials(next link) link {
 		if c.header == nil {
 			c.header = o.header(c)
 		}
-		c.out.Header = c.header // attempts share it: the transport only reads it
+		c.trip.header = c.header // attempts share it: the transport only reads it
 		if o.deps.Credentials != nil {
+			out := c.req.WithContext(&c.term)
+			out.Header = c.header
 			if o.repeats() {
-				c.out.Header = maps.Clone(c.header)
+				out.Header = maps.Clone(c.header)
 			}
-			address := *c.out.URL // some systems want them in the query
-			c.out.URL = &address
-			if err := o.deps.Credentials(c.out); err != nil {
+			address := *out.URL // some systems want them in the query
+			out.URL = &address
+			if err := o.deps.Credentials(out); err != nil {
 				return nil, &fault{reason: reasonAuth, kind: authKind(err), err: errors.New(err.Error())} // not wrapped: its kind must not show through
 			}
+			c.trip.req, c.trip.header = out, out.Header
 		}
 		return next(c)
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/http/httptrace"
+	"sync"
 	"time"
 
 	"puente/shared/problem"
@@ -57,23 +57,76 @@ func (o *operation) attemptTimeout(next link) link {
 		if c.deadline.Before(deadline) {
 			deadline = c.deadline
 		}
-		base := c.ctx
-		if o.mode == Once {
-			base = context.WithoutCancel(base)
-		}
-		ctx, cancel := context.WithDeadline(base, deadline)
-		defer cancel() // the body lies in memory by then
-
 		c.attempt = &c.first
 		if c.attempts++; c.attempts > 1 {
 			c.attempt = new(attempt)
 		}
-		c.began, c.wire.once = c.clock, o.mode == Once
-		c.out = c.req.WithContext(httptrace.WithClientTrace(ctx, c.wire.trace()))
+		c.began = c.clock
+		c.term.Context, c.term.deadline, c.term.detached = c.ctx, deadline, o.mode == Once
+		defer c.term.end() // the body lies in memory by then
+		t := &c.trip
+		t.req, t.ctx, t.deadline, t.twice = c.req, &c.term, deadline, o.mode == Safe
+		if o.mode == Safe {
+			t.leaves = c.ctx
+		}
 		resp, f := next(c)
 		if f == nil || f.sent {
 			c.sent = true
 		}
 		return resp, f
+	}
+}
+
+// term is the context of an attempt: it ends at the deadline and, unless it is detached, with the
+// caller's. What happens on a connection has the connection's deadline; most attempts wait for
+// nothing else, so that the timer is made only for those who do.
+type term struct {
+	context.Context // the caller's
+	deadline        time.Time
+	detached        bool
+
+	mu     sync.Mutex
+	timed  context.Context // nil: nobody waited
+	cancel context.CancelFunc
+}
+
+// Deadline is the attempt's.
+func (t *term) Deadline() (time.Time, bool) { return t.deadline, true }
+
+// Done starts the timer.
+func (t *term) Done() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.timed == nil {
+		base := t.Context
+		if t.detached {
+			base = context.WithoutCancel(base)
+		}
+		t.timed, t.cancel = context.WithDeadline(base, t.deadline)
+	}
+	return t.timed.Done()
+}
+
+// Err says how the attempt's time ended.
+func (t *term) Err() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.timed != nil:
+		return t.timed.Err()
+	case !t.detached && t.Context.Err() != nil:
+		return t.Context.Err()
+	case !time.Now().Before(t.deadline):
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// end stops the timer.
+func (t *term) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.cancel != nil {
+		t.cancel()
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"syscall"
 	"time"
 
@@ -61,32 +62,32 @@ func Unsent(err error) bool {
 	return errors.As(err, &c) && c.unsent
 }
 
-var (
-	errMalformed = errors.New("the connection broke or the answer is not HTTP")
-	errSecond    = errors.New("a call that may be sent once was about to be sent again")
-)
+var errMalformed = errors.New("the connection broke or the answer is not HTTP")
 
 // blame says what went wrong in an attempt, from err, the transport's or that of reading the body.
 func (o *operation) blame(c *call, err error) *fault {
-	ctx := c.out.Context()
-	f := &fault{reason: reasonBroken, kind: problem.BadUpstream, sent: c.wire.sent(), counts: true, again: true, err: err}
+	f := &fault{reason: reasonBroken, kind: problem.BadUpstream, sent: c.trip.stage == sent, counts: true, again: true, err: err}
+	ended := c.term.Err()
 	var barred *barredError
+	var ours *requestError
 	switch {
 	case errors.As(err, &barred):
 		f.reason, f.kind, f.counts, f.again = reasonBarred, problem.Rejected, false, false
-	case errors.Is(ctx.Err(), context.Canceled): // never of a Once call: attemptTimeout detached it
+	case errors.Is(ended, context.Canceled): // never of a Once call, whose term ignores it
 		f.reason, f.kind, f.counts, f.again = reasonCancelled, problem.Timeout, false, false
 		f.err = context.Canceled
-	case ctx.Err() != nil:
+	case ended != nil, c.trip.stage > connecting && errors.Is(err, os.ErrDeadlineExceeded):
 		f.reason, f.kind = reasonTimeout, problem.Timeout
 		f.err = context.DeadlineExceeded
 		// A caller that came with little time left says nothing of the system.
 		f.counts = time.Since(c.began) >= o.config.AttemptTimeout/2
-	case !c.wire.asked:
+	case errors.As(err, &ours):
 		f.reason, f.kind, f.counts, f.again = reasonRequest, problem.Internal, false, false
-	case !c.wire.connected():
+	case c.trip.stage == connecting:
 		f.reason, f.kind = reasonConnect, problem.Unavailable
 		f.retryAfter = time.Second
+	case errors.Is(err, errTooLarge): // the headers; answerLimit sees to the body
+		f.reason, f.again = reasonLimit, false
 	case !tellable(err):
 		f.err = errMalformed
 	}
@@ -103,5 +104,5 @@ func tellable(err error) bool {
 		authority   x509.UnknownAuthorityError
 	)
 	return errors.As(err, &network) || errors.As(err, &errno) || errors.As(err, &certificate) || errors.As(err, &authority) ||
-		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errSecond)
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }

@@ -73,7 +73,7 @@ type Client struct {
 	deps        Deps
 	log         *slog.Logger
 	metrics     *metrics
-	transport   http.RoundTripper
+	transport   transport
 	bulkhead    *bulkhead
 	breakers    [modes]*breaker
 	budget      *budget
@@ -91,14 +91,14 @@ func New(target string, cfg Config, d Deps) *Client {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	transport := newTransport(cfg, d.Guard, d.TLS)
+	connections := newPool(cfg.Pool, cfg.MaxHeader, d.Guard, d.TLS)
 	c := &Client{
 		target: target, config: cfg, deps: d,
 		log:         log.With(slog.String("target", target)),
 		metrics:     newMetrics(d.Registerer, d.API, target),
-		transport:   transport,
+		transport:   connections,
 		budget:      newBudget(),
-		closeUnused: transport.CloseIdleConnections,
+		closeUnused: connections.closeIdle,
 	}
 	c.bulkhead = newBulkhead(cfg.Bulkhead, c.metrics.inUse)
 	for mode := range modes {
@@ -128,7 +128,7 @@ func (c *Client) Operation(name string, mode Mode) http.RoundTripper {
 		o.observe,        // 6. log line and metrics of what was really tried
 		o.credentials,    // 7. late: a token is fetched only for a call that leaves, and nothing above can log it
 		o.answerLimit,    // 8. reads the answer into bounded memory: all above see a complete answer or an error
-		o.exchange,       // 9. the transport: sized pool, no proxy, no redirects, knows whether a byte was sent
+		o.exchange,       // 9. the network: sized pool, no proxy, no redirects, knows whether a byte was sent
 	)
 	return o
 }

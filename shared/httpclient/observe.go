@@ -34,7 +34,7 @@ func (o *operation) observe(next link) link {
 func (o *operation) line(ctx context.Context, level slog.Level, c *call, resp *http.Response, f *fault, spent time.Duration) {
 	attrs := [...]slog.Attr{
 		slog.String("operation", o.name),
-		slog.String("method", c.out.Method),
+		slog.String("method", c.req.Method),
 		slog.Int("attempt", c.attempts),
 		slog.Float64("duration_ms", float64(spent)/float64(time.Millisecond)),
 		{}, {}, {},

@@ -121,7 +121,7 @@ func TestNamesAreCheckedWhereTheyLead(t *testing.T) {
 	c := New("webhooks", Config{}, Deps{Guard: guard})
 	defer c.Close()
 	// The transport is given the name as if the URL had passed.
-	conn, err := c.transport.(*http.Transport).DialContext(t.Context(), "tcp", "localhost:"+port)
+	conn, err := c.transport.(*pool).connect(t.Context(), "tcp", "localhost:"+port)
 	if err == nil {
 		_ = conn.Close()
 		t.Error("localhost was connected to")

@@ -2,8 +2,8 @@ package httpclient
 
 import "time"
 
-// slices is how many parts a window rolls in: it spans between nine and ten tenths of its length.
-const slices = 10
+// parts is how many parts a window rolls in: it spans between nine and ten tenths of its length.
+const parts = 10
 
 // tally counts attempts that ended.
 type tally struct{ calls, failed, slow int }
@@ -13,13 +13,13 @@ type window struct {
 	start  time.Time
 	slice  time.Duration
 	head   int64 // the newest slice, counted from start
-	ring   [slices]tally
+	ring   [parts]tally
 	sum    tally
 	length time.Duration
 }
 
 func newWindow(now time.Time, length time.Duration) window {
-	return window{start: now, slice: max(1, length/slices), length: length}
+	return window{start: now, slice: max(1, length/parts), length: length}
 }
 
 func (w *window) clear(now time.Time) { *w = newWindow(now, w.length) }
@@ -34,7 +34,7 @@ func (w *window) add(now time.Time, failed, slow bool) {
 	if slow {
 		t.slow = 1
 	}
-	w.ring[w.head%slices].plus(t, 1)
+	w.ring[w.head%parts].plus(t, 1)
 	w.sum.plus(t, 1)
 }
 
@@ -42,13 +42,13 @@ func (w *window) add(now time.Time, failed, slow bool) {
 // order: an earlier one counts as the newest slice.
 func (w *window) roll(now time.Time) {
 	head := int64(now.Sub(w.start) / w.slice)
-	if head-w.head >= slices {
-		w.ring, w.sum, w.head = [slices]tally{}, tally{}, head
+	if head-w.head >= parts {
+		w.ring, w.sum, w.head = [parts]tally{}, tally{}, head
 		return
 	}
 	for w.head < head {
 		w.head++
-		slot := &w.ring[w.head%slices]
+		slot := &w.ring[w.head%parts]
 		w.sum.plus(*slot, -1)
 		*slot = tally{}
 	}
