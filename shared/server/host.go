@@ -221,10 +221,7 @@ func (h *host) layerURL(layer string) string {
 }
 
 // hopTransport is shared by all HTTP hops of a process: sized for many calls to few hosts.
-var hopTransport = &http.Transport{
-	MaxIdleConns: 2048, MaxIdleConnsPerHost: 512, IdleConnTimeout: 60 * time.Second,
-	DisableCompression: true, ResponseHeaderTimeout: 35 * time.Second,
-}
+var hopTransport = httpclient.NewDirect(httpclient.Pool{Idle: 512, IdleTimeout: time.Minute}, 35*time.Second)
 
 func (h *host) hosts(layer string) bool {
 	for _, l := range h.layers {
