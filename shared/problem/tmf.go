@@ -40,6 +40,7 @@ var tmfReasons = [kinds]string{
 	BadUpstream:      "Un sistema respondió con error",
 	Timeout:          "Tiempo de espera agotado",
 	Unknown:          "El resultado aún no se conoce",
+	Abandoned:        "La solicitud fue abandonada",
 }
 
 // tmfCode is the code of a kind where the error names none: the Mule body's, but for what that body
