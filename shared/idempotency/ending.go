@@ -17,7 +17,7 @@ type ending struct {
 // end ends a group of claims in one transaction and reports of each whether it was still held;
 // releases are content in any case.
 func (s *Store) end(ctx context.Context, db database.Statements, items []ending) ([]bool, error) {
-	g := endings{q: sql.New(db), items: items, held: make([]bool, len(items))}
+	g := endings{store: s, q: sql.New(db), items: items, held: make([]bool, len(items))}
 	for i := range items {
 		it := &items[i]
 		if it.answer != nil {
@@ -40,6 +40,7 @@ func (s *Store) end(ctx context.Context, db database.Statements, items []ending)
 
 // endings is a group on its way.
 type endings struct {
+	store   *Store
 	q       *sql.Queries
 	items   []ending
 	held    []bool
@@ -49,16 +50,10 @@ type endings struct {
 // params are what the answers are kept by.
 func (g *endings) params() sql.AnswerParams {
 	n := len(g.answers)
-	p := sql.AnswerParams{Keys: make([][]byte, n), Days: make([]time.Time, n), Tokens: make([][]byte, n), Answers: make([][]byte, n)}
+	p := sql.AnswerParams{At: g.store.at, Remembered: int32(g.store.days), Keys: make([][]byte, n), Days: make([]time.Time, n), Tokens: make([][]byte, n), Answers: make([][]byte, n)}
 	for n, i := range g.answers {
 		it := &g.items[i]
 		p.Keys[n], p.Days[n], p.Tokens[n], p.Answers[n] = it.key[:], it.day, it.token[:], it.answer
-		if n == 0 || it.day.Before(p.FirstDay) {
-			p.FirstDay = it.day
-		}
-		if it.day.After(p.LastDay) {
-			p.LastDay = it.day
-		}
 	}
 	return p
 }

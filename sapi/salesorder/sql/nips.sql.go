@@ -13,14 +13,14 @@ import (
 
 const intendNIPs = `-- name: IntendNIPs :many
 WITH given AS (
-    SELECT unnest($2::bytea[]) AS phone, unnest($3::bytea[]) AS key, unnest($4::bytea[]) AS attempt,
-        unnest($5::interval[]) AS lasts, unnest($6::text[]) AS correlation, generate_subscripts($3::bytea[], 1) AS ord
+    SELECT unnest((SELECT $2::bytea[])) AS phone, unnest((SELECT $3::bytea[])) AS key, unnest((SELECT $4::bytea[])) AS attempt,
+        unnest((SELECT $5::interval[])) AS lasts, unnest((SELECT $6::text[])) AS correlation, generate_subscripts((SELECT $3::bytea[]), 1) AS ord
 ), input AS (
     SELECT given.phone, given.key, given.attempt, given.correlation, given.ord, row_number() OVER (PARTITION BY given.key ORDER BY given.ord) AS copy,
         first.requested_at, first.correlation AS known_as
     FROM given LEFT JOIN LATERAL (
         SELECT n.requested_at, n.correlation FROM salesorder.nip_requests n
-        WHERE n.key = given.key AND n.attempt <> given.attempt AND n.requested_at >= clock_timestamp() - given.lasts
+        WHERE n.key = given.key AND n.attempt <> given.attempt AND n.requested_at >= statement_timestamp() - given.lasts
         LIMIT 1
     ) AS first ON true
 ), fresh AS (
@@ -30,7 +30,7 @@ WITH given AS (
     SELECT fresh.phone, fresh.key, fresh.attempt, fresh.correlation, fresh.ord, used.oldest, used.requests + fresh.nth <= $7::bigint AS intended
     FROM fresh CROSS JOIN LATERAL (
         SELECT count(*) AS requests, min(n.requested_at) AS oldest FROM salesorder.nip_requests n
-        WHERE n.counted AND n.phone = fresh.phone AND n.requested_at > clock_timestamp() - $1::interval
+        WHERE n.counted AND n.phone = fresh.phone AND n.requested_at > statement_timestamp() - $1::interval
             AND n.key <> ALL (ARRAY(SELECT others.key FROM fresh AS others))
     ) AS used
 ), inserted AS (
@@ -70,7 +70,8 @@ type IntendNIPsRow struct {
 // attempt that finds itself in the table is new: its writer did not learn that it wrote.
 //
 // What is looked up is a subquery of one row for each pair, so that a plan made while the table is
-// empty uses its indexes too.
+// empty uses its indexes too; (SELECT …) hides how many there are, lest each group be planned anew.
+// statement_timestamp is the time after the locks were waited for.
 func (q *Queries) IntendNIPs(ctx context.Context, arg IntendNIPsParams) ([]IntendNIPsRow, error) {
 	rows, err := q.db.Query(ctx, intendNIPs,
 		arg.Span,
@@ -106,7 +107,7 @@ func (q *Queries) IntendNIPs(ctx context.Context, arg IntendNIPsParams) ([]Inten
 
 const lockPhones = `-- name: LockPhones :exec
 SELECT count(pg_advisory_xact_lock(k)) FROM (
-    SELECT DISTINCT hashtextextended(encode(p, 'hex'), 20250616) AS k FROM unnest($1::bytea[]) AS p ORDER BY k
+    SELECT DISTINCT hashtextextended(encode(p, 'hex'), 20250616) AS k FROM unnest((SELECT $1::bytea[])) AS p ORDER BY k
 ) AS locks
 `
 

@@ -111,7 +111,7 @@ func NewServer(t testing.TB, migrations ...database.Migrations) *Server {
 		os.RemoveAll(dir) // what is left the end of the process removes
 	})
 	s.Start()
-	s.DB = open(t, s.URL())
+	s.DB = open(t, s.URL(), connections)
 	if err := s.DB.Migrate(context.Background(), migrations); err != nil {
 		t.Fatalf("databasetest: %v", err)
 	}

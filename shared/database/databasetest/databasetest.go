@@ -26,6 +26,8 @@ import (
 const URLVariable = "PUENTE_TEST_DATABASE_URL"
 
 const (
+	connections = 8 // of a pool
+
 	timeout  = 2 * time.Minute  // of what is asked of the server in New
 	patience = 10 * time.Second // with connections: a busy machine is not what is tested
 )
@@ -33,6 +35,17 @@ const (
 // New gives t an empty database with the migrations applied, and drops it when t ends. Databases
 // with the same migrations are clones of one, so that each costs some tens of milliseconds.
 func New(t testing.TB, migrations ...database.Migrations) *database.DB {
+	t.Helper()
+	return newDatabase(t, connections, migrations)
+}
+
+// NewSession is New with a single connection: what one statement leaves in the session the next finds.
+func NewSession(t testing.TB, migrations ...database.Migrations) *database.DB {
+	t.Helper()
+	return newDatabase(t, 1, migrations)
+}
+
+func newDatabase(t testing.TB, connections int, migrations []database.Migrations) *database.DB {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -55,13 +68,13 @@ func New(t testing.TB, migrations ...database.Migrations) *database.DB {
 			t.Errorf("databasetest: %v", err)
 		}
 	})
-	return open(t, s.url(name))
+	return open(t, s.url(name), connections)
 }
 
 // open opens a database for the duration of t.
-func open(t testing.TB, url string) *database.DB {
+func open(t testing.TB, url string, connections int) *database.DB {
 	t.Helper()
-	cfg := database.Config{URL: config.NewSecret(url), MaxConnections: 8, ConnectTimeout: patience, AcquireTimeout: patience}
+	cfg := database.Config{URL: config.NewSecret(url), MaxConnections: connections, ConnectTimeout: patience, AcquireTimeout: patience}
 	db, err := database.Open(context.Background(), cfg, "", Logger(t), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatalf("databasetest: %v", err)

@@ -14,13 +14,14 @@ const answer = `-- name: Answer :many
 insert into idempotency.answers (key, day, answer)
 select item.key, item.day, item.answer
 from (
-    select unnest($1::bytea[]) as key, unnest($2::date[]) as day,
-        unnest($3::bytea[]) as token, unnest($4::bytea[]) as answer
+    select unnest((select $1::bytea[])) as key, unnest((select $2::date[])) as day,
+        unnest((select $3::bytea[])) as token, unnest((select $4::bytea[])) as answer
 ) as item
+cross join (select (coalesce($5::timestamptz, now()) at time zone 'utc')::date as day) as clock
 cross join (select set_config('synchronous_commit', 'off', true)) as soon
 where (
     select claims.token from idempotency.claims
-    where claims.key = item.key and claims.day = item.day and claims.day between $5::date and $6::date
+    where claims.key = item.key and claims.day = item.day and claims.day between clock.day - $6::int and clock.day + 1
 ) = item.token
 order by item.key
 on conflict do nothing
@@ -28,12 +29,12 @@ returning key, day
 `
 
 type AnswerParams struct {
-	Keys     [][]byte
-	Days     []time.Time
-	Tokens   [][]byte
-	Answers  [][]byte
-	FirstDay time.Time
-	LastDay  time.Time
+	Keys       [][]byte
+	Days       []time.Time
+	Tokens     [][]byte
+	Answers    [][]byte
+	At         *time.Time
+	Remembered int32
 }
 
 type AnswerRow struct {
@@ -41,18 +42,17 @@ type AnswerRow struct {
 	Day time.Time
 }
 
-// Keeps the answers of those who still hold their claim, whose days are from first_day to last_day:
-// of the other partitions not even the plan is looked at. The commit does not wait for the disk: a
-// crash of the database may lose the answers of its last moments, and then their keys are resumed,
-// since the claims are on the disk.
+// Keeps the answers of those who still hold their claim, which is one of the last days. The commit
+// does not wait for the disk: a crash of the database may lose the answers of its last moments, and
+// then their keys are resumed, since the claims are on the disk.
 func (q *Queries) Answer(ctx context.Context, arg AnswerParams) ([]AnswerRow, error) {
 	rows, err := q.db.Query(ctx, answer,
 		arg.Keys,
 		arg.Days,
 		arg.Tokens,
 		arg.Answers,
-		arg.FirstDay,
-		arg.LastDay,
+		arg.At,
+		arg.Remembered,
 	)
 	if err != nil {
 		return nil, err
@@ -75,8 +75,8 @@ func (q *Queries) Answer(ctx context.Context, arg AnswerParams) ([]AnswerRow, er
 const answered = `-- name: Answered :many
 select item.n::int as n
 from (
-    select unnest($1::bytea[]) as key, unnest($2::date[]) as day, unnest($3::bytea[]) as token,
-        unnest($4::bytea[]) as answer, generate_subscripts($1::bytea[], 1) as n
+    select unnest((select $1::bytea[])) as key, unnest((select $2::date[])) as day, unnest((select $3::bytea[])) as token,
+        unnest((select $4::bytea[])) as answer, generate_subscripts((select $1::bytea[]), 1) as n
 ) as item
 where (
     select claims.token from idempotency.claims where claims.key = item.key and claims.day = item.day
@@ -122,8 +122,8 @@ const claim = `-- name: Claim :many
 insert into idempotency.claims (key, day, body, token, deadline)
 select item.key, clock.day, item.body, item.token, clock.at + make_interval(secs => item.seconds)
 from (
-    select unnest($1::bytea[]) as key, unnest($2::bytea[]) as body,
-        unnest($3::bytea[]) as token, unnest($4::float8[]) as seconds
+    select unnest((select $1::bytea[])) as key, unnest((select $2::bytea[])) as body,
+        unnest((select $3::bytea[])) as token, unnest((select $4::float8[])) as seconds
 ) as item, (
     select at, (at at time zone 'utc')::date as day
     from (select coalesce($5::timestamptz, now()) as at) as given
@@ -184,7 +184,7 @@ const claimed = `-- name: Claimed :many
 select asked.n::int as n, found.day, found.body, found.token, found.overdue, (
     select answer from idempotency.answers where answers.key = asked.key and answers.day = found.day
 )::bytea as answer
-from unnest($1::bytea[]) with ordinality as asked(key, n)
+from unnest((select $1::bytea[])) with ordinality as asked(key, n)
 cross join (
     select at, (at at time zone 'utc')::date as day
     from (select coalesce($2::timestamptz, now()) as at) as given
@@ -247,7 +247,7 @@ const lockNearMidnight = `-- name: LockNearMidnight :exec
 select pg_advisory_xact_lock(id)
 from (
     select distinct hashtextextended(encode(key, 'hex'), 0) as id
-    from unnest($1::bytea[]) as key
+    from unnest((select $1::bytea[])) as key
     where (coalesce($2::timestamptz, now()) at time zone 'utc')::time not between '00:05' and '23:55'
     order by id
 ) as ids
@@ -259,7 +259,9 @@ type LockNearMidnightParams struct {
 }
 
 // The lookups are subqueries of one row each, so that a plan made while the tables are empty uses
-// the primary key too. Where "at" is null the clock of the database counts.
+// the primary key too. A parameter in (select …) hides its value from the planner, which else finds
+// plans for the values at hand cheaper and makes one each time. Where "at" is null the clock of the
+// database counts.
 // Two claims of one key on two sides of midnight are in two partitions, where no unique index makes
 // one wait for the other: within five minutes of midnight this lock does. It stands in a statement
 // of its own, before the one that is to see what it waited for.
@@ -270,7 +272,7 @@ func (q *Queries) LockNearMidnight(ctx context.Context, arg LockNearMidnightPara
 
 const release = `-- name: Release :exec
 delete from idempotency.claims
-where claims.key = $1 and claims.day = $2 and token = $3
+where claims.key = $1 and claims.day = (select $2::date) and token = $3
     and not exists (select from idempotency.answers where answers.key = claims.key and answers.day = claims.day)
 `
 
@@ -288,7 +290,7 @@ func (q *Queries) Release(ctx context.Context, arg ReleaseParams) error {
 const takeOver = `-- name: TakeOver :many
 update idempotency.claims
 set token = $1, deadline = coalesce($2::timestamptz, now()) + make_interval(secs => $3::float8)
-where key = $4 and day = $5 and token = $6
+where key = $4 and day = (select $5::date) and token = $6
 returning day
 `
 

@@ -1,7 +1,7 @@
 -- name: LockPhones :exec
 -- Requests for one phone are counted one after another, in this and every other process.
 SELECT count(pg_advisory_xact_lock(k)) FROM (
-    SELECT DISTINCT hashtextextended(encode(p, 'hex'), 20250616) AS k FROM unnest(sqlc.arg(phones)::bytea[]) AS p ORDER BY k
+    SELECT DISTINCT hashtextextended(encode(p, 'hex'), 20250616) AS k FROM unnest((SELECT sqlc.arg(phones)::bytea[])) AS p ORDER BY k
 ) AS locks;
 
 -- name: IntendNIPs :many
@@ -10,16 +10,17 @@ SELECT count(pg_advisory_xact_lock(k)) FROM (
 -- attempt that finds itself in the table is new: its writer did not learn that it wrote.
 --
 -- What is looked up is a subquery of one row for each pair, so that a plan made while the table is
--- empty uses its indexes too.
+-- empty uses its indexes too; (SELECT …) hides how many there are, lest each group be planned anew.
+-- statement_timestamp is the time after the locks were waited for.
 WITH given AS (
-    SELECT unnest(sqlc.arg(phones)::bytea[]) AS phone, unnest(sqlc.arg(keys)::bytea[]) AS key, unnest(sqlc.arg(attempts)::bytea[]) AS attempt,
-        unnest(sqlc.arg(lasts)::interval[]) AS lasts, unnest(sqlc.arg(correlations)::text[]) AS correlation, generate_subscripts(sqlc.arg(keys)::bytea[], 1) AS ord
+    SELECT unnest((SELECT sqlc.arg(phones)::bytea[])) AS phone, unnest((SELECT sqlc.arg(keys)::bytea[])) AS key, unnest((SELECT sqlc.arg(attempts)::bytea[])) AS attempt,
+        unnest((SELECT sqlc.arg(lasts)::interval[])) AS lasts, unnest((SELECT sqlc.arg(correlations)::text[])) AS correlation, generate_subscripts((SELECT sqlc.arg(keys)::bytea[]), 1) AS ord
 ), input AS (
     SELECT given.phone, given.key, given.attempt, given.correlation, given.ord, row_number() OVER (PARTITION BY given.key ORDER BY given.ord) AS copy,
         first.requested_at, first.correlation AS known_as
     FROM given LEFT JOIN LATERAL (
         SELECT n.requested_at, n.correlation FROM salesorder.nip_requests n
-        WHERE n.key = given.key AND n.attempt <> given.attempt AND n.requested_at >= clock_timestamp() - given.lasts
+        WHERE n.key = given.key AND n.attempt <> given.attempt AND n.requested_at >= statement_timestamp() - given.lasts
         LIMIT 1
     ) AS first ON true
 ), fresh AS (
@@ -29,7 +30,7 @@ WITH given AS (
     SELECT fresh.phone, fresh.key, fresh.attempt, fresh.correlation, fresh.ord, used.oldest, used.requests + fresh.nth <= sqlc.arg(allowed)::bigint AS intended
     FROM fresh CROSS JOIN LATERAL (
         SELECT count(*) AS requests, min(n.requested_at) AS oldest FROM salesorder.nip_requests n
-        WHERE n.counted AND n.phone = fresh.phone AND n.requested_at > clock_timestamp() - sqlc.arg(span)::interval
+        WHERE n.counted AND n.phone = fresh.phone AND n.requested_at > statement_timestamp() - sqlc.arg(span)::interval
             AND n.key <> ALL (ARRAY(SELECT others.key FROM fresh AS others))
     ) AS used
 ), inserted AS (

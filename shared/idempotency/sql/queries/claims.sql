@@ -1,5 +1,7 @@
 -- The lookups are subqueries of one row each, so that a plan made while the tables are empty uses
--- the primary key too. Where "at" is null the clock of the database counts.
+-- the primary key too. A parameter in (select …) hides its value from the planner, which else finds
+-- plans for the values at hand cheaper and makes one each time. Where "at" is null the clock of the
+-- database counts.
 
 -- name: LockNearMidnight :exec
 -- Two claims of one key on two sides of midnight are in two partitions, where no unique index makes
@@ -8,7 +10,7 @@
 select pg_advisory_xact_lock(id)
 from (
     select distinct hashtextextended(encode(key, 'hex'), 0) as id
-    from unnest(@keys::bytea[]) as key
+    from unnest((select @keys::bytea[])) as key
     where (coalesce(sqlc.narg('at')::timestamptz, now()) at time zone 'utc')::time not between '00:05' and '23:55'
     order by id
 ) as ids;
@@ -18,8 +20,8 @@ from (
 insert into idempotency.claims (key, day, body, token, deadline)
 select item.key, clock.day, item.body, item.token, clock.at + make_interval(secs => item.seconds)
 from (
-    select unnest(@keys::bytea[]) as key, unnest(@bodies::bytea[]) as body,
-        unnest(@tokens::bytea[]) as token, unnest(@seconds::float8[]) as seconds
+    select unnest((select @keys::bytea[])) as key, unnest((select @bodies::bytea[])) as body,
+        unnest((select @tokens::bytea[])) as token, unnest((select @seconds::float8[])) as seconds
 ) as item, (
     select at, (at at time zone 'utc')::date as day
     from (select coalesce(sqlc.narg('at')::timestamptz, now()) as at) as given
@@ -38,7 +40,7 @@ returning token, day;
 select asked.n::int as n, found.day, found.body, found.token, found.overdue, (
     select answer from idempotency.answers where answers.key = asked.key and answers.day = found.day
 )::bytea as answer
-from unnest(@keys::bytea[]) with ordinality as asked(key, n)
+from unnest((select @keys::bytea[])) with ordinality as asked(key, n)
 cross join (
     select at, (at at time zone 'utc')::date as day
     from (select coalesce(sqlc.narg('at')::timestamptz, now()) as at) as given
@@ -56,24 +58,24 @@ order by n;
 -- Of several callers that saw the same overdue claim one takes it over.
 update idempotency.claims
 set token = @token, deadline = coalesce(sqlc.narg('at')::timestamptz, now()) + make_interval(secs => @seconds::float8)
-where key = @key and day = @day and token = @old_token
+where key = @key and day = (select @day::date) and token = @old_token
 returning day;
 
 -- name: Answer :many
--- Keeps the answers of those who still hold their claim, whose days are from first_day to last_day:
--- of the other partitions not even the plan is looked at. The commit does not wait for the disk: a
--- crash of the database may lose the answers of its last moments, and then their keys are resumed,
--- since the claims are on the disk.
+-- Keeps the answers of those who still hold their claim, which is one of the last days. The commit
+-- does not wait for the disk: a crash of the database may lose the answers of its last moments, and
+-- then their keys are resumed, since the claims are on the disk.
 insert into idempotency.answers (key, day, answer)
 select item.key, item.day, item.answer
 from (
-    select unnest(@keys::bytea[]) as key, unnest(@days::date[]) as day,
-        unnest(@tokens::bytea[]) as token, unnest(@answers::bytea[]) as answer
+    select unnest((select @keys::bytea[])) as key, unnest((select @days::date[])) as day,
+        unnest((select @tokens::bytea[])) as token, unnest((select @answers::bytea[])) as answer
 ) as item
+cross join (select (coalesce(sqlc.narg('at')::timestamptz, now()) at time zone 'utc')::date as day) as clock
 cross join (select set_config('synchronous_commit', 'off', true)) as soon
 where (
     select claims.token from idempotency.claims
-    where claims.key = item.key and claims.day = item.day and claims.day between @first_day::date and @last_day::date
+    where claims.key = item.key and claims.day = item.day and claims.day between clock.day - @remembered::int and clock.day + 1
 ) = item.token
 order by item.key
 on conflict do nothing
@@ -83,8 +85,8 @@ returning key, day;
 -- Which of the answers are there; n counts them from 1. They are sealed: none is like another.
 select item.n::int as n
 from (
-    select unnest(@keys::bytea[]) as key, unnest(@days::date[]) as day, unnest(@tokens::bytea[]) as token,
-        unnest(@answers::bytea[]) as answer, generate_subscripts(@keys::bytea[], 1) as n
+    select unnest((select @keys::bytea[])) as key, unnest((select @days::date[])) as day, unnest((select @tokens::bytea[])) as token,
+        unnest((select @answers::bytea[])) as answer, generate_subscripts((select @keys::bytea[]), 1) as n
 ) as item
 where (
     select claims.token from idempotency.claims where claims.key = item.key and claims.day = item.day
@@ -94,5 +96,5 @@ where (
 
 -- name: Release :exec
 delete from idempotency.claims
-where claims.key = @key and claims.day = @day and token = @token
+where claims.key = @key and claims.day = (select @day::date) and token = @token
     and not exists (select from idempotency.answers where answers.key = claims.key and answers.day = claims.day);
