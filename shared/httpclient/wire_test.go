@@ -316,7 +316,11 @@ func TestUnsentIsExact(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			c := New("inventory", Config{Timeout: 200 * time.Millisecond}, Deps{})
+			cfg := Config{Timeout: time.Minute}
+			if test.kind == problem.Timeout {
+				cfg.Timeout = 200 * time.Millisecond
+			}
+			c := New("inventory", cfg, Deps{})
 			defer c.Close()
 			_, err := c.Operation("post", Once).RoundTrip(request(t, http.MethodPost, test.url))
 			wantKind(t, err, test.kind)
