@@ -1,7 +1,12 @@
 // Package papi is the layer of process APIs, one per business process: a line each.
 package papi
 
-import "puente/shared/server"
+import (
+	"puente/papi/reconnection"
+	"puente/shared/server"
+)
 
 // Layer is what a process hosts that runs this layer.
-var Layer = server.Layer{Name: "papi"}
+var Layer = server.Layer{Name: "papi", APIs: []server.API{
+	reconnection.API,
+}}
