@@ -14,6 +14,17 @@ type Check struct {
 	schema *openapi3.Schema // what it is compiled from
 }
 
+// Members are the names of the members that the schema declares, if it is an object's.
+func (c *Check) Members() []string {
+	var names []string
+	if o := c.root.node.object; o != nil {
+		for _, m := range o.members {
+			names = append(names, m.name)
+		}
+	}
+	return names
+}
+
 // Read checks body in one pass: that it is one JSON value and nothing more, within limits, and that it
 // keeps the schema.
 //

@@ -151,3 +151,21 @@ func TestReadIsSafeForConcurrentUse(t *testing.T) {
 	}
 	group.Wait()
 }
+
+// What is inside a required envelope folds as the envelope says, and what its Audit holds beyond the
+// contract is kept for the audit trail.
+func TestEnclosedBody(t *testing.T) {
+	check := load(t, "keywords.yaml").Operation("putEnclosed").Body
+	canonical, broken := check.Read([]byte(`{"PHONE":"3000000019","more":1,"audit":{"canal":"web","ip_address":"192.0.2.1","Mood":"good"}}`), Limits{})
+	if want := `{"Phone":"3000000019","more":1,"Audit":{"Canal":"web","IP_Address":"192.0.2.1","Mood":"good"}}`; string(canonical) != want || broken != nil {
+		t.Errorf("%s %v, want %s", canonical, broken, want)
+	}
+	got := string(check.Mask(nil, canonical, Masking{Mask: func(string) string { return "*" }}))
+	if want := `{"Phone":"*","Audit":{"Canal":"web","IP_Address":"*","Mood":"good"}}`; got != want {
+		t.Errorf("masked %s, want %s", got, want)
+	}
+	_, broken = check.Read([]byte(`{"Phone":"3000000019","Audit":{"IP_Address":"10.0.0.256"}}`), Limits{})
+	if len(broken) != 1 || broken[0].String() != "Audit.IP_Address must be an IPv4 or IPv6 address, or empty" {
+		t.Errorf("%v", broken)
+	}
+}

@@ -32,9 +32,9 @@ func (c *compiler) add(pointer, format string, args ...any) {
 	c.errs = append(c.errs, fmt.Errorf("%s: %s", pointer, fmt.Sprintf(format, args...)))
 }
 
-// check compiles the schema that a body or an answer has.
-func (c *compiler) check(ref *openapi3.SchemaRef, pointer string) *Check {
-	return &Check{root: c.compile(ref, pointer, false), schema: ref.Value}
+// check compiles the schema that a body or an answer has. fold is what stands above it.
+func (c *compiler) check(ref *openapi3.SchemaRef, pointer string, fold bool) *Check {
+	return &Check{root: c.compile(ref, pointer, fold), schema: ref.Value}
 }
 
 // compile turns a schema, and all it refers to, into nodes. pointer is where ref stands.
@@ -93,8 +93,10 @@ func (c *compiler) fill(n *node, flat flattened, at string, fold bool) {
 	for _, name := range extensions(s.Extensions).unknown(schemaExtensions) {
 		c.add(at, "extension %s is not known here", name)
 	}
-	if _, err := extensions(s.Extensions).flag("x-envelope"); err != nil {
-		c.add(at, "%v", err)
+	for _, name := range []string{"x-envelope", "x-fault"} {
+		if _, err := extensions(s.Extensions).flag(name); err != nil {
+			c.add(at, "%v", err)
+		}
 	}
 	kind := ""
 	if s.Type != nil && len(*s.Type) == 1 {

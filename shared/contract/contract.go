@@ -15,7 +15,8 @@
 //	x-pii            schema     mask | hash | drop, for logs and audit; on an object also keep-unknown
 //	x-audit-key      schema     true: a string or number by which audit records are found, masked as x-pii says
 //	x-fold-names     schema     true: member names of this object and below match without ASCII case
-//	x-envelope       schema     true: this alternative of a request body is the enveloped form of the other
+//	x-envelope       schema     true: this request body, or this alternative of one, is the envelope around the API's own
+//	x-fault          schema     true: this alternative of an answer is how errors look; the answer's check is the other's
 //
 // Whatever else stands in a document, an extension or a schema keyword that the check would have to
 // ignore, is refused by Load with the JSON pointer of the place.
@@ -71,11 +72,13 @@ type Operation struct {
 	MediaTypes   []string // all of them, MediaType first
 	BodyRequired bool
 	MaxBody      int64 // bytes
-	Envelope     bool  // the body may also come in the envelope; Body checks what is inside
+
+	Envelope         bool // the body may come in the envelope; Body checks what is inside
+	EnvelopeRequired bool // it must
 
 	Body    *Check         // nil unless the request has a JSON body
 	Params  *Params        // never nil
-	Answers map[int]*Check // the JSON answers by status; 0 is the document's default answer
+	Answers map[int]*Check // the JSON answers by status, but for those that only errors have; 0 is the document's default answer
 }
 
 // The values of x-idempotency.

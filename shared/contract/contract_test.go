@@ -60,6 +60,13 @@ func TestLoadReadsWhatTheDocumentPromises(t *testing.T) {
 	if op := d.Operation("putEnveloped"); !op.Envelope || op.Body == nil {
 		t.Error("putEnveloped has an envelope")
 	}
+	enclosed := d.Operation("putEnclosed")
+	if !enclosed.Envelope || !enclosed.EnvelopeRequired || d.Operation("putEnveloped").EnvelopeRequired {
+		t.Error("putEnclosed has its body in the envelope only, putEnveloped also without")
+	}
+	if enclosed.Answers[200] == nil || enclosed.Answers[0] != nil {
+		t.Errorf("putEnclosed answers %v: what only errors have is no answer", enclosed.Answers)
+	}
 	if d.Operation("none") != nil {
 		t.Error("an operation that is not there was found")
 	}

@@ -16,7 +16,7 @@ var (
 	documentExtensions  = []string{"x-audit", "x-errors", "x-idempotency", "x-max-body", "x-sla"}
 	infoExtensions      = []string{"x-category"}
 	operationExtensions = documentExtensions
-	schemaExtensions    = []string{"x-audit-key", "x-envelope", "x-fold-names", "x-pii"}
+	schemaExtensions    = []string{"x-audit-key", "x-envelope", "x-fault", "x-fold-names", "x-pii"}
 )
 
 // unknown are the members that are not in known: a misspelt x-pii must not pass as no x-pii.

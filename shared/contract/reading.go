@@ -49,8 +49,7 @@ func (r *reading) document() *Document {
 	if r.doc.Components != nil { // what no operation refers to is held to the same rules
 		for _, name := range slices.Sorted(maps.Keys(r.doc.Components.Schemas)) {
 			at := "#/components/schemas/" + token(name)
-			flat, _ := r.enveloped(at, r.doc.Components.Schemas[name])
-			r.compiler.compile(flat, at, false)
+			r.alternatives(at, r.doc.Components.Schemas[name])
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(r.doc.Paths.Map())) {
@@ -172,29 +171,12 @@ func (r *reading) body(place string, op *Operation, o *openapi3.Operation) {
 			r.add(at, "is missing")
 			continue
 		}
-		flat, enveloped := r.enveloped(at, media.Schema)
-		op.Envelope = enveloped
-		op.Body = r.compiler.check(flat, at)
+		inside, fold := r.inside(at, media.Schema, op)
+		op.Body = r.compiler.check(inside, at, fold)
 	}
 	if len(op.MediaTypes) > 0 {
 		op.MediaType = op.MediaTypes[0]
 	}
-}
-
-// enveloped reports whether ref is oneOf [flat, {x-envelope: true}], and returns flat, or else ref.
-func (r *reading) enveloped(at string, ref *openapi3.SchemaRef) (flat *openapi3.SchemaRef, ok bool) {
-	for i, alternative := range ref.Value.OneOf {
-		yes := noted[bool](r, at)(extensions(alternative.Value.Extensions).flag("x-envelope"))
-		if !yes {
-			continue
-		}
-		if len(ref.Value.OneOf) != 2 {
-			r.add(at, "x-envelope needs exactly one other alternative")
-			return ref, false
-		}
-		return ref.Value.OneOf[1-i], true
-	}
-	return ref, false
 }
 
 // answers reads the responses: exactly one of them is a 2xx.
@@ -225,7 +207,9 @@ func (r *reading) answers(place string, op *Operation, o *openapi3.Operation) {
 				r.add(at, "has more than one JSON media type")
 				continue
 			}
-			op.Answers[status] = r.compiler.check(media.Schema, at+"/content/"+token(name)+"/schema")
+			if success := r.success(at+"/content/"+token(name)+"/schema", media.Schema); success != nil {
+				op.Answers[status] = r.compiler.check(success, at+"/content/"+token(name)+"/schema", false)
+			}
 		}
 	}
 	if op.Status == 0 {

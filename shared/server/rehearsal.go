@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"puente/shared/admin"
@@ -98,19 +97,9 @@ func bodyMembers(doc *contract.Document) map[string]bool {
 		if op.Body == nil {
 			continue
 		}
-		body := doc.OpenAPI.Paths.Value(op.Path).GetOperation(op.Method).RequestBody.Value
-		addMembers(members, body.Content[op.MediaType].Schema)
-	}
-	return members
-}
-
-func addMembers(members map[string]bool, ref *openapi3.SchemaRef) {
-	for name := range ref.Value.Properties {
-		members[name] = true
-	}
-	for _, part := range slices.Concat(ref.Value.AllOf, ref.Value.AnyOf, ref.Value.OneOf) {
-		if part.Value.Extensions["x-envelope"] == nil {
-			addMembers(members, part)
+		for _, name := range op.Body.Members() {
+			members[name] = true
 		}
 	}
+	return members
 }

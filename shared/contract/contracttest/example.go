@@ -54,23 +54,40 @@ func (e *examples) content(place string, content openapi3.Content, check *contra
 		}
 		t := reflect.TypeOf(example)
 		if media.Example != nil {
-			e.strict(place+" example", media.Example, t, check)
+			e.strict(place+" example", inside(media.Schema, media.Example), t, check)
 		}
 		for _, name := range slices.Sorted(maps.Keys(media.Examples)) {
-			e.strict(place+" example "+name, media.Examples[name].Value.Value, t, check)
+			e.strict(place+" example "+name, inside(media.Schema, media.Examples[name].Value.Value), t, check)
 		}
 	}
 }
 
 // schemaName is the name of the schema that ref refers to; of a body that may come in the envelope,
-// that of the flat alternative.
+// that of the flat alternative; of one that must, that of what is inside; of an answer, that of the
+// success.
 func schemaName(ref *openapi3.SchemaRef) string {
+	if marked(ref, "x-envelope") {
+		ref = ref.Value.Properties["WSRequestBody"]
+	}
 	for _, alternative := range ref.Value.OneOf {
-		if enveloped, _ := alternative.Value.Extensions["x-envelope"].(bool); !enveloped {
+		if !marked(alternative, "x-envelope") && !marked(alternative, "x-fault") {
 			ref = alternative
 		}
 	}
 	return strings.TrimPrefix(ref.Ref, "#/components/schemas/")
+}
+
+func marked(ref *openapi3.SchemaRef, extension string) bool {
+	yes, _ := ref.Value.Extensions[extension].(bool)
+	return yes
+}
+
+// inside is an example without the envelope that its schema asks for.
+func inside(ref *openapi3.SchemaRef, example any) any {
+	if whole, ok := example.(map[string]any); ok && marked(ref, "x-envelope") {
+		return whole["WSRequestBody"]
+	}
+	return example
 }
 
 func (e *examples) strict(place string, example any, t reflect.Type, check *contract.Check) {
