@@ -89,12 +89,25 @@ type System struct {
 	Channels []string // nil: all
 	Channel  string   // taken where the request names none
 	Limits   []Limit
+
+	channels map[string][]string // by API, where they are fewer than Channels
 }
 
 // Uses reports whether the system may use the API.
 func (s *System) Uses(api string) bool { return s.APIs == nil || slices.Contains(s.APIs, api) }
 
 // Through reports whether the system may come through the channel, in any case.
-func (s *System) Through(channel string) bool {
-	return s.Channels == nil || slices.ContainsFunc(s.Channels, func(c string) bool { return strings.EqualFold(c, channel) })
+func (s *System) Through(channel string) bool { return s.Channels == nil || named(s.Channels, channel) }
+
+// UsesThrough reports whether the system may use the API through the channel, in any case: one of its
+// channels, or its default one, and one of those that it has for this API, where these are given.
+func (s *System) UsesThrough(api, channel string) bool {
+	if only, ok := s.channels[api]; ok && !named(only, channel) {
+		return false
+	}
+	return strings.EqualFold(channel, s.Channel) || s.Through(channel)
+}
+
+func named(channels []string, channel string) bool {
+	return slices.ContainsFunc(channels, func(c string) bool { return strings.EqualFold(c, channel) })
 }

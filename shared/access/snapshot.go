@@ -52,9 +52,13 @@ func newSnapshot(version int64, e Entities) (*Snapshot, error) {
 		tiers[n.ID] = &Tier{Name: n.ID, Limits: limits(n.Spec.Limits)}
 	}
 	for _, n := range e.Systems {
+		channels := make(map[string][]string, len(n.Spec.Access))
+		for _, a := range n.Spec.Access {
+			channels[a.API] = a.Channels
+		}
 		s.systems[lower(n.ID)] = &System{
 			Name: n.ID, Active: n.Spec.Status == Active, APIs: n.Spec.APIs, Channels: n.Spec.Channels,
-			Channel: n.Spec.Channel, Limits: limits(n.Spec.Limits),
+			Channel: n.Spec.Channel, Limits: limits(n.Spec.Limits), channels: channels,
 		}
 	}
 	for _, n := range e.Clients {

@@ -19,7 +19,7 @@ func sample(t testing.TB) *Snapshot {
 	s, err := newSnapshot(7, Entities{
 		Tiers: []admin.Named[TierSpec]{{ID: "default", Spec: TierSpec{Limits: []LimitSpec{{1000, admin.Duration(time.Minute)}}}}},
 		Systems: []admin.Named[SystemSpec]{
-			{ID: "TIENDA", Spec: SystemSpec{Status: Active}},
+			{ID: "TIENDA", Spec: SystemSpec{Status: Active, Channel: "web", Access: []AccessSpec{{API: "reconexion", Channels: []string{"app", "Kiosk"}}}}},
 			{ID: "MiETB", Spec: SystemSpec{Status: Suspended, APIs: []string{"portabilities"}, Channels: []string{"web"}, Channel: "web"}},
 		},
 		Clients: []admin.Named[ClientSpec]{{ID: "store", Spec: ClientSpec{
@@ -60,6 +60,15 @@ func TestSnapshotLookups(t *testing.T) {
 	for _, name := range []string{"MiETB", "mietb", "MIETB"} {
 		if sys, ok := s.System(name); !ok || sys.Name != "MiETB" || sys.Active || !sys.Uses("portabilities") || sys.Uses("reconexion") || !sys.Through("WEB") || sys.Through("x") {
 			t.Errorf("system %s: %+v", name, sys)
+		}
+	}
+	tienda, _ := s.System("TIENDA")
+	for where, want := range map[[2]string]bool{
+		{"portabilities", "web"}: true, {"portabilities", "x"}: true, {"portabilities", ""}: true,
+		{"reconexion", "APP"}: true, {"reconexion", "kiosk"}: true, {"reconexion", "web"}: false, {"reconexion", ""}: false,
+	} {
+		if tienda.UsesThrough(where[0], where[1]) != want {
+			t.Errorf("%v: want %v", where, want)
 		}
 	}
 	for _, name := range []string{"", "MiETB ", "MİETB", strings.Repeat("x", 200)} {

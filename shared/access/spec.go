@@ -27,11 +27,18 @@ type LimitSpec struct {
 
 // SystemSpec is a system. The id is its canonical name.
 type SystemSpec struct {
-	Status   Status      `json:"status"`            // left out: active
-	APIs     []string    `json:"apis,omitzero"`     // left out: all
-	Channels []string    `json:"channels,omitzero"` // left out: all
-	Channel  string      `json:"channel,omitzero"`  // where a request names none
-	Limits   []LimitSpec `json:"limits,omitzero"`   // left out: none of its own
+	Status   Status       `json:"status"`            // left out: active
+	APIs     []string     `json:"apis,omitzero"`     // left out: all
+	Channels []string     `json:"channels,omitzero"` // left out: all
+	Channel  string       `json:"channel,omitzero"`  // where a request names none
+	Access   []AccessSpec `json:"access,omitzero"`   // APIs that only some of the channels may use
+	Limits   []LimitSpec  `json:"limits,omitzero"`   // left out: none of its own
+}
+
+// AccessSpec narrows the channels by which a system uses an API: {api: reconexion, channels: [web]}.
+type AccessSpec struct {
+	API      string   `json:"api"`
+	Channels []string `json:"channels"`
 }
 
 // ClientSpec is a client application with its systems and contracts. The id is its client_id.
@@ -136,6 +143,13 @@ func (s *SystemSpec) Normalize() {
 	s.Status = cmp.Or(s.Status, Active)
 	slices.Sort(s.APIs)
 	slices.SortFunc(s.Channels, byFold)
+	slices.SortFunc(s.Access, func(a, b AccessSpec) int { return strings.Compare(a.API, b.API) })
+	for i := range s.Access {
+		slices.SortFunc(s.Access[i].Channels, byFold)
+	}
+	if len(s.Access) == 0 {
+		s.Access = nil
+	}
 	slices.SortFunc(s.Limits, byWindow)
 	if len(s.Limits) == 0 {
 		s.Limits = nil
@@ -149,6 +163,17 @@ func (s *SystemSpec) Validate() error {
 	r.names("apis", s.APIs, apiName)
 	r.names("channels", s.Channels, systemName)
 	r.must(s.Channel == "" || systemName.MatchString(s.Channel), "channel", "must match "+systemName.String())
+	for i, a := range s.Access {
+		at := fmt.Sprintf("access[%d]", i)
+		r.must(apiName.MatchString(a.API), at+".api", "must match "+apiName.String())
+		r.must(i == 0 || s.Access[i-1].API != a.API, at+".api", "is given twice")
+		r.must(s.APIs == nil || slices.Contains(s.APIs, a.API), at+".api", "must be one of apis")
+		r.must(len(a.Channels) > 0, at+".channels", "must not be empty")
+		r.names(at+".channels", a.Channels, systemName)
+		for j, c := range a.Channels {
+			r.must((&System{Channels: s.Channels}).Through(c), fmt.Sprintf("%s.channels[%d]", at, j), "must be one of channels")
+		}
+	}
 	r.must(s.Channel == "" || (&System{Channels: s.Channels}).Through(s.Channel), "channel", "must be one of channels")
 	r.limits(s.Limits)
 	return r.err()
@@ -203,6 +228,9 @@ func (s *SystemSpec) References() []admin.Reference {
 	var all []admin.Reference
 	for i, name := range s.APIs {
 		all = append(all, admin.Reference{Kind: API, ID: name, Path: fmt.Sprintf("apis[%d]", i)})
+	}
+	for i, a := range s.Access {
+		all = append(all, admin.Reference{Kind: API, ID: a.API, Path: fmt.Sprintf("access[%d].api", i)})
 	}
 	return all
 }

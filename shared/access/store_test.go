@@ -169,6 +169,8 @@ func TestResourcesAreIdempotent(t *testing.T) {
 			`{"limits":[{"requests":1,"window":"1s"},{"requests":10,"window":"1m"}]}`, `{"limits":[{"requests":1,"window":"1s"}]}`},
 		{"systems", "MiETB", `{"channels":["web","app"],"channel":"web","limits":[{"requests":1,"window":"1s"}]}`,
 			`{"status":"active","channels":["app","web"],"channel":"web","limits":[{"requests":1,"window":"1s"}]}`, `{"status":"suspended"}`},
+		{"systems", "MAX", `{"channels":["web","app"],"access":[{"api":"b","channels":["web","app"]},{"api":"a","channels":["app"]}]}`,
+			`{"channels":["app","web"],"access":[{"api":"a","channels":["app"]},{"api":"b","channels":["app","web"]}]}`, `{"channels":["app","web"]}`},
 		{"systems", "TIENDA", `{}`, `{"limits":[]}`, `{"apis":["portabilities"]}`},
 		{"clients", "store", `{"name":"T","systems":["TIENDA","MiETB"],"contracts":[{"api":"b","tier":"gold"},{"api":"a","tier":"gold","status":"revoked"}]}`,
 			`{"name":"T","systems":["MiETB","TIENDA"],"addresses":[],"contracts":[{"api":"a","tier":"gold","status":"revoked"},{"api":"b","tier":"gold","status":"approved"}]}`,
@@ -201,7 +203,7 @@ func TestResourcesAreIdempotent(t *testing.T) {
 	if w := s.Snapshot().Switched(time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), access.Subject{API: "anything"}); w == nil || w.ID != "night" {
 		t.Errorf("a switch of everything: %+v", w)
 	}
-	for name, want := range map[string]int{"tiers": 1, "systems": 2, "clients": 1, "switches": 1} {
+	for name, want := range map[string]int{"tiers": 1, "systems": 3, "clients": 1, "switches": 1} {
 		if list, err := r[name].List(t.Context()); err != nil || len(list) != want {
 			t.Errorf("%s: %v, %v", name, list, err)
 		}

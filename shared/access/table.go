@@ -48,6 +48,9 @@ func readSystems(ctx context.Context, q *sql.Queries, id *string) ([]admin.Named
 		if err := json.Unmarshal(row.Limits, &spec.Limits); err != nil {
 			return nil, fmt.Errorf("access: limits of system %s: %w", row.Name, err)
 		}
+		if err := json.Unmarshal(row.Access, &spec.Access); err != nil {
+			return nil, fmt.Errorf("access: access of system %s: %w", row.Name, err)
+		}
 		spec.Normalize()
 		all[i] = admin.Named[SystemSpec]{ID: row.Name, Spec: spec}
 	}
@@ -124,8 +127,12 @@ func putSystem(ctx context.Context, q *sql.Queries, id string, spec SystemSpec) 
 	if err != nil {
 		return fmt.Errorf("access: write limits: %w", err)
 	}
+	access, err := json.Marshal(append([]AccessSpec{}, spec.Access...))
+	if err != nil {
+		return fmt.Errorf("access: write access: %w", err)
+	}
 	return q.PutSystem(ctx, sql.PutSystemParams{
-		Name: id, Active: spec.Status == Active, Apis: spec.APIs, Channels: spec.Channels, DefaultChannel: spec.Channel, Limits: limits,
+		Name: id, Active: spec.Status == Active, Apis: spec.APIs, Channels: spec.Channels, DefaultChannel: spec.Channel, Limits: limits, Access: access,
 	})
 }
 

@@ -85,9 +85,9 @@ func (x *Exchange) bind() error {
 		return problem.Errorf(problem.Forbidden, "the system is not active or not allowed for this API")
 	case x.Client != nil && !x.Client.Bound(system.Name):
 		return problem.Errorf(problem.Forbidden, "the client does not speak for the system")
-	case x.Principal.Channel != system.Channel && !system.Through(x.Principal.Channel):
+	case !system.UsesThrough(x.Route.API, x.Principal.Channel):
 		x.Principal.Channel = shown(x.Principal.Channel)
-		return problem.Errorf(problem.Forbidden, "the channel is not one of the system's")
+		return problem.Errorf(problem.Forbidden, "the channel is not one of the system's, or not for this API")
 	}
 	return nil
 }

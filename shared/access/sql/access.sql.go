@@ -221,7 +221,7 @@ func (q *Queries) ListSwitches(ctx context.Context, id *string) ([]AccessSwitch,
 }
 
 const listSystems = `-- name: ListSystems :many
-select name, active, apis, channels, default_channel, limits from access.systems
+select name, active, apis, channels, default_channel, limits, access from access.systems
 where $1::text is null or name = $1
 order by name
 `
@@ -242,6 +242,7 @@ func (q *Queries) ListSystems(ctx context.Context, name *string) ([]AccessSystem
 			&i.Channels,
 			&i.DefaultChannel,
 			&i.Limits,
+			&i.Access,
 		); err != nil {
 			return nil, err
 		}
@@ -343,10 +344,10 @@ func (q *Queries) PutSwitch(ctx context.Context, arg PutSwitchParams) error {
 }
 
 const putSystem = `-- name: PutSystem :exec
-insert into access.systems (name, active, apis, channels, default_channel, limits)
-values ($1, $2, $3, $4, $5, $6)
+insert into access.systems (name, active, apis, channels, default_channel, limits, access)
+values ($1, $2, $3, $4, $5, $6, $7)
 on conflict (name) do update set active = excluded.active, apis = excluded.apis, channels = excluded.channels,
-    default_channel = excluded.default_channel, limits = excluded.limits
+    default_channel = excluded.default_channel, limits = excluded.limits, access = excluded.access
 `
 
 type PutSystemParams struct {
@@ -356,6 +357,7 @@ type PutSystemParams struct {
 	Channels       []string
 	DefaultChannel string
 	Limits         []byte
+	Access         []byte
 }
 
 func (q *Queries) PutSystem(ctx context.Context, arg PutSystemParams) error {
@@ -366,6 +368,7 @@ func (q *Queries) PutSystem(ctx context.Context, arg PutSystemParams) error {
 		arg.Channels,
 		arg.DefaultChannel,
 		arg.Limits,
+		arg.Access,
 	)
 	return err
 }

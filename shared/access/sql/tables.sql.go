@@ -49,6 +49,7 @@ type AccessSystem struct {
 	Channels       []string
 	DefaultChannel string
 	Limits         []byte
+	Access         []byte
 }
 
 type AccessTier struct {

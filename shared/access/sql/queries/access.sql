@@ -38,10 +38,10 @@ insert into access.tiers (name, limits) values (@name, @limits)
 on conflict (name) do update set limits = excluded.limits;
 
 -- name: PutSystem :exec
-insert into access.systems (name, active, apis, channels, default_channel, limits)
-values (@name, @active, @apis, @channels, @default_channel, @limits)
+insert into access.systems (name, active, apis, channels, default_channel, limits, access)
+values (@name, @active, @apis, @channels, @default_channel, @limits, @access)
 on conflict (name) do update set active = excluded.active, apis = excluded.apis, channels = excluded.channels,
-    default_channel = excluded.default_channel, limits = excluded.limits;
+    default_channel = excluded.default_channel, limits = excluded.limits, access = excluded.access;
 
 -- name: PutClient :exec
 insert into access.clients (id, name, status, addresses) values (@id, @name, @status, @addresses)
