@@ -76,6 +76,7 @@ type Collection[T any] struct {
 // Of makes a resource of T's collection. A spec is read strictly: unknown members, members given
 // twice and wrong types are problem.Invalid with the path of each. Then, where *T has them, come
 //
+//	Identify(id string) error    reads the id, or refuses a spec that says otherwise
 //	Normalize()                  puts equal specs in one form: sorted lists, canonical names
 //	Validate() error             the rules; a *problem.Error keeps its fields
 //	References() []Reference     what has to exist before
@@ -89,6 +90,11 @@ func Of[T any](name, kind string, c Collection[T]) Resource {
 		spec := new(T)
 		if err := decode(raw, spec); err != nil {
 			return nil, err
+		}
+		if n, ok := any(spec).(interface{ Identify(string) error }); ok {
+			if err := n.Identify(id); err != nil {
+				return nil, invalid(err)
+			}
 		}
 		if n, ok := any(spec).(interface{ Normalize() }); ok {
 			n.Normalize()
