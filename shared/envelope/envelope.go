@@ -6,6 +6,7 @@ package envelope
 import (
 	"bytes"
 	_ "embed"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -21,6 +22,10 @@ type Header struct {
 	Correlation string // WSRequestHeader.System.correlationID
 	Channel     string // WSRequestBody.Audit.Canal
 	Enveloped   bool   // whether there was an envelope at all
+
+	// What answers echo and nobody acts on.
+	ProcessingServer *string          // as sent; nil: null or absent
+	Property         []jsontext.Value // each as sent, whatever its spelling; nil: none
 }
 
 const (
@@ -62,7 +67,7 @@ func Open(raw []byte) (h Header, body []byte, broken []problem.Field) {
 	if header == nil && body == nil {
 		return h, raw, nil // the names occur inside a value
 	}
-	h = read(header)
+	h = read(header, raw)
 	if body == nil {
 		return h, nil, broken
 	}
@@ -74,16 +79,44 @@ func Open(raw []byte) (h Header, body []byte, broken []problem.Field) {
 	return h, body, broken
 }
 
-// read is what a header says; a member that is not as it should be says nothing.
-func read(header []byte) Header {
+// Require takes the envelope off a body that must have one; body is nil where it has none, or one
+// that breaks the rules. The header is there wherever it keeps them itself, for the answer to echo.
+func Require(raw []byte) (h Header, body []byte, broken []problem.Field) {
+	canonical, broken := whole.Read(raw, contract.Limits{})
+	if canonical == nil || slices.ContainsFunc(broken, func(f problem.Field) bool { return !strings.HasPrefix(f.Path, bodyName) }) {
+		return h, nil, broken
+	}
+	header, body := split(canonical)
+	h = read(header, raw)
+	channel, ambiguous := channelOf(body)
+	if broken = append(broken, ambiguous...); len(broken) > 0 {
+		return h, nil, broken
+	}
+	h.Channel = channel
+	return h, body, nil
+}
+
+// read is what a header says; a member that is not as it should be says nothing. raw is the request
+// as it came, of which the properties are echoed.
+func read(header, raw []byte) Header {
 	var in struct {
 		System struct {
-			Name          jsontext.Value `json:"name"`
-			CorrelationID jsontext.Value `json:"correlationID"`
+			Name             jsontext.Value `json:"name"`
+			CorrelationID    jsontext.Value `json:"correlationID"`
+			ProcessingServer jsontext.Value `json:"processingServer"`
 		}
+		Property jsontext.Value
 	}
 	_ = json.Unmarshal(header, &in) // the check has said what is wrong with it
-	return Header{System: text(in.System.Name, 64), Correlation: text(in.System.CorrelationID, 128), Enveloped: true}
+	h := Header{System: text(in.System.Name, 64), Correlation: text(in.System.CorrelationID, 128), Enveloped: true}
+	if server := in.System.ProcessingServer; server.Kind() == '"' {
+		said := text(server, len(server))
+		h.ProcessingServer = &said
+	}
+	if in.Property.Kind() == '[' && len(in.Property) > len("[]") {
+		h.Property = sent(raw)
+	}
+	return h
 }
 
 // text is a string of at most so many bytes, or nothing.

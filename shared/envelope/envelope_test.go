@@ -2,9 +2,11 @@ package envelope
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"pgregory.net/rapid"
 
 	"puente/shared/problem"
@@ -22,35 +24,68 @@ func TestOpen(t *testing.T) {
 		"its name inside another name":  {`{"a":{"WSRequestBody":1}}`, Header{}, `{"a":{"WSRequestBody":1}}`},
 		"an envelope inside an array":   {`[{"WSRequestHeader":{}}]`, Header{}, `[{"WSRequestHeader":{}}]`},
 		"not JSON, and not an envelope": {`{`, Header{}, `{`},
-		"the documents' sample":         {sample, Header{"MAX", "LUZ-0.26090", "", true}, `{"Phone":"3000000019"}`},
+		"the documents' sample":         {sample, Header{System: "MAX", Correlation: "LUZ-0.26090", Enveloped: true, Property: property(`{"name":null,"value":null}`)}, `{"Phone":"3000000019"}`},
 		"the case of the published table": {
 			`{"WSREQUESTHEADER":{"system":{"NAME":"MAX","CorrelationID":"LUZ-1","ProcessingServer":""},"property":[]},"wsrequestbody":{"Phone":"3"}}`,
-			Header{"MAX", "LUZ-1", "", true}, `{"Phone":"3"}`,
+			Header{System: "MAX", Correlation: "LUZ-1", Enveloped: true, ProcessingServer: new(string)}, `{"Phone":"3"}`,
 		},
 		"a name written with escapes": {
 			`{"\u0057SRequestHeader":{"System":{"n\u0061me":"MAX","correlationID":"1"}},"WSRequestBody":{}}`,
-			Header{"MAX", "1", "", true}, `{}`,
+			Header{System: "MAX", Correlation: "1", Enveloped: true}, `{}`,
 		},
-		"Property null": {`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"},"Property":null},"WSRequestBody":{}}`, Header{"MAX", "1", "", true}, `{}`},
+		"Property null": {`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"},"Property":null},"WSRequestBody":{}}`, Header{System: "MAX", Correlation: "1", Enveloped: true}, `{}`},
 		"members that none knows": {
 			`{"other":1,"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1","x":{}},"y":[]},"WSRequestBody":{"z":1}}`,
-			Header{"MAX", "1", "", true}, `{"z":1}`,
+			Header{System: "MAX", Correlation: "1", Enveloped: true}, `{"z":1}`,
 		},
 		"the channel": {
 			`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"}},"WSRequestBody":{"audit":{"CANAL":"whatsapp","SO":"Android"},"Phone":"3"}}`,
-			Header{"MAX", "1", "whatsapp", true}, `{"audit":{"CANAL":"whatsapp","SO":"Android"},"Phone":"3"}`,
+			Header{System: "MAX", Correlation: "1", Channel: "whatsapp", Enveloped: true}, `{"audit":{"CANAL":"whatsapp","SO":"Android"},"Phone":"3"}`,
 		},
-		"Audit null":     {`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"}},"WSRequestBody":{"Audit":null}}`, Header{"MAX", "1", "", true}, `{"Audit":null}`},
-		"white space":    {"\n{ \"WSRequestHeader\" : { \"System\" : { \"name\" : \"MAX\" , \"correlationID\" : \"1\" } } ,\r\n\t\"WSRequestBody\" :\n { \"Phone\": \"3\" } } ", Header{"MAX", "1", "", true}, `{ "Phone": "3" }`},
-		"the body first": {`{"WSRequestBody":[1],"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"}}}`, Header{"MAX", "1", "", true}, `[1]`},
-		"the body null":  {`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"}},"WSRequestBody":null}`, Header{"MAX", "1", "", true}, `null`},
+		"Property as sent, in every spelling": {
+			`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"},"PROPERTY":[ {"NAME": "a", "Value":null, "more":[1]}, {} ,{"name":"b"}]},"WSRequestBody":{}}`,
+			Header{System: "MAX", Correlation: "1", Enveloped: true, Property: property(`{"NAME": "a", "Value":null, "more":[1]}`, `{}`, `{"name":"b"}`)}, `{}`,
+		},
+		"Audit null":     {`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"}},"WSRequestBody":{"Audit":null}}`, Header{System: "MAX", Correlation: "1", Enveloped: true}, `{"Audit":null}`},
+		"white space":    {"\n{ \"WSRequestHeader\" : { \"System\" : { \"name\" : \"MAX\" , \"correlationID\" : \"1\" } } ,\r\n\t\"WSRequestBody\" :\n { \"Phone\": \"3\" } } ", Header{System: "MAX", Correlation: "1", Enveloped: true}, `{ "Phone": "3" }`},
+		"the body first": {`{"WSRequestBody":[1],"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"}}}`, Header{System: "MAX", Correlation: "1", Enveloped: true}, `[1]`},
+		"the body null":  {`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"}},"WSRequestBody":null}`, Header{System: "MAX", Correlation: "1", Enveloped: true}, `null`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, body, broken := Open([]byte(c.raw))
-			if h != c.want || string(body) != c.body || broken != nil {
+			if !reflect.DeepEqual(h, c.want) || string(body) != c.body || broken != nil {
 				t.Errorf("%+v %s %v", h, body, broken)
 			}
 		})
+	}
+}
+
+func property(items ...string) []jsontext.Value {
+	var all []jsontext.Value
+	for _, item := range items {
+		all = append(all, jsontext.Value(item))
+	}
+	return all
+}
+
+// A body that must come in the envelope is opened as one that may, and is nothing without it.
+func TestRequire(t *testing.T) {
+	h, body, broken := Require([]byte(`{"wsrequestheader":{"System":{"Name":"MAX","correlationID":"1","ProcessingServer":"S"}},"WSRequestBody":{"Phone":"3"}}`))
+	if h.System != "MAX" || h.Correlation != "1" || *h.ProcessingServer != "S" || string(body) != `{"Phone":"3"}` || broken != nil {
+		t.Errorf("%+v %s %v", h, body, broken)
+	}
+	if h, _, _ := Require([]byte(`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"}}}`)); h.System != "MAX" || h.Correlation != "1" {
+		t.Errorf("a header in order is not echoed: %+v", h)
+	}
+	for raw, path := range map[string]string{
+		``: "body", `null`: "body", `[]`: "body", `"x"`: "body", `{`: "body", `{"Phone":"3"}`: "WSRequestHeader", `{}`: "WSRequestHeader",
+		`{"WSRequestHeader":null,"WSRequestBody":{}}`:                                                                           "WSRequestHeader",
+		`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"}}}`:                                                     "WSRequestBody",
+		`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"}},"WSRequestBody":{"Audit":{"Canal":"a","CANAL":"b"}}}`: "WSRequestBody.Audit.CANAL",
+	} {
+		if _, body, broken := Require([]byte(raw)); body != nil || len(broken) == 0 || broken[0].Path != path {
+			t.Errorf("%s: %s %v, want %s", raw, body, broken, path)
+		}
 	}
 }
 

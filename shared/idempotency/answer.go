@@ -12,11 +12,13 @@ import (
 type answerHead struct {
 	Status int         `json:"status"`
 	Header http.Header `json:"header,omitempty"`
+
+	Refusal string `json:"refusal,omitempty"`
 }
 
 // encode is a as it is sealed.
 func (a Answer) encode() ([]byte, error) {
-	head, err := json.Marshal(answerHead{a.Status, a.Header})
+	head, err := json.Marshal(answerHead{a.Status, a.Header, a.Refusal})
 	if err != nil {
 		return nil, err
 	}
@@ -33,5 +35,5 @@ func decodeAnswer(plain []byte) (*Answer, error) {
 	if err := json.Unmarshal(first, &head); err != nil {
 		return nil, fmt.Errorf("stored answer: %w", err)
 	}
-	return &Answer{head.Status, head.Header, body}, nil
+	return &Answer{head.Status, head.Header, body, head.Refusal}, nil
 }

@@ -71,6 +71,8 @@ type Answer struct {
 	Status int
 	Header http.Header // the few that belong to the answer, such as Content-Type
 	Body   []byte
+
+	Refusal string // code of the refusal that the answer is; empty: a success
 }
 
 // State says what a claim met.

@@ -31,6 +31,7 @@ func (e *Edge) body(c *gin.Context) {
 		}
 	}
 	if op.MediaType == "" {
+		x.read = true
 		c.Next()
 		return
 	}
@@ -41,11 +42,12 @@ func (e *Edge) body(c *gin.Context) {
 		x.Refuse(c, err)
 		return
 	}
+	x.read = true
 	err = x.check(raw)
 	if x.Header.Correlation != "" && wellFormed(x.Header.Correlation) {
 		x.correlation = x.Header.Correlation // a refusal is found under it, too
 	}
-	if x.Body == nil { // not JSON, ambiguous, or an envelope around nothing: in no mode is there anything to go on with
+	if x.Body == nil { // not JSON, ambiguous, an envelope around nothing, or none where there must be one: in no mode is there anything to go on with
 		x.refusedBy = Body
 		x.Refuse(c, err)
 		return
@@ -60,7 +62,12 @@ func (x *Exchange) check(raw []byte) error {
 	op := x.Route.Operation
 	x.Body = raw
 	var broken []problem.Field
-	if op.Envelope {
+	switch {
+	case op.EnvelopeRequired:
+		if x.Header, x.Body, broken = envelope.Require(raw); len(broken) > 0 {
+			return &problem.Error{Kind: problem.Invalid, Fields: broken}
+		}
+	case op.Envelope:
 		x.Header, x.Body, broken = envelope.Open(raw)
 	}
 	if op.Body != nil && x.Body != nil {

@@ -20,12 +20,15 @@ import (
 	"puente/shared/ratelimit"
 	"puente/shared/shed"
 	"puente/shared/telemetry"
+	"puente/shared/typology"
 )
 
 // Edge is the public edge: the policies and what they need.
 type Edge struct {
 	Settings *atomic.Pointer[Settings]
+	Instance string // opaque label of this replica
 	Access   *access.Store
+	Texts    *typology.Store
 	Verifier Verifier
 	Limiter  *ratelimit.Limiter
 	Shedder  *shed.Shedder
@@ -55,8 +58,9 @@ type Route struct {
 	API       string // the contract's name
 	Operation *contract.Operation
 	Dialect   problem.Dialect
-	Class     string // of load shedding: api, webhook
-	NotFound  string // code of the error where the path names an operation that is none
+	Texts     *typology.Declaration // of the result codes; nil: the API has none
+	Class     string                // of load shedding: api, webhook
+	NotFound  string                // code of the error where the path names an operation that is none
 	bind      sync.Once
 	metrics   *OperationMetrics
 	bindLog   sync.Once

@@ -13,6 +13,7 @@ import (
 	"puente/shared/hop"
 	"puente/shared/problem"
 	"puente/shared/telemetry"
+	"puente/shared/typology"
 )
 
 // Exchange is a request on its way in and its answer on its way out.
@@ -24,18 +25,22 @@ type Exchange struct {
 	Address   string // of the client, by the trusted proxies if there are any
 	Principal hop.Principal
 	Client    *access.Client
-	Body      []byte          // canonical; nil until it was read
+	Body      []byte          // canonical; nil until it was read and found to be JSON
 	Header    envelope.Header // the caller context that came in an envelope
 
 	Answer problem.Answer // the success, or the rendered error
 	Err    *problem.Error // why there is none
 
+	typologies  *typology.Store
+	instance    string
 	peer        netip.Addr // Address, parsed
 	correlation string
 	trace       telemetry.Trace
 	ctx         context.Context // deadline and end; the values are added by Context
 	made        context.Context // by Context, until something of it changes
 	refusedBy   string
+	read        bool   // whether nothing of the request is left to be read
+	retold      string // code of the refusal that is told again
 }
 
 const exchangeKey = "puente.exchange"
@@ -47,7 +52,7 @@ func Of(c *gin.Context) *Exchange { return of(c) }
 
 func (e *Edge) open(r *Route) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		x := &Exchange{Route: r, Settings: e.Settings.Load(), Access: e.Access.Snapshot(), ctx: c.Request.Context()}
+		x := &Exchange{Route: r, Settings: e.Settings.Load(), Access: e.Access.Snapshot(), ctx: c.Request.Context(), typologies: e.Texts, instance: e.Instance}
 		x.Answer.Header = c.Writer.Header()
 		c.Set(exchangeKey, x)
 	}
@@ -99,12 +104,19 @@ func (x *Exchange) mode(policy string) Mode {
 
 // render makes the answer of x's error.
 func (x *Exchange) render() {
+	caller := x.Caller()
 	at := problem.Occurrence{
-		Incident: x.Record.ID, System: x.Principal.System, Correlation: x.correlation,
-		Read: x.Body != nil, Policy: x.refusedBy, Now: x.Record.Started,
+		Incident: x.Record.ID, System: caller.System, Correlation: caller.Correlation,
+		Read: x.read, Policy: x.refusedBy, Now: x.Record.Started,
+		Instance: x.instance, ProcessingServer: caller.ProcessingServer, Property: caller.Property,
 	}
+	at.Text = x.texts(plain)
 	answer := x.Route.Dialect.Render(x.Err, at)
-	x.Answer.Status, x.Answer.Body = answer.Status, answer.Body
+	if at.Text != nil { // texts and properties may name the caller's customer
+		at.Text, at.Property = x.texts(telemetry.Mask), nil
+		answer.Recorded = x.Route.Dialect.Render(x.Err, at).Body
+	}
+	x.Answer.Status, x.Answer.Body, x.Answer.Recorded = answer.Status, answer.Body, answer.Recorded
 	maps.Copy(x.Answer.Header, answer.Header)
 }
 

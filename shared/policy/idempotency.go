@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -49,7 +50,7 @@ func (e *Edge) once(c *gin.Context) {
 		return
 	}
 	if outcome.State == idempotency.Replayed {
-		x.Answer.Status, x.Answer.Body = outcome.Answer.Status, outcome.Answer.Body
+		x.Answer.Status, x.Answer.Body, x.retold = outcome.Answer.Status, outcome.Answer.Body, outcome.Answer.Refusal
 		maps.Copy(x.Answer.Header, outcome.Answer.Header)
 		x.SetHeader("Idempotent-Replayed", "true")
 		x.decide(Idempotency, "replayed", "")
@@ -91,7 +92,7 @@ func (e *Edge) keep(x *Exchange, outcome idempotency.Outcome) {
 		err = e.Answers.Release(ctx, outcome.Ticket)
 	case kind == problem.Conflict || kind == problem.Rejected || kind == problem.Invalid || kind == problem.NotFound || kind == problem.Forbidden:
 		x.render()
-		err = e.Answers.Finish(ctx, outcome.Ticket, idempotency.Answer{Status: x.Answer.Status, Header: kept(x.Answer.Header), Body: x.Answer.Body})
+		err = e.Answers.Finish(ctx, outcome.Ticket, idempotency.Answer{Status: x.Answer.Status, Header: kept(x.Answer.Header), Body: x.Answer.Body, Refusal: codeOf(x.Err)})
 	}
 	if err != nil {
 		// The effect is done and guarded by the system's own record; only its replay is lost.
@@ -99,6 +100,9 @@ func (e *Edge) keep(x *Exchange, outcome idempotency.Outcome) {
 		e.Log.ErrorContext(ctx, "answer not kept for replay", "error", err)
 	}
 }
+
+// codeOf is what a refusal is counted and found by.
+func codeOf(e *problem.Error) string { return cmp.Or(e.Code, e.Kind.String()) }
 
 func kindOf(x *Exchange) problem.Kind {
 	if x.Err == nil {

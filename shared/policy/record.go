@@ -100,8 +100,11 @@ func (e *Edge) conclude(x *Exchange) {
 		if r.Code == "" {
 			r.Code = x.Err.Kind.String()
 		}
-		r.Response = x.Answer.Body // dialects hold nothing personal
+		if r.Response = x.Answer.Body; x.Answer.Recorded != nil {
+			r.Response = x.Answer.Recorded
+		}
 	case op != nil && op.Answers[op.Status] != nil:
+		r.Code = x.retold
 		r.Response = op.Answers[op.Status].Mask(nil, x.Answer.Body, e.maskingFor(r))
 	}
 	if event := x.security(); event != "" {
@@ -114,7 +117,7 @@ func (x *Exchange) outcome() string {
 	switch {
 	case x.Err != nil:
 		return x.Err.Kind.Outcome()
-	case x.Answer.Status >= 400: // told again; only refusals that the caller gave rise to are kept
+	case x.retold != "" || x.Answer.Status >= 400: // told again; only refusals that the caller gave rise to are kept
 		return problem.Invalid.Outcome()
 	}
 	return "ok"

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"puente/shared/problem"
 )
 
 // Mode is how far a policy goes.
@@ -30,10 +32,10 @@ const (
 	Client      = "client"
 	ClientLimit = "clientLimit"
 	Body        = "body"
-	Origin      = "origin"
+	Origin      = problem.ByOrigin
 	Limits      = "limits"
-	Switch      = "switch"
-	Idempotency = "idempotency"
+	Switch      = problem.BySwitch
+	Idempotency = problem.ByIdempotency
 )
 
 var names = []string{Transport, Shed, Address, Token, Client, ClientLimit, Body, Origin, Limits, Switch, Idempotency}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // A Dialect renders errors the way the callers of an API know them.
@@ -16,10 +18,25 @@ type Occurrence struct {
 	Incident    string // the reference under which log and audit hold the details
 	System      string // as the caller named itself; empty where the body was not read
 	Correlation string
-	Read        bool // whether the body was read: enveloped dialects answer in their envelope only then
-	Policy      string
+	Read        bool   // whether the body was read: enveloped dialects answer in their envelope only then
+	Policy      string // that refused
 	Now         time.Time
+
+	// Of enveloped dialects.
+	Instance         string           // opaque label of this replica
+	ProcessingServer *string          // as the caller sent it
+	Property         []jsontext.Value // likewise
+	// Text is what the typologies say of a code, and false for one that the API does not have; nil
+	// where the API has none.
+	Text func(code string) (Text, bool)
 }
+
+// Policies whose refusals enveloped dialects have codes for.
+const (
+	ByOrigin      = "origin"
+	BySwitch      = "switch"
+	ByIdempotency = "idempotency"
+)
 
 // Answer is a rendered error. Header holds Content-Type and what the error asks for; nobody
 // changes it afterwards.
@@ -27,6 +44,8 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
+
+	Recorded []byte // what the audit keeps in place of Body; nil: Body, which holds nothing personal
 }
 
 // Details renders RFC 9457 problem+json: for requests that no contract covers.
@@ -40,11 +59,11 @@ func (details) Render(e *Error, at Occurrence) Answer {
 	if shown.Detail == "" && e.Kind.Status() >= http.StatusInternalServerError {
 		shown.Detail = "incident " + at.Incident
 	}
-	return Answer{Status: e.Kind.Status(), Header: header(e, MediaType), Body: Marshal(&shown)}
+	return Answer{Status: e.Kind.Status(), Header: Header(e, MediaType), Body: Marshal(&shown)}
 }
 
-// header is what every dialect sends: the media type, and Retry-After where e says when.
-func header(e *Error, mediaType string) http.Header {
+// Header is what every dialect sends: the media type, and Retry-After where e says when.
+func Header(e *Error, mediaType string) http.Header {
 	h := http.Header{"Content-Type": {mediaType}}
 	if e.RetryAfter > 0 {
 		h.Set("Retry-After", RetryAfterHeader(e.RetryAfter))

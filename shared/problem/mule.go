@@ -78,5 +78,5 @@ func (m Mule) Render(e *Error, at Occurrence) Answer {
 	if err != nil { // strings and numbers only: cannot happen
 		panic(err)
 	}
-	return Answer{Status: rule.status, Header: header(e, "application/json"), Body: text}
+	return Answer{Status: rule.status, Header: Header(e, "application/json"), Body: text}
 }

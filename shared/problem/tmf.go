@@ -66,5 +66,5 @@ func (tmf) Render(e *Error, at Occurrence) Answer {
 	if err != nil { // strings only: cannot happen
 		panic(err)
 	}
-	return Answer{Status: status, Header: header(e, "application/json"), Body: text}
+	return Answer{Status: status, Header: Header(e, "application/json"), Body: text}
 }

@@ -13,6 +13,7 @@ import (
 	"puente/shared/hop"
 	"puente/shared/policy"
 	"puente/shared/problem"
+	"puente/shared/typology"
 )
 
 // API is one API as its package declares it.
@@ -20,6 +21,7 @@ type API struct {
 	Contract   *hop.Contract
 	Mount      func(*Env) error            // reads its configuration, wires itself, calls Handle
 	Fault      problem.Dialect             // how a public API shows errors; default RFC 9457
+	Texts      *typology.Declaration       // of its result codes, for operators to edit
 	Listener   Listener                    // default: Public for experience APIs, Internal for others
 	Migrations []database.Migrations       // of its PostgreSQL schema
 	Lasting    []string                    // its tables, as schema.table, whose rows are never pruned

@@ -14,7 +14,7 @@ import (
 func (h *host) openEdge() {
 	h.public, h.internal = router(), router()
 	h.edge = &policy.Edge{
-		Settings: &h.policies, Access: h.access, Limiter: h.limiter, Shedder: h.shedder, Answers: h.answers,
+		Instance: h.instance, Settings: &h.policies, Access: h.access, Texts: h.texts, Limiter: h.limiter, Shedder: h.shedder, Answers: h.answers,
 		Audit: h.audit, Ring: h.ring, Metrics: h.metrics, Breaches: h.breaches, Tracer: h.tracer, Log: h.log,
 	}
 	h.edge.Open()

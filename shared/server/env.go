@@ -18,7 +18,9 @@ import (
 	"puente/shared/jobs"
 	"puente/shared/keyring"
 	"puente/shared/policy"
+	"puente/shared/problem"
 	"puente/shared/telemetry"
+	"puente/shared/typology"
 )
 
 // Env is what an API gets: only what depends on where it runs.
@@ -83,6 +85,15 @@ func (e *Env) Keyring() *keyring.Ring { return e.host.ring }
 // Jobs is the durable background work of this process.
 func (e *Env) Jobs() *jobs.Jobs { return e.host.jobs }
 
+// Instance is the opaque label of this replica.
+func (e *Env) Instance() string { return e.host.instance }
+
+// Text is what the typologies tell a system of one of the API's codes.
+func (e *Env) Text(system, code string, values typology.Values) problem.Text {
+	text, _ := e.host.texts.Snapshot().Find(e.api.Contract.Name, e.api.Texts, system, code)
+	return typology.Fill(text, values)
+}
+
 // Registerer takes the API's own metrics.
 func (e *Env) Registerer() prometheus.Registerer { return e.host.registerer }
 
@@ -111,7 +122,7 @@ func (e *Env) fail(err error) { e.wrong = append(e.wrong, err) }
 
 // publish adds op to the public listener, behind the policy chain.
 func (e *Env) publish(op *contract.Operation, serve gin.HandlerFunc) {
-	route := &policy.Route{API: e.api.Contract.Name, Operation: op, Dialect: e.api.dialect(), Class: "api", NotFound: e.api.NotFound}
+	route := &policy.Route{API: e.api.Contract.Name, Operation: op, Dialect: e.api.dialect(), Texts: e.api.Texts, Class: "api", NotFound: e.api.NotFound}
 	e.host.public.Handle(op.Method, ginPath(op.Path), e.host.edge.Chain(route, serve)...)
 	e.host.routes = append(e.host.routes, publicRoute{
 		prefix: staticPrefix(op.Path), notFound: e.api.NotFound,

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"puente/shared/contract"
+	"puente/shared/envelope"
 	"puente/shared/hop"
 	"puente/shared/policy"
 	"puente/shared/problem"
@@ -37,11 +38,20 @@ func Handle[In, Out any](env *Env, op hop.Operation[In, Out], serve func(context
 	}
 }
 
+// carrier is an input that holds the caller context of its request, for the answer to echo.
+type carrier interface{ Carry(envelope.Header) }
+
+// told is an answer whose HTTP status the typologies say.
+type told interface{ HTTPStatus() int }
+
 // publicEndpoint is the last of the policy chain: it decodes, calls and encodes.
 func publicEndpoint[In, Out any](o *contract.Operation, decoder hop.Decoder[In], serve func(context.Context, In) (Out, error)) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		x := policy.Of(c)
 		in, err := decoder.Decode(c.Param, c.Request, x.Body)
+		if input, ok := any(&in).(carrier); ok {
+			input.Carry(x.Caller())
+		}
 		var out Out
 		if err == nil {
 			out, err = serve(x.Context(), in)
@@ -51,6 +61,9 @@ func publicEndpoint[In, Out any](o *contract.Operation, decoder hop.Decoder[In],
 			return
 		}
 		x.Answer.Status = o.Status
+		if answer, ok := any(&out).(told); ok {
+			x.Answer.Status = answer.HTTPStatus()
+		}
 		if x.Answer.Body, err = json.Marshal(out); err != nil {
 			x.Refuse(c, problem.Errorf(problem.Internal, "encode answer: %w", err))
 			return

@@ -32,6 +32,7 @@ import (
 	"puente/shared/ratelimit"
 	"puente/shared/shed"
 	"puente/shared/telemetry"
+	"puente/shared/typology"
 )
 
 // host is one process: what its APIs share.
@@ -48,6 +49,7 @@ type host struct {
 	db       *database.DB
 	ring     *keyring.Ring
 	access   *access.Store
+	texts    *typology.Store
 	audit    *audit.Log
 	journal  *journal.Journal
 	limiter  *ratelimit.Limiter
@@ -109,6 +111,10 @@ func (h *host) open(ctx context.Context) (err error) {
 		return err
 	}
 	h.access = access.New(h.db, h.log, h.registerer)
+	h.texts = typology.New(h.db, h.log, h.registerer)
+	if err := h.patiently(ctx, func(ctx context.Context) error { return typology.Seed(ctx, h.db, declared(h.layers)) }); err != nil {
+		return err
+	}
 	h.answers = idempotency.New(h.db, h.ring, s.Answers, h.log, h.registerer)
 	if h.jobs, err = jobs.New(h.db, s.Jobs, h.log, h.registerer); err != nil {
 		return err
@@ -127,7 +133,7 @@ func (h *host) open(ctx context.Context) (err error) {
 	h.shedder = shed.New(s.Shed, nil, h.registerer)
 	h.admin = admin.New(h.auditChange)
 	h.metrics, h.breaches, h.reloads = policy.NewMetrics(h.registerer), policy.NewBreaches(h.registerer), newReloads(h.registerer)
-	return h.admin.Add(access.Resources(h.access)...)
+	return h.admin.Add(append(access.Resources(h.access), typology.Resource(h.texts))...)
 }
 
 // patience is how long a start waits for a database that is away before it gives up.
@@ -152,10 +158,23 @@ func (h *host) patiently(ctx context.Context, step func(context.Context) error) 
 
 // migrations are those of the platform and of the APIs of layers.
 func migrations(layers []Layer) []database.Migrations {
-	all := []database.Migrations{keyring.Migrations, access.Migrations, audit.Migrations, idempotency.Migrations, outbox.Migrations, jobs.Migrations}
+	all := []database.Migrations{keyring.Migrations, access.Migrations, typology.Migrations, audit.Migrations, idempotency.Migrations, outbox.Migrations, jobs.Migrations}
 	for _, layer := range layers {
 		for i := range layer.APIs {
 			all = append(all, layer.APIs[i].Migrations...)
+		}
+	}
+	return all
+}
+
+// declared are the typologies of the APIs of layers.
+func declared(layers []Layer) map[string]*typology.Declaration {
+	all := make(map[string]*typology.Declaration)
+	for _, layer := range layers {
+		for i := range layer.APIs {
+			if api := &layer.APIs[i]; api.Texts != nil {
+				all[api.Contract.Name] = api.Texts
+			}
 		}
 	}
 	return all

@@ -15,6 +15,7 @@ import (
 	"puente/shared/database"
 	"puente/shared/keyring"
 	"puente/shared/outbox"
+	"puente/shared/typology"
 )
 
 // Migrate brings every schema of layers to this version, whichever layers the configuration is for.
@@ -46,6 +47,9 @@ func Migrate(ctx context.Context, cfg Config, layers ...Layer) (report []string,
 	if err := db.Migrate(ctx, all); err != nil {
 		return nil, err
 	}
+	if err := typology.Seed(ctx, db, declared(layers)); err != nil {
+		return nil, err
+	}
 	after, err := census(ctx, db, all)
 	if err != nil {
 		return nil, err
@@ -67,7 +71,7 @@ func Migrate(ctx context.Context, cfg Config, layers ...Layer) (report []string,
 // lasting reports whether the rows of a table are there to stay.
 func lasting(table string, layers []Layer) bool {
 	schema, _, _ := strings.Cut(table, ".")
-	if slices.Contains([]string{access.Migrations.Schema, keyring.Migrations.Schema, outbox.Migrations.Schema}, schema) {
+	if slices.Contains([]string{access.Migrations.Schema, typology.Migrations.Schema, keyring.Migrations.Schema, outbox.Migrations.Schema}, schema) {
 		return true
 	}
 	return slices.ContainsFunc(layers, func(l Layer) bool {

@@ -208,8 +208,11 @@ func (h *host) start(ctx context.Context, work *sync.WaitGroup, cfg Config) erro
 	if err := h.patiently(ctx, h.access.Load); err != nil {
 		return err
 	}
+	if err := h.patiently(ctx, h.texts.Load); err != nil {
+		return err
+	}
 	for name, run := range map[string]func(context.Context) error{
-		"access": h.access.Run, "audit": h.audit.Run, "idempotency": h.answers.Run,
+		"access": h.access.Run, "typology": h.texts.Run, "audit": h.audit.Run, "idempotency": h.answers.Run,
 	} {
 		work.Go(func() {
 			if err := run(ctx); err != nil && ctx.Err() == nil {
