@@ -11,6 +11,7 @@ import (
 	"puente/shared/policy"
 	"puente/shared/server"
 	"puente/xapi/portabilities"
+	"puente/xapi/reconexion"
 	"puente/xapi/tmforum"
 )
 
@@ -19,6 +20,7 @@ var Layer = server.Layer{
 	Name: "xapi",
 	APIs: []server.API{
 		portabilities.API,
+		reconexion.API,
 		tmforum.TroubleTicket,
 		tmforum.ServiceOrdering,
 	},

@@ -149,19 +149,19 @@ func TestOpenGoesAsFarAsItCan(t *testing.T) {
 		want Header
 		body string
 	}{
-		"no correlation":          {`{"WSRequestHeader":{"System":{"name":"MAX"}},"WSRequestBody":{"a":1}}`, Header{"MAX", "", "", true}, `{"a":1}`},
-		"correlation a number":    {`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":1}},"WSRequestBody":{"a":1}}`, Header{"MAX", "", "", true}, `{"a":1}`},
-		"no name":                 {`{"WSRequestHeader":{"System":{"correlationID":"1"}},"WSRequestBody":{"a":1}}`, Header{"", "1", "", true}, `{"a":1}`},
-		"a name that is too long": {`{"WSRequestHeader":{"System":{"name":"` + strings.Repeat("M", 65) + `","correlationID":"1"}},"WSRequestBody":{"a":1}}`, Header{"", "1", "", true}, `{"a":1}`},
-		"no header":               {`{"WSRequestBody":{"a":1,"Audit":{"Canal":"app"}}}`, Header{"", "", "app", true}, `{"a":1,"Audit":{"Canal":"app"}}`},
-		"header null":             {`{"WSRequestHeader":null,"WSRequestBody":{"a":1}}`, Header{"", "", "", true}, `{"a":1}`},
-		"System a string":         {`{"WSRequestHeader":{"System":"MAX"},"WSRequestBody":{"a":1}}`, Header{"", "", "", true}, `{"a":1}`},
-		"no body":                 {`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"}}}`, Header{"MAX", "1", "", true}, ""},
+		"no correlation":          {`{"WSRequestHeader":{"System":{"name":"MAX"}},"WSRequestBody":{"a":1}}`, Header{System: "MAX", Enveloped: true}, `{"a":1}`},
+		"correlation a number":    {`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":1}},"WSRequestBody":{"a":1}}`, Header{System: "MAX", Enveloped: true}, `{"a":1}`},
+		"no name":                 {`{"WSRequestHeader":{"System":{"correlationID":"1"}},"WSRequestBody":{"a":1}}`, Header{Correlation: "1", Enveloped: true}, `{"a":1}`},
+		"a name that is too long": {`{"WSRequestHeader":{"System":{"name":"` + strings.Repeat("M", 65) + `","correlationID":"1"}},"WSRequestBody":{"a":1}}`, Header{Correlation: "1", Enveloped: true}, `{"a":1}`},
+		"no header":               {`{"WSRequestBody":{"a":1,"Audit":{"Canal":"app"}}}`, Header{Channel: "app", Enveloped: true}, `{"a":1,"Audit":{"Canal":"app"}}`},
+		"header null":             {`{"WSRequestHeader":null,"WSRequestBody":{"a":1}}`, Header{Enveloped: true}, `{"a":1}`},
+		"System a string":         {`{"WSRequestHeader":{"System":"MAX"},"WSRequestBody":{"a":1}}`, Header{Enveloped: true}, `{"a":1}`},
+		"no body":                 {`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"}}}`, Header{System: "MAX", Correlation: "1", Enveloped: true}, ""},
 		"a body in two spellings": {`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"}},"WSRequestBody":{},"wsrequestbody":{}}`, Header{}, ""},
-		"two channels":            {`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"}},"WSRequestBody":{"Audit":{"Canal":"a","canal":"b"}}}`, Header{"MAX", "1", "", true}, ""},
+		"two channels":            {`{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"1"}},"WSRequestBody":{"Audit":{"Canal":"a","canal":"b"}}}`, Header{System: "MAX", Correlation: "1", Enveloped: true}, ""},
 	} {
 		h, body, broken := Open([]byte(c.raw))
-		if h != c.want || string(body) != c.body || (body == nil) != (c.body == "") || len(broken) == 0 {
+		if !reflect.DeepEqual(h, c.want) || string(body) != c.body || (body == nil) != (c.body == "") || len(broken) == 0 {
 			t.Errorf("%s: %+v %s %v", name, h, body, broken)
 		}
 	}

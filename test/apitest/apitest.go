@@ -86,6 +86,8 @@ type options struct {
 	below    []*hop.Contract
 	settings map[string]any // by key: sapi.salesorder.nip.requests
 	entities []access.Entities
+
+	statements string
 }
 
 // backend is a third-party system that the player plays.
@@ -111,6 +113,11 @@ func Setting(key string, value any) Option {
 // tienda, bound to system TIENDA, with a contract of tier default for the API.
 func Seed(e access.Entities) Option {
 	return func(o *options) { o.entities = append(o.entities, e) }
+}
+
+// SQL changes the database before anything is loaded from it, such as texts that operators edited.
+func SQL(statements string) Option {
+	return func(o *options) { o.statements = statements }
 }
 
 // set writes a value at a dotted key of nested sections.

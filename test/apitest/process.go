@@ -113,7 +113,8 @@ func (p *player) run(t *testing.T, o options) {
 					return err
 				}
 			}
-			return nil
+			_, err := p.db.Exec(ctx, o.statements)
+			return err
 		}
 	}
 	ready, ended := make(chan server.Addresses, 1), make(chan error, 1)
