@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -108,14 +109,17 @@ func lockDemo(dir string) (*os.File, error) {
 	return f, nil
 }
 
+// channelAPIs are those that the demo's channels may call; each is also the scope that it asks for.
+var channelAPIs = []string{"portabilities", "reconexion"}
+
 // remembered are the notes of the last demo in this directory, so that its secrets stay good; or
 // fresh ones.
 func (d *demo) remembered() notes {
 	n := notes{Clients: map[string]demoClient{
-		"tienda":     {System: "TIENDA", Scopes: []string{"portabilities"}},
-		"miEtb":      {System: "MiETB", Scopes: []string{"portabilities", "tmforum"}},
-		"chatbot":    {System: "MAX", Scopes: []string{"portabilities"}},
-		"kiosk":      {System: "KIOSKOS", Scopes: []string{"portabilities"}},
+		"tienda":     {System: "TIENDA", Scopes: slices.Clone(channelAPIs)},
+		"miEtb":      {System: "MiETB", Scopes: append(slices.Clone(channelAPIs), "tmforum")},
+		"chatbot":    {System: "MAX", Scopes: slices.Clone(channelAPIs)},
+		"kiosk":      {System: "KIOSKOS", Scopes: slices.Clone(channelAPIs)},
 		"unentitled": {Scopes: []string{}},
 	}}
 	var last notes
@@ -188,9 +192,12 @@ func (d *demo) seed(ctx context.Context, store *access.Store) error {
 		if c.System != "" {
 			e.Systems = append(e.Systems, admin.Named[access.SystemSpec]{ID: c.System})
 			client.Systems = []string{c.System}
-			client.Contracts = []access.ContractSpec{{API: "portabilities", Tier: "default"}}
-			if name == "miEtb" {
-				client.Contracts = append(client.Contracts, access.ContractSpec{API: "tmf621", Tier: "default"}, access.ContractSpec{API: "tmf641", Tier: "default"})
+			apis := channelAPIs
+			if slices.Contains(c.Scopes, "tmforum") {
+				apis = append(slices.Clone(apis), "tmf621", "tmf641")
+			}
+			for _, api := range apis {
+				client.Contracts = append(client.Contracts, access.ContractSpec{API: api, Tier: "default"})
 			}
 		}
 		e.Clients = append(e.Clients, admin.Named[access.ClientSpec]{ID: c.ID, Spec: client})
@@ -231,7 +238,7 @@ func writeWhole(name string, text []byte) error {
 
 // banner shows where everything is, and the main job as lines to paste.
 func (d *demo) banner() string {
-	n, c := d.notes, d.notes.Clients["tienda"]
+	n, c, portal := d.notes, d.notes.Clients["tienda"], d.notes.Clients["miEtb"]
 	return fmt.Sprintf(`
 Puente %s is ready.
 
@@ -247,10 +254,17 @@ Portabilities: ask for the NIP of the sample's line.
     -H "Authorization: Bearer $TOKEN" -H 'X-System-Name: TIENDA' -H 'Content-Type: application/json' \
     -d '{"date":"2025-05-25T00:00:00","nip":"","numOrder":"MDM-PLTE-022944","operator":"FAKE","operatorCode":"00036","planType":"2","phone":"3000000019","resend":false,"extendedMonth":true,"order":{"flow":"LTE"}}'
 
+Reconexion: the sample of its document, with the token of the portal.
+
+  TOKEN=$(curl -s -u %s:%s -d grant_type=client_credentials %s | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+  curl -i %s/api/services/v2/reconexion -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+    -d '{"WSRequestHeader":{"System":{"name":"MiETB","correlationID":"MIETB-31072025-131528403","processingServer":null},"Property":[]},"WSRequestBody":{"Audit":{"Canal":"WEB"},"Document_Number":"1026578508","Document_Type":"CC","Phone":"SR-50452171"}}'
+
   bin/puente audit show <X-Correlation-ID of the answer>     what happened, layer by layer
   curl -s %s/_sandbox/ledger/botservice     what the third party did
 
 Ctrl-C stops everything.
 
-`, n.Version, n.Public, n.Ops, n.Sandbox, d.dir, url.QueryEscape(c.ID), url.QueryEscape(c.Secret), n.TokenURL, n.Public, n.Sandbox)
+`, n.Version, n.Public, n.Ops, n.Sandbox, d.dir, url.QueryEscape(c.ID), url.QueryEscape(c.Secret), n.TokenURL, n.Public,
+		url.QueryEscape(portal.ID), url.QueryEscape(portal.Secret), n.TokenURL, n.Public, n.Sandbox)
 }
