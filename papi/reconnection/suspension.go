@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"puente/contracts/papi/reconnection"
 	"puente/contracts/sapi/inventory"
 	"puente/contracts/sapi/orders"
@@ -140,7 +138,7 @@ func (p *process) claim(ctx context.Context, d demand) (attempt, error) {
 }
 
 // writeClaims claims a group of suspensions. No two of a group are the same (see once).
-func (p *process) writeClaims(ctx context.Context, tx pgx.Tx, group []claim) ([]int32, error) {
+func (p *process) writeClaims(ctx context.Context, db database.Statements, group []claim) ([]int32, error) {
 	var in sql.ClaimSuspensionsParams
 	place := make(map[[32]byte]int, len(group))
 	for i := range group {
@@ -153,7 +151,7 @@ func (p *process) writeClaims(ctx context.Context, tx pgx.Tx, group []claim) ([]
 		in.Correlations = append(in.Correlations, c.correlation)
 		in.Lasts = append(in.Lasts, c.lasts)
 	}
-	rows, err := sql.New(tx).ClaimSuspensions(ctx, in)
+	rows, err := sql.New(db).ClaimSuspensions(ctx, in)
 	numbers := make([]int32, len(group))
 	for _, row := range rows {
 		numbers[place[[32]byte(row.ID)]] = row.Attempt
