@@ -152,7 +152,9 @@ type ClaimRow struct {
 	Day   time.Time
 }
 
-// Claims the keys that nobody has claimed in the last days; of equal keys one is claimed.
+// Claims the keys that nobody has claimed in the last days; of equal keys one is claimed. The commit
+// waits for the disk: the system that acts may write to another server, and a claim lost in a crash
+// would let the same key act again with another body.
 func (q *Queries) Claim(ctx context.Context, arg ClaimParams) ([]ClaimRow, error) {
 	rows, err := q.db.Query(ctx, claim,
 		arg.Keys,

@@ -16,7 +16,9 @@ from (
 ) as ids;
 
 -- name: Claim :many
--- Claims the keys that nobody has claimed in the last days; of equal keys one is claimed.
+-- Claims the keys that nobody has claimed in the last days; of equal keys one is claimed. The commit
+-- waits for the disk: the system that acts may write to another server, and a claim lost in a crash
+-- would let the same key act again with another body.
 insert into idempotency.claims (key, day, body, token, deadline)
 select item.key, clock.day, item.body, item.token, clock.at + make_interval(secs => item.seconds)
 from (

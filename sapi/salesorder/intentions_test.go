@@ -58,3 +58,24 @@ func TestPlansLast(t *testing.T) {
 		)
 		INSERT INTO salesorder.port_ins (id, inquiry, correlation, state, ends_at) SELECT id, 'sealed', 'T', 'filed', now() FROM many`)
 }
+
+// A group that was written without anybody learning it is written again: it finds itself, and counts
+// once.
+func TestIntentionFindsItself(t *testing.T) {
+	s, _ := start(t)
+	n := func(key, attempt byte) intention {
+		return intention{phone: []byte("phone"), key: []byte{key}, lasts: keyLasts, attempt: [16]byte{attempt}}
+	}
+	for _, c := range []struct {
+		what string
+		intention
+		want string
+	}{
+		{"first", n(1, 1), "intended"}, {"written again", n(1, 1), "intended"}, {"a copy", n(1, 2), repeated},
+		{"second", n(2, 3), "intended"}, {"third", n(3, 4), "intended"}, {"fourth", n(4, 5), "refused"}, {"third again", n(3, 4), "intended"},
+	} {
+		if got, err := s.intend(t.Context(), s.db, []intention{c.intention}); err != nil || got[0].state != c.want {
+			t.Errorf("%s: %+v %v, want %s", c.what, got, err, c.want)
+		}
+	}
+}
