@@ -65,7 +65,7 @@ func (o *operation) attemptTimeout(next link) link {
 		c.term.Context, c.term.deadline, c.term.detached = c.ctx, deadline, o.mode == Once
 		defer c.term.end() // the body lies in memory by then
 		t := &c.trip
-		t.req, t.ctx, t.deadline, t.twice = c.req, &c.term, deadline, o.mode == Safe
+		t.req, t.ctx, t.deadline, t.twice = c.req, &c.term, deadline, o.mode == Safe && repeatable(c.req)
 		if o.mode == Safe {
 			t.leaves = c.ctx
 		}

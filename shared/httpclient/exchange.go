@@ -116,6 +116,12 @@ func (p *pool) try(t *trip, m *message, fresh bool) (_ *http.Response, again boo
 	return resp, false, nil
 }
 
+// repeatable reports whether r may be seen twice by what it says itself: it reads (RFC 9110 §9.2.1),
+// or has a key by which its system knows it again.
+func repeatable(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Method == http.MethodHead || r.Header["Idempotency-Key"] != nil
+}
+
 // grace is for an answer that a system gave before it had read the whole request, and that has
 // arrived when our write fails.
 const grace = 10 * time.Millisecond
