@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"puente/shared/access"
 	"puente/shared/problem"
@@ -34,7 +35,8 @@ func TestPanicsAreAnsweredInTheDialect(t *testing.T) {
 	} {
 		var log bytes.Buffer
 		settings := Defaults()
-		e := &Edge{Settings: new(atomic.Pointer[Settings]), Access: &access.Store{}, Log: slog.New(slog.NewTextHandler(&log, nil))} // correlate has no tracer
+		e := &Edge{Settings: new(atomic.Pointer[Settings]), Log: slog.New(slog.NewTextHandler(&log, nil))} // correlate has no tracer
+		e.Access = access.New(nil, e.Log, prometheus.NewRegistry())
 		e.Settings.Store(&settings)
 		r := gin.New()
 		r.GET("/", e.Chain(&Route{API: "weather", Dialect: c.dialect}, func(*gin.Context) { t.Error("served") })...)
