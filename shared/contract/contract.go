@@ -12,7 +12,7 @@
 //	x-errors         doc, op    [CODE, …] the operation may answer; a code of the contract's own explains itself:
 //	                            {code, status, meaning, acts: caller|operator|nobody, retry: 'no'|later|with a new correlation}
 //	x-max-body       doc, op    bytes, default 1 MiB
-//	x-pii            schema     mask | hash | drop, for logs and audit; on an object also keep-unknown
+//	x-pii            schema     mask | mask-document | hash | drop, for logs and audit; on an object also keep-unknown
 //	x-audit-key      schema     true: a string or number by which audit records are found, masked as x-pii says
 //	x-fold-names     schema     true: member names of this object and below match without ASCII case
 //	x-envelope       schema     true: this request body, or this alternative of one, is the envelope around the API's own

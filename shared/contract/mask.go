@@ -13,16 +13,17 @@ import (
 const unreadable = `"unreadable"`
 
 // Masking says how personal data is made unrecognisable: Mask keeps an end by which people recognise
-// it (telemetry.Mask), Hash gives a pseudonym that stays the same (keyring.Ring.MAC). A nil function
-// hides the value whole.
+// it (telemetry.Mask), Document a shorter one (telemetry.MaskDocument), Hash gives a pseudonym that
+// stays the same (keyring.Ring.MAC). A nil function hides the value whole.
 //
 // Key is told each value of a member with x-audit-key as the masked body shows it, in the order of the
 // body, with the member's name as the schema spells it; items go by the name of their array. It is not
 // told what is null, empty or hidden whole.
 type Masking struct {
-	Mask func(string) string
-	Hash func(string) string
-	Key  func(name, value string)
+	Mask     func(string) string
+	Document func(string) string
+	Hash     func(string) string
+	Key      func(name, value string)
 }
 
 // pii is what x-pii says of a value.
@@ -31,16 +32,17 @@ type pii uint8
 const (
 	piiNone pii = iota
 	piiMask
+	piiDocument // of an identity document's number
 	piiHash
 	piiDrop
 	piiKeepUnknown // of an object: its undeclared members are kept
 )
 
-var piiWords = map[string]pii{"": piiNone, "mask": piiMask, "hash": piiHash, "drop": piiDrop, "keep-unknown": piiKeepUnknown}
+var piiWords = map[string]pii{"": piiNone, "mask": piiMask, "mask-document": piiDocument, "hash": piiHash, "drop": piiDrop, "keep-unknown": piiKeepUnknown}
 
 // pii is x-pii of a schema.
 func (c *compiler) pii(at string, e extensions, s *openapi3.Schema) pii {
-	word, err := e.word("x-pii", "mask", "hash", "drop", "keep-unknown")
+	word, err := e.word("x-pii", "mask", "mask-document", "hash", "drop", "keep-unknown")
 	if err != nil {
 		c.add(at, "%v", err)
 	}
@@ -158,6 +160,8 @@ func (m *masker) masked(e edge) bool {
 	case kind == nulls || e.pii == piiNone || e.pii == piiKeepUnknown:
 	case e.pii == piiMask && kind&(texts|numbers) != 0:
 		return m.replaced(m.with.Mask)
+	case e.pii == piiDocument && kind&(texts|numbers) != 0:
+		return m.replaced(m.with.Document)
 	case e.pii == piiHash && kind&(texts|numbers) != 0:
 		return m.replaced(m.with.Hash)
 	default:

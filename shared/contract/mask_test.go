@@ -27,6 +27,7 @@ components:
       properties:
         phone: {type: string, x-pii: mask}
         id: {type: integer, x-pii: mask}
+        passport: {type: string, x-pii: mask-document}
         email: {type: string, x-pii: hash}
         pin: {type: string, x-pii: drop}
         plan: {type: string}
@@ -54,8 +55,9 @@ func masked(t testing.TB) *Check {
 
 // lastFour and fixed stand for telemetry.Mask and the key ring's MAC.
 var testMasking = Masking{
-	Mask: func(s string) string { return strings.Repeat("*", max(0, len(s)-4)) + s[max(0, len(s)-4):] },
-	Hash: func(string) string { return "hash" },
+	Mask:     func(s string) string { return strings.Repeat("*", max(0, len(s)-4)) + s[max(0, len(s)-4):] },
+	Hash:     func(string) string { return "hash" },
+	Document: func(s string) string { return "document" + s[max(0, len(s)-3):] },
 }
 
 func TestMask(t *testing.T) {
@@ -64,6 +66,7 @@ func TestMask(t *testing.T) {
 		{"strings keep their end", `{"phone": "3000000019"}`, `{"phone":"******0019"}`},
 		{"escapes are read", `{"ph\u006fne": "300000001\u0039"}`, `{"ph\u006fne":"******0019"}`},
 		{"numbers become strings", `{"id": 1026578508}`, `{"id":"******8508"}`},
+		{"a document keeps less", `{"passport": "1026578508"}`, `{"passport":"document508"}`},
 		{"a pseudonym", `{"email": "a@b.c"}`, `{"email":"hash"}`},
 		{"dropped", `{"pin": "1234", "plan": "x", "pin": "12"}`, `{"plan":"x"}`},
 		{"null says nothing", `{"phone": null, "plan": null}`, `{"phone":null,"plan":null}`},

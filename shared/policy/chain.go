@@ -47,7 +47,7 @@ type Edge struct {
 // Open prepares the edge for its first request; settings are loaded by then.
 func (e *Edge) Open() {
 	e.verdicts = newVerdicts(e.Settings.Load().Token.Entries)
-	e.masking = contract.Masking{Mask: telemetry.Mask, Hash: func(s string) string {
+	e.masking = contract.Masking{Mask: telemetry.Mask, Document: telemetry.MaskDocument, Hash: func(s string) string {
 		sum := e.Ring.MAC("audit", []byte(s))
 		return hex.EncodeToString(sum[:8])
 	}}
