@@ -31,14 +31,19 @@ func (batchJob) Kind() string { return "papi.reconnection.batch" }
 // maxItems is the contract's.
 const maxItems = 500
 
-// StartBatch writes the whole batch down, with the job that works it. Its id follows from its owner
-// and key, so a repetition finds the first.
+// StartBatch writes the whole batch down, with the job that works it. Its id follows from its owner,
+// key and items, so a repetition finds the first, and a key that names other items another time makes
+// another batch.
 func (p *process) StartBatch(ctx context.Context, in reconnection.BatchRequest) (reconnection.Batch, error) {
 	if in.Key == "" || len(in.Items) == 0 || len(in.Items) > maxItems {
 		return reconnection.Batch{}, &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "items", Rule: "must be 1 to 500, under a key"}}}
 	}
 	by := hop.PrincipalOf(ctx)
-	sum := p.ring.MAC("reconnection.batch", []byte(by.Scoped(in.Key)))
+	all, err := json.Marshal(in.Items)
+	if err != nil {
+		return reconnection.Batch{}, err
+	}
+	sum := p.ring.MAC("reconnection.batch", []byte(by.Scoped(in.Key)), all)
 	id := "RB-" + hex.EncodeToString(sum[:16])
 	items := sql.CreateItemsParams{BatchID: id}
 	for i, item := range in.Items {
@@ -50,7 +55,7 @@ func (p *process) StartBatch(ctx context.Context, in reconnection.BatchRequest) 
 		items.Correlations = append(items.Correlations, item.Correlation)
 		items.Requests = append(items.Requests, p.ring.Seal(sealed(id, int32(i)), request))
 	}
-	err := pgx.BeginFunc(ctx, p.db, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, p.db, func(tx pgx.Tx) error {
 		q := sql.New(tx)
 		created, err := q.CreateBatch(ctx, sql.CreateBatchParams{
 			ID: id, Owner: by.Scoped(), Client: by.Client, System: by.System, Channel: by.Channel, Total: int32(len(in.Items)),

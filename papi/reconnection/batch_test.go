@@ -114,6 +114,10 @@ func TestBatch(t *testing.T) {
 	if err != nil || again.ID != b.ID || again.State != reconnection.BatchDone {
 		t.Errorf("a repetition is another batch: %+v %v", again, err)
 	}
+	in.Items = in.Items[:1]
+	if other, err := p.StartBatch(ctx, in); err != nil || other.ID == b.ID || other.Total != 1 {
+		t.Errorf("the key with other items is the old batch: %+v %v", other, err)
+	}
 }
 
 // awaitBatch looks at the batch, as its caller does, until it is over.

@@ -105,7 +105,8 @@ func explained(m map[string]any) (problem.Entry, bool) {
 	}
 	status, _ := number(m["status"])
 	e := problem.Entry{Code: text("code"), Status: int(status), Meaning: text("meaning"), Acts: text("acts"), Retry: text("retry")}
-	return e, len(m) == 5 && e.Code != "" && e.Meaning != "" && e.Status >= 400 && e.Status < 600 &&
+	return e, len(m) == 5 && e.Code != "" && e.Meaning != "" && (e.Status == 200 || e.Status >= 400 && e.Status < 600) && // 200: told in an envelope
+
 		slices.Contains([]string{"caller", "operator", "nobody"}, e.Acts) && slices.Contains([]string{"no", "later", "with a new correlation"}, e.Retry)
 }
 

@@ -61,7 +61,8 @@ const (
 	KindPQR   Kind = "PQR"
 )
 
-// BatchRequest is schema BatchRequest: 1 to 500 items. Key names it over all its repetitions.
+// BatchRequest is schema BatchRequest: 1 to 500 items. Key names it over all its repetitions, with the
+// same items.
 type BatchRequest struct {
 	Key   string      `json:"key"`
 	Items []BatchItem `json:"items"`
@@ -183,7 +184,7 @@ func (c *Client) Reconnect(ctx context.Context, in Request) (Outcome, error) {
 	return hop.Call(ctx, c.peer, Reconnect, in)
 }
 
-// StartBatch reconnects many services in the background. The same key names the same batch.
+// StartBatch reconnects many services in the background. The same key and items name the same batch.
 func (c *Client) StartBatch(ctx context.Context, in BatchRequest) (Batch, error) {
 	return hop.Call(ctx, c.peer, StartBatch, in)
 }

@@ -31,7 +31,7 @@ CREATE INDEX suspensions_open ON reconnection.suspensions (updated_at) INCLUDE (
 
 -- A batch belongs to the client and system that started it; its items run on their behalf.
 CREATE TABLE reconnection.batches (
-    id         text PRIMARY KEY, -- a keyed hash of owner and key: a repetition finds the first
+    id         text PRIMARY KEY, -- a keyed hash of owner, key and items: a repetition finds the first
     owner      text NOT NULL,
     client     text NOT NULL,
     system     text NOT NULL,
