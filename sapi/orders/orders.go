@@ -50,7 +50,7 @@ func (c *Config) Validate() error {
 func defaults() Config {
 	return Config{
 		HTTP: httpclient.Config{
-			Timeout: 2500 * time.Millisecond, AttemptTimeout: 2500 * time.Millisecond, Retries: 1,
+			Timeout: 2500 * time.Millisecond, Retries: 1, // of look-ups that fail at once
 			MaxResponse: 64 << 10, Bulkhead: httpclient.Bulkhead{Max: 128},
 		},
 		Billing: httpclient.Config{

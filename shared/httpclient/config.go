@@ -114,6 +114,7 @@ func (c Config) Validate() error {
 		check(r >= 0 && r <= 1, "%s must lie between 0 and 1", name)
 	}
 	check(c.Timeout == 0 || c.AttemptTimeout <= c.Timeout, "attemptTimeout must not exceed timeout")
+	check(c.Pool.Max == 0 || c.Pool.Max >= c.Bulkhead.Max, "pool.max must not be less than bulkhead.max: a wait for our own connections would count as the system's")
 	check(c.Retries <= 5, "retries must not exceed 5")
 	check(c.Breaker.Probes >= 0 && c.Breaker.Probes <= maxProbes, "breaker.probes must lie between 1 and %d", maxProbes)
 	return errors.Join(errs...)

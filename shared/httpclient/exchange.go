@@ -107,7 +107,7 @@ func (p *pool) try(t *trip, m *message, fresh bool) (_ *http.Response, again boo
 	resp, err := t.over(c, m)
 	if err != nil {
 		died := c.kept && !t.heard && !errors.Is(err, os.ErrDeadlineExceeded)
-		return nil, died && m.rest == nil && (t.twice || t.stage < sent), err
+		return nil, died && (t.stage < sent || t.twice && m.rest == nil), err
 	}
 	t.wire, resp.Body = resp.Body, t
 	if t.wire == http.NoBody {
@@ -123,7 +123,8 @@ func repeatable(r *http.Request) bool {
 }
 
 // grace is for an answer that a system gave before it had read the whole request, and that has
-// arrived when our write fails.
+// arrived when our write fails. One that answers early, reads no more and keeps the connection open
+// is heard at the deadline only, as a timeout.
 const grace = 10 * time.Millisecond
 
 func (t *trip) over(c *conn, m *message) (*http.Response, error) {
@@ -208,6 +209,7 @@ func (t *trip) end(whole bool) {
 // conn is a connection to a system.
 type conn struct {
 	net.Conn // TLS or TCP
+	tcp      net.Conn
 	host     *host
 	in       *bufio.Reader
 	room     int64 // bytes that may still be read
@@ -223,7 +225,7 @@ type conn struct {
 }
 
 func newConn(tcp net.Conn, h *host) *conn {
-	c := &conn{Conn: tcp, host: h}
+	c := &conn{Conn: tcp, tcp: tcp, host: h}
 	c.cut = func() { _ = c.SetDeadline(time.Unix(1, 0)) } // fails only on a closed connection
 	c.peek = func(fd uintptr) {
 		_, _, err := syscall.Recvfrom(int(fd), c.first[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)

@@ -155,7 +155,7 @@ func (p *pool) keep(c *conn) {
 
 // drop closes a connection and makes its place free.
 func (p *pool) drop(c *conn) {
-	_ = c.Close() // nothing is to be learned any more
+	_ = c.tcp.Close() // not TLS's own Close, which says goodbye for up to 5 s to a peer that reads no more
 	p.leave(c.host)
 }
 
@@ -280,9 +280,11 @@ func NewDirect(cfg Pool, timeout time.Duration) *Direct {
 
 // RoundTrip sends r. GET and HEAD alone may be sent twice, where a kept connection proves dead.
 func (d *Direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	t := &term{Context: r.Context(), deadline: time.Now().Add(d.timeout)}
+	defer t.end()
 	return d.pool.send(&trip{
 		req: r, header: r.Header, body: r.Body,
-		ctx: r.Context(), leaves: r.Context(), deadline: time.Now().Add(d.timeout),
+		ctx: t, leaves: r.Context(), deadline: t.deadline,
 		twice: r.Method == http.MethodGet || r.Method == http.MethodHead,
 	})
 }
