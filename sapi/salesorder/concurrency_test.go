@@ -247,7 +247,7 @@ func TestResolve(t *testing.T) {
 	if _, err := s.db.Exec(t.Context(), `UPDATE salesorder.port_ins SET state = 'sending', ends_at = clock_timestamp() - interval '2 minutes'`); err != nil {
 		t.Fatal(err)
 	}
-	if n := testutil.ToFloat64(openPortIns{s}); n != 2 {
+	if n := testutil.ToFloat64(s.openPortIns()); n != 2 {
 		t.Errorf("gauge %v", n)
 	}
 	if err := s.resolve(t.Context()); err != nil {
@@ -256,7 +256,7 @@ func TestResolve(t *testing.T) {
 	if got := states(t, s); got[filed] != 1 || got[absent] != 1 {
 		t.Errorf("states %v", got)
 	}
-	if n := testutil.ToFloat64(openPortIns{s}); n != 0 {
+	if n := testutil.ToFloat64(s.openPortIns()); n != 0 {
 		t.Errorf("gauge %v", n)
 	}
 }

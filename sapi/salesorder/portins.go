@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"puente/contracts/sapi/salesorder"
 	"puente/sapi/salesorder/sql"
@@ -184,22 +183,8 @@ func (s *system) forget(ctx context.Context) error {
 	}
 }
 
-// openPortIns is the gauge of port-ins whose outcome has been open for more than a minute.
-type openPortIns struct{ s *system }
-
-var openPortInsDesc = prometheus.NewDesc("salesorder_port_ins_unresolved", "Port-ins whose outcome has been unknown for more than a minute.", nil, nil)
-
-// Describe implements prometheus.Collector.
-func (openPortIns) Describe(ch chan<- *prometheus.Desc) { ch <- openPortInsDesc }
-
-// Collect implements prometheus.Collector.
-func (o openPortIns) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	n, err := sql.New(o.s.db).CountOpenPortIns(ctx, time.Minute)
-	if err != nil {
-		ch <- prometheus.NewInvalidMetric(openPortInsDesc, err)
-		return
-	}
-	ch <- prometheus.MustNewConstMetric(openPortInsDesc, prometheus.GaugeValue, float64(n))
+// openPortIns counts the port-ins whose outcome has been open for more than a minute.
+func (s *system) openPortIns() database.Count {
+	return database.NewCount("salesorder_port_ins_unresolved", "Port-ins whose outcome has been unknown for more than a minute.",
+		func(ctx context.Context) (int64, error) { return sql.New(s.db).CountOpenPortIns(ctx, time.Minute) })
 }

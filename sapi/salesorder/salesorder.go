@@ -126,7 +126,7 @@ func mount(env *server.Env) error {
 	if err != nil {
 		return err
 	}
-	if err := env.Registerer().Register(openPortIns{s}); err != nil {
+	if err := env.Registerer().Register(s.openPortIns()); err != nil {
 		return err
 	}
 	env.Every("resolve", cfg.PortIn.Inquire, s.resolve)

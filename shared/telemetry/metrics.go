@@ -14,6 +14,7 @@ func RegisterRuntime(reg prometheus.Registerer) {
 }
 
 // MetricsHandler serves what reg gathers, as OpenMetrics with exemplars where the scraper asks for it.
+// A metric that cannot be had, because it is counted in a database that is away, keeps back no other.
 func MetricsHandler(reg *prometheus.Registry) http.Handler {
-	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{EnableOpenMetrics: true, Registry: reg, MaxRequestsInFlight: 4})
+	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, EnableOpenMetrics: true, Registry: reg, MaxRequestsInFlight: 4})
 }
