@@ -10,7 +10,8 @@
 //	x-idempotency    doc, op    none (default) | key | correlation
 //	x-audit          doc, op    optional (default) | required: refuse rather than serve unaudited
 //	x-errors         doc, op    [CODE, …] the operation may answer; a code of the contract's own explains itself:
-//	                            {code, status, meaning, acts: caller|operator|nobody, retry: 'no'|later|with a new correlation}
+//	                            {code, status, meaning, acts: caller|operator|nobody, retry: 'no'|later|with a new correlation},
+//	                            and, where security wants to know of it, event: what it calls it
 //	x-max-body       doc, op    bytes, default 1 MiB
 //	x-pii            schema     mask | mask-document | hash | drop, for logs and audit; on an object also keep-unknown
 //	x-audit-key      schema     true: a string or number by which audit records are found, masked as x-pii says
@@ -87,6 +88,16 @@ const (
 	IdempotencyKey         = "key"
 	IdempotencyCorrelation = "correlation"
 )
+
+// Event is what security calls an answer of this code; empty: nothing.
+func (o *Operation) Event(code string) string {
+	for _, e := range o.Errors {
+		if e.Code == code {
+			return e.Event
+		}
+	}
+	return ""
+}
 
 // Load reads a document, validates it with its examples and compiles it. The error joins everything
 // that the document lacks, each with the JSON pointer of the place.

@@ -104,9 +104,13 @@ func explained(m map[string]any) (problem.Entry, bool) {
 		return s
 	}
 	status, _ := number(m["status"])
-	e := problem.Entry{Code: text("code"), Status: int(status), Meaning: text("meaning"), Acts: text("acts"), Retry: text("retry")}
-	return e, len(m) == 5 && e.Code != "" && e.Meaning != "" && (e.Status == 200 || e.Status >= 400 && e.Status < 600) && // 200: told in an envelope
-
+	e := problem.Entry{Code: text("code"), Status: int(status), Meaning: text("meaning"), Acts: text("acts"), Retry: text("retry"), Event: text("event")}
+	members := 5
+	if e.Event != "" {
+		members++
+	}
+	fails := e.Status == 200 || e.Status >= 400 && e.Status < 600 // 200: told in an envelope
+	return e, len(m) == members && e.Code != "" && e.Meaning != "" && fails &&
 		slices.Contains([]string{"caller", "operator", "nobody"}, e.Acts) && slices.Contains([]string{"no", "later", "with a new correlation"}, e.Retry)
 }
 

@@ -1,6 +1,7 @@
 package problem
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -10,8 +11,9 @@ type Entry struct {
 	Code    string `json:"code"`
 	Status  int    `json:"status"`
 	Meaning string `json:"meaning"`
-	Acts    string `json:"acts"`  // who has to act: caller, operator or nobody
-	Retry   string `json:"retry"` // no, later, or with a new correlation
+	Acts    string `json:"acts"`            // who has to act: caller, operator or nobody
+	Retry   string `json:"retry"`           // no, later, or with a new correlation
+	Event   string `json:"event,omitempty"` // what security calls it: such an answer is recorded as an event of its own kind
 }
 
 // advice says, by kind, what a code of that kind asks for.
@@ -47,7 +49,7 @@ func Catalogue(declared ...Entry) []Entry {
 			all = append(all, Entry{Code: code, Status: k.Status(), Meaning: a.meaning, Acts: a.acts, Retry: a.retry})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Entry) int { return strings.Compare(a.Code, b.Code) })
+	slices.SortStableFunc(all, func(a, b Entry) int { return cmp.Or(strings.Compare(a.Code, b.Code), cmp.Compare(a.Status, b.Status)) })
 	return slices.CompactFunc(all, func(a, b Entry) bool { return a.Code == b.Code && a.Status == b.Status })
 }
 

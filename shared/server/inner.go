@@ -76,6 +76,9 @@ func (h *host) concludeHop(ctx context.Context, r *audit.Record, m *policy.Opera
 	r.Duration, r.Status, r.Outcome = time.Since(r.Started), o.Status, "ok"
 	if e := problem.Of(err); e != nil {
 		r.Status, r.Outcome, r.Code, r.Detail = e.Kind.Status(), e.Kind.Outcome(), e.Code, err.Error()
+		if event := o.Event(e.Code); event != "" {
+			r.Kind, r.Detail = audit.Security, event+": "+r.Detail
+		}
 		level := slog.LevelInfo
 		switch {
 		case r.Outcome == "server":
