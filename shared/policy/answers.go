@@ -31,7 +31,7 @@ func NewBreaches(reg prometheus.Registerer) *Breaches {
 // answerLimits are no reason to complain of an answer that the contract allows.
 var answerLimits = contract.Limits{Depth: 1_000, Members: 1 << 20, Items: 1 << 20, String: 64 << 20}
 
-// sample holds some answers to their contract, once they are sent: for an answer that is not
+// sample holds some answers to their contract, once they are written: for an answer that is not
 // sampled it costs a random number. The log names the fields, never what they hold.
 func (e *Edge) sample(x *Exchange) {
 	share, op := x.Settings.Answers.Sample, x.Route.Operation
@@ -42,7 +42,7 @@ func (e *Edge) sample(x *Exchange) {
 	if check == nil && x.Answer.Status != op.Status {
 		check = op.Answers[0]
 	}
-	if check == nil {
+	if check == nil || (x.Err != nil || x.retold != "") && check == op.Answers[op.Status] { // an error under the status of a success
 		return
 	}
 	_, broken := check.Read(x.Answer.Body, answerLimits)

@@ -83,8 +83,8 @@ func (x *Exchange) check(raw []byte) error {
 	return nil
 }
 
-// ParamFault is what broken parameters come to: NotFound where the path names something that the contract does not know: an
-// enumerated path parameter is part of the route.
+// ParamFault is the error of broken parameters: NotFound where the path names something that the
+// contract does not know, for an enumerated path parameter is part of the route.
 func ParamFault(broken []problem.Field, notFound string) error {
 	for _, f := range broken {
 		if len(f.Path) > 5 && f.Path[:5] == "path." {

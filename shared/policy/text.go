@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"strings"
+
 	"puente/shared/envelope"
 	"puente/shared/problem"
 	"puente/shared/telemetry"
@@ -27,7 +29,7 @@ func (x *Exchange) texts(phone func(string) string) func(code string) (problem.T
 	}
 	value := func(name string) string {
 		text := string(member(x.Body, name))
-		return text[:min(len(text), maxValue)]
+		return strings.ToValidUTF8(text[:min(len(text), maxValue)], "") // no half character at its end
 	}
 	return func(code string) (problem.Text, bool) {
 		text, ok := x.typologies.Snapshot().Find(x.Route.API, d, x.Principal.System, code)
