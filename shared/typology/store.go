@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -81,8 +83,19 @@ func (s *Store) read(ctx context.Context) (next *Snapshot, err error) {
 func Seed(ctx context.Context, db *database.DB, declared map[string]*Declaration) error {
 	err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		q := sql.New(tx)
-		for api, d := range declared {
-			for _, t := range d.Texts {
+		rows, err := q.ListTexts(ctx)
+		if err != nil {
+			return err
+		}
+		there := make(map[key]bool, len(rows))
+		for _, row := range rows {
+			there[key{row.Api, row.System, row.Code}] = true
+		}
+		for _, api := range slices.Sorted(maps.Keys(declared)) { // one order, so that two starts wait for each other in it
+			for _, t := range declared[api].Texts {
+				if there[key{api, anything, t.Code}] { // a statement that changes nothing counts as a change, too
+					continue
+				}
 				err := q.SeedText(ctx, sql.SeedTextParams{
 					Api: api, Code: t.Code, HttpStatus: int32(t.Status), ErrorDetailCode: t.Detail, ErrorMessage: t.Message, ErrorMessageUser: t.User,
 				})
