@@ -2,6 +2,7 @@ package reconnection
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,6 +10,7 @@ import (
 	"puente/contracts/papi/reconnection"
 	"puente/contracts/sapi/orders"
 	"puente/papi/reconnection/sql"
+	"puente/shared/database"
 	"puente/shared/problem"
 )
 
@@ -18,7 +20,7 @@ type outcomes struct{ total *prometheus.CounterVec }
 func newOutcomes() *outcomes {
 	return &outcomes{prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "reconnection_outcomes_total",
-		Help: "Requests by strategy (none: it did not come to one) and outcome: order, pqr, the code of a refusal, or technical.",
+		Help: "Requests by strategy (none: it did not come to one) and outcome: order, pqr, the code of a refusal, invalid, or technical.",
 	}, []string{"strategy", "outcome"})}
 }
 
@@ -30,6 +32,8 @@ func (o *outcomes) count(strategy orders.Strategy, out reconnection.Outcome, err
 	switch code, refused := refusal(err); {
 	case refused:
 		outcome = code
+	case errors.Is(err, problem.Invalid):
+		outcome = "invalid"
 	case err != nil:
 		outcome = "technical"
 	case out.Kind == reconnection.KindPQR:
@@ -61,38 +65,13 @@ func (p *process) register(reg prometheus.Registerer) error {
 	return nil
 }
 
-// counted is a gauge that the database is asked for when it is collected.
-type counted struct {
-	desc  *prometheus.Desc
-	count func(context.Context) (int64, error)
-}
-
 // openSuspensions counts the suspensions whose outcome has been open for more than a minute.
-func (p *process) openSuspensions() counted {
-	return counted{
-		prometheus.NewDesc("reconnection_suspensions_unresolved", "Suspensions whose order or PQR has been unknown for more than a minute.", nil, nil),
-		func(ctx context.Context) (int64, error) { return sql.New(p.db).CountOpenSuspensions(ctx, time.Minute) },
-	}
+func (p *process) openSuspensions() database.Count {
+	return database.NewCount("reconnection_suspensions_unresolved", "Suspensions whose order or PQR has been unknown for more than a minute.",
+		func(ctx context.Context) (int64, error) { return sql.New(p.db).CountOpenSuspensions(ctx, time.Minute) })
 }
 
-func (p *process) pendingItems() counted {
-	return counted{
-		prometheus.NewDesc("reconnection_batch_items_pending", "Items of batches that are still to be worked.", nil, nil),
-		func(ctx context.Context) (int64, error) { return sql.New(p.db).CountPendingItems(ctx) },
-	}
-}
-
-// Describe implements prometheus.Collector.
-func (c counted) Describe(ch chan<- *prometheus.Desc) { ch <- c.desc }
-
-// Collect implements prometheus.Collector.
-func (c counted) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	n, err := c.count(ctx)
-	if err != nil {
-		ch <- prometheus.NewInvalidMetric(c.desc, err)
-		return
-	}
-	ch <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, float64(n))
+func (p *process) pendingItems() database.Count {
+	return database.NewCount("reconnection_batch_items_pending", "Items of batches that are still to be worked.",
+		func(ctx context.Context) (int64, error) { return sql.New(p.db).CountPendingItems(ctx) })
 }

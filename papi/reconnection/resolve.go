@@ -107,7 +107,12 @@ func (p *process) resolveAll(ctx context.Context, rows []sql.OpenSuspensionsRow)
 	var all sync.WaitGroup
 	slots := make(chan struct{}, inquiries)
 	for _, row := range rows {
-		slots <- struct{}{}
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done(): // the rest keeps its place
+			all.Wait()
+			return append(errs, ctx.Err())
+		}
 		all.Go(func() {
 			defer func() { <-slots }()
 			if err := p.resolveOne(ctx, row); err != nil {

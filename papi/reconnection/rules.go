@@ -78,7 +78,8 @@ func refused(code, detail string, cause error) error {
 // the caller's, who is only told the refusals of the contract.
 func technical(doing string, err error) error {
 	e := problem.Of(err)
-	if outcome := e.Kind.Outcome(); outcome == "client" || outcome == "quota" {
+	outcome := e.Kind.Outcome()
+	if e.Kind != problem.Abandoned && (outcome == "client" || outcome == "quota") {
 		return &problem.Error{Kind: problem.BadUpstream, Trail: e.Trail, Err: fmt.Errorf("reconnect: %s: %w", doing, unkind{err})}
 	}
 	return fmt.Errorf("reconnect: %s: %w", doing, err)

@@ -6,6 +6,7 @@ import (
 	"puente/contracts/papi/reconnection"
 	"puente/contracts/sapi/inventory"
 	"puente/contracts/sapi/orders"
+	"puente/shared/problem"
 )
 
 // The table of the specification (3.2).
@@ -55,6 +56,18 @@ func TestHolder(t *testing.T) {
 			reconnection.Request{DocumentType: c.askedType, DocumentNumber: c.askedNumber})
 		if got != c.want {
 			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
+
+// Who hangs up during a look-up is no fault of the system that was asked, nor of ours.
+func TestTechnical(t *testing.T) {
+	for err, want := range map[problem.Kind]problem.Kind{
+		problem.Abandoned: problem.Abandoned, problem.Timeout: problem.Timeout, problem.Unavailable: problem.Unavailable,
+		problem.Forbidden: problem.BadUpstream, problem.Quota: problem.BadUpstream, problem.NotFound: problem.BadUpstream,
+	} {
+		if got := problem.Of(technical("ask", &problem.Error{Kind: err})).Kind; got != want {
+			t.Errorf("%v: %v, want %v", err, got, want)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package reconnection
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -115,6 +116,7 @@ func (p *process) decide(ctx context.Context, d demand) (reconnection.Outcome, e
 // claim is a demand about to be acted on.
 type claim struct {
 	demand
+	token       [16]byte // by which it knows itself when the writer writes it again
 	correlation string
 	lasts       time.Duration // by then the attempt is over
 }
@@ -130,7 +132,9 @@ func (d demand) step() string {
 // claim gives the right to act for d's suspension; the attempt's number is 0 where there is none.
 func (p *process) claim(ctx context.Context, d demand) (attempt, error) {
 	end, _ := ctx.Deadline()
-	number, err := p.claims.Do(ctx, claim{d, telemetry.Correlation(ctx), time.Until(end) + time.Second})
+	c := claim{demand: d, correlation: telemetry.Correlation(ctx), lasts: time.Until(end) + time.Second}
+	_, _ = rand.Read(c.token[:]) // crypto/rand: never fails
+	number, err := p.claims.Do(ctx, c)
 	if err != nil {
 		return attempt{}, database.Problem(fmt.Errorf("claim suspension: %w", err))
 	}
@@ -145,6 +149,7 @@ func (p *process) writeClaims(ctx context.Context, db database.Statements, group
 		c := &group[i]
 		place[c.id] = i
 		in.Ids = append(in.Ids, c.id[:])
+		in.Tokens = append(in.Tokens, c.token[:])
 		in.Refs = append(in.Refs, c.reference)
 		in.States = append(in.States, c.step())
 		in.Strategies = append(in.Strategies, string(c.strategy))

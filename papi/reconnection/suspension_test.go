@@ -201,8 +201,8 @@ func TestResolveReachesAll(t *testing.T) {
 	w.catchUp()
 	later(t, p.db)
 	if _, err := p.db.Exec(t.Context(), `
-		INSERT INTO reconnection.suspensions (id, reference, state, strategy, correlation, ends_at, updated_at)
-		SELECT decode(lpad(to_hex(i), 64, '0'), 'hex'), 'poisoned', 'ordering', 'PAYMENT', 'T', now() - interval '2 hours', now() - interval '2 hours'
+		INSERT INTO reconnection.suspensions (id, token, reference, state, strategy, correlation, ends_at, updated_at)
+		SELECT decode(lpad(to_hex(i), 64, '0'), 'hex'), '\x00', 'poisoned', 'ordering', 'PAYMENT', 'T', now() - interval '2 hours', now() - interval '2 hours'
 		FROM generate_series(1, 150) AS i`); err != nil {
 		t.Fatal(err)
 	}
@@ -362,4 +362,21 @@ func ask(living []*replica, in reconnection.Request, callers int, patience time.
 		}
 	}
 	return outs
+}
+
+// A claim that was written without anybody learning it is written again: it finds itself.
+func TestClaimFindsItself(t *testing.T) {
+	w := newWorld(t)
+	p := start(t, w)
+	c := claim{demand: demand{id: [32]byte{1}, reference: "RX-1"}, token: [16]byte{1}, correlation: "C-1", lasts: time.Minute}
+	other := c
+	other.token = [16]byte{2}
+	for _, step := range []struct {
+		claim claim
+		want  int32
+	}{{c, 1}, {c, 1}, {other, 0}} {
+		if got, err := p.writeClaims(t.Context(), p.db, []claim{step.claim}); err != nil || got[0] != step.want {
+			t.Errorf("attempt %v %v, want %d", got, err, step.want)
+		}
+	}
 }

@@ -11,23 +11,24 @@ import (
 )
 
 const claimSuspensions = `-- name: ClaimSuspensions :many
-INSERT INTO reconnection.suspensions AS s (id, reference, state, strategy, correlation, ends_at)
-SELECT item.id, item.reference, item.state, item.strategy, item.correlation, clock_timestamp() + item.lasts
+INSERT INTO reconnection.suspensions AS s (id, token, reference, state, strategy, correlation, ends_at)
+SELECT item.id, item.token, item.reference, item.state, item.strategy, item.correlation, clock_timestamp() + item.lasts
 FROM (
-    SELECT unnest($1::bytea[]) AS id, unnest($2::text[]) AS reference, unnest($3::text[]) AS state,
-        unnest($4::text[]) AS strategy, unnest($5::text[]) AS correlation,
-        unnest($6::interval[]) AS lasts
+    SELECT unnest($1::bytea[]) AS id, unnest($2::bytea[]) AS token, unnest($3::text[]) AS reference, unnest($4::text[]) AS state,
+        unnest($5::text[]) AS strategy, unnest($6::text[]) AS correlation,
+        unnest($7::interval[]) AS lasts
 ) AS item
 ORDER BY item.id
 ON CONFLICT (id) DO UPDATE
-SET state = excluded.state, attempt = s.attempt + 1, strategy = excluded.strategy, correlation = excluded.correlation,
-    ends_at = excluded.ends_at, updated_at = now()
-WHERE s.state = 'abandoned'
+SET state = excluded.state, attempt = s.attempt + (s.state = 'abandoned')::int, token = excluded.token, strategy = excluded.strategy,
+    correlation = excluded.correlation, ends_at = excluded.ends_at, updated_at = now()
+WHERE s.state = 'abandoned' OR s.token = excluded.token AND s.state = excluded.state
 RETURNING id, attempt
 `
 
 type ClaimSuspensionsParams struct {
 	Ids          [][]byte
+	Tokens       [][]byte
 	Refs         []string
 	States       []string
 	Strategies   []string
@@ -45,6 +46,7 @@ type ClaimSuspensionsRow struct {
 func (q *Queries) ClaimSuspensions(ctx context.Context, arg ClaimSuspensionsParams) ([]ClaimSuspensionsRow, error) {
 	rows, err := q.db.Query(ctx, claimSuspensions,
 		arg.Ids,
+		arg.Tokens,
 		arg.Refs,
 		arg.States,
 		arg.Strategies,

@@ -39,6 +39,7 @@ type ReconnectionSuspension struct {
 	Reference   string
 	State       string
 	Attempt     int32
+	Token       []byte
 	EndsAt      time.Time
 	Strategy    string
 	Correlation string

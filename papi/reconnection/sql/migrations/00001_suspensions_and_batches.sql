@@ -16,6 +16,7 @@ CREATE TABLE reconnection.suspensions (
     reference    text NOT NULL, -- what the systems know it by; the same for all attempts
     state        text NOT NULL CHECK (state IN ('ordering', 'filing', 'ordered', 'filed', 'abandoned')),
     attempt      integer NOT NULL DEFAULT 1,
+    token        bytea NOT NULL, -- of the claim that holds it: one that is written again finds itself
     ends_at      timestamptz NOT NULL, -- by then the attempt's process calls nobody any more
     strategy     text NOT NULL,
     correlation  text NOT NULL, -- of the request whose attempt it is

@@ -1,18 +1,18 @@
 -- name: ClaimSuspensions :many
 -- Those whose row is returned may act; the others find out with Suspension why not. Of two processes
 -- with one suspension the second waits here for the first; the order keeps groups from deadlocks.
-INSERT INTO reconnection.suspensions AS s (id, reference, state, strategy, correlation, ends_at)
-SELECT item.id, item.reference, item.state, item.strategy, item.correlation, clock_timestamp() + item.lasts
+INSERT INTO reconnection.suspensions AS s (id, token, reference, state, strategy, correlation, ends_at)
+SELECT item.id, item.token, item.reference, item.state, item.strategy, item.correlation, clock_timestamp() + item.lasts
 FROM (
-    SELECT unnest(sqlc.arg(ids)::bytea[]) AS id, unnest(sqlc.arg(refs)::text[]) AS reference, unnest(sqlc.arg(states)::text[]) AS state,
+    SELECT unnest(sqlc.arg(ids)::bytea[]) AS id, unnest(sqlc.arg(tokens)::bytea[]) AS token, unnest(sqlc.arg(refs)::text[]) AS reference, unnest(sqlc.arg(states)::text[]) AS state,
         unnest(sqlc.arg(strategies)::text[]) AS strategy, unnest(sqlc.arg(correlations)::text[]) AS correlation,
         unnest(sqlc.arg(lasts)::interval[]) AS lasts
 ) AS item
 ORDER BY item.id
 ON CONFLICT (id) DO UPDATE
-SET state = excluded.state, attempt = s.attempt + 1, strategy = excluded.strategy, correlation = excluded.correlation,
-    ends_at = excluded.ends_at, updated_at = now()
-WHERE s.state = 'abandoned'
+SET state = excluded.state, attempt = s.attempt + (s.state = 'abandoned')::int, token = excluded.token, strategy = excluded.strategy,
+    correlation = excluded.correlation, ends_at = excluded.ends_at, updated_at = now()
+WHERE s.state = 'abandoned' OR s.token = excluded.token AND s.state = excluded.state
 RETURNING id, attempt;
 
 -- name: Suspension :one
