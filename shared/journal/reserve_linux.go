@@ -9,7 +9,11 @@ import (
 // of a mapped page.
 func reserve(file *os.File, size int64) error {
 	for {
-		if err := syscall.Fallocate(int(file.Fd()), 0, 0, size); err != syscall.EINTR {
+		switch err := syscall.Fallocate(int(file.Fd()), 0, 0, size); err {
+		case syscall.EINTR:
+		case syscall.EOPNOTSUPP, syscall.ENOSYS: // NFS, FUSE: what is written is there
+			return fill(file, size)
+		default:
 			return err
 		}
 	}
