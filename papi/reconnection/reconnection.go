@@ -31,7 +31,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"sync"
 	"time"
 
@@ -56,16 +55,8 @@ var migrations embed.FS
 var API = server.API{
 	Contract:   &reconnection.Contract,
 	Mount:      mount,
-	Migrations: []database.Migrations{{Schema: "reconnection", FS: sub(migrations)}},
+	Migrations: []database.Migrations{{Schema: "reconnection", FS: database.Files(migrations)}},
 	Lasting:    []string{"reconnection.suspensions"},
-}
-
-func sub(files embed.FS) fs.FS {
-	f, err := fs.Sub(files, "sql/migrations")
-	if err != nil { // a constant path
-		panic(err)
-	}
-	return f
 }
 
 // Config is section papi.reconnection.

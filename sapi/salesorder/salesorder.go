@@ -12,7 +12,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"time"
 
@@ -32,16 +31,8 @@ var migrations embed.FS
 var API = server.API{
 	Contract:   &salesorder.Contract,
 	Mount:      mount,
-	Migrations: []database.Migrations{{Schema: "salesorder", FS: sub(migrations)}},
+	Migrations: []database.Migrations{{Schema: "salesorder", FS: database.Files(migrations)}},
 	Lasting:    []string{"salesorder.port_ins"},
-}
-
-func sub(files embed.FS) fs.FS {
-	f, err := fs.Sub(files, "sql/migrations")
-	if err != nil { // a constant path
-		panic(err)
-	}
-	return f
 }
 
 // Config is section sapi.salesorder.

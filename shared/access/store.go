@@ -3,7 +3,6 @@ package access
 import (
 	"context"
 	"embed"
-	"io/fs"
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,15 +16,7 @@ import (
 var files embed.FS
 
 // Migrations are those of schema access.
-var Migrations = database.Migrations{Schema: "access", FS: migrations()}
-
-func migrations() fs.FS {
-	sub, err := fs.Sub(files, "sql/migrations")
-	if err != nil { // the directory is embedded above: cannot happen
-		panic(err)
-	}
-	return sub
-}
+var Migrations = database.Migrations{Schema: "access", FS: database.Files(files)}
 
 // Store keeps the snapshot in step with the tables. Before the first Load it is empty, so that nobody
 // is let in.

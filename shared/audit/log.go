@@ -4,7 +4,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -20,15 +19,7 @@ import (
 var files embed.FS
 
 // Migrations are those of schema audit.
-var Migrations = database.Migrations{Schema: "audit", FS: migrations()}
-
-func migrations() fs.FS {
-	sub, err := fs.Sub(files, "sql/migrations")
-	if err != nil { // a constant path
-		panic(err)
-	}
-	return sub
-}
+var Migrations = database.Migrations{Schema: "audit", FS: database.Files(files)}
 
 // Config is section audit.
 type Config struct {

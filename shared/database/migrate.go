@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,6 +19,15 @@ import (
 type Migrations struct {
 	Schema string
 	FS     fs.FS
+}
+
+// Files are the migrations that a package embeds below sql/migrations.
+func Files(embedded embed.FS) fs.FS {
+	sub, err := fs.Sub(embedded, "sql/migrations")
+	if err != nil { // a constant path
+		panic(err)
+	}
+	return sub
 }
 
 var schemaName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)

@@ -10,7 +10,6 @@ package idempotency
 import (
 	"embed"
 	"errors"
-	"io/fs"
 	"net/http"
 	"time"
 
@@ -21,15 +20,7 @@ import (
 var files embed.FS
 
 // Migrations are the tables of the package.
-var Migrations = database.Migrations{Schema: "idempotency", FS: migrations()}
-
-func migrations() fs.FS {
-	sub, err := fs.Sub(files, "sql/migrations")
-	if err != nil { // the name is good
-		panic(err)
-	}
-	return sub
-}
+var Migrations = database.Migrations{Schema: "idempotency", FS: database.Files(files)}
 
 // Config is section idempotency.
 type Config struct {

@@ -6,7 +6,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 
@@ -19,15 +18,7 @@ import (
 var files embed.FS
 
 // Migrations are those of schema keyring.
-var Migrations = database.Migrations{Schema: "keyring", FS: migrations()}
-
-func migrations() fs.FS {
-	sub, err := fs.Sub(files, "sql/migrations")
-	if err != nil { // a constant path
-		panic(err)
-	}
-	return sub
-}
+var Migrations = database.Migrations{Schema: "keyring", FS: database.Files(files)}
 
 // ErrWrongRing says that the database was sealed under other keys.
 var ErrWrongRing = errors.New("keyring: the database holds values sealed under other keys; start with the ring that sealed them")

@@ -11,7 +11,6 @@ import (
 	"context"
 	"embed"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,15 +23,7 @@ import (
 var files embed.FS
 
 // Migrations are those of schema outbox.
-var Migrations = database.Migrations{Schema: "outbox", FS: migrations()}
-
-func migrations() fs.FS {
-	sub, err := fs.Sub(files, "sql/migrations")
-	if err != nil { // the directory is embedded above: cannot happen
-		panic(err)
-	}
-	return sub
-}
+var Migrations = database.Migrations{Schema: "outbox", FS: database.Files(files)}
 
 // Channel is notified with the stream's name when a transaction that added events commits.
 const Channel = "outbox_added"

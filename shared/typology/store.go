@@ -5,7 +5,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"maps"
 	"slices"
@@ -26,15 +25,7 @@ import (
 var files embed.FS
 
 // Migrations are those of schema typology.
-var Migrations = database.Migrations{Schema: "typology", FS: migrations()}
-
-func migrations() fs.FS {
-	sub, err := fs.Sub(files, "sql/migrations")
-	if err != nil { // the directory is embedded above: cannot happen
-		panic(err)
-	}
-	return sub
-}
+var Migrations = database.Migrations{Schema: "typology", FS: database.Files(files)}
 
 // Store keeps the snapshot in step with the table. Before the first Load the built-in texts hold.
 type Store struct {
