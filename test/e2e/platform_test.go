@@ -59,6 +59,7 @@ type settings struct {
 	breaker    string // YAML of the systems' http.breaker; empty: never opens by itself
 	timeouts   string // more YAML of sapi.salesorder.http; empty: shorter than the defaults, to save time
 	salesorder string // more YAML of sapi.salesorder
+	reconnect  string // YAML of papi.reconnection; empty: outcomes are resolved sooner than by default, to save time
 	policies   string // more YAML of section policies
 	more       string // more YAML, at the top level
 }
@@ -81,7 +82,7 @@ func begin(t *testing.T, s shape, with settings) *platform {
 	secret := config.NewSecret("sandbox-secret-" + rand.Text())
 	clients := []oauthprovider.Client{{ClientID: introspector, Secret: secret}}
 	for i := range pool {
-		clients = append(clients, oauthprovider.Client{ClientID: clientID(i), Secret: secret, Scopes: []string{"portabilities"}})
+		clients = append(clients, oauthprovider.Client{ClientID: clientID(i), Secret: secret, Scopes: []string{"portabilities", "reconexion", "tmforum"}})
 	}
 	clients = append(clients, oauthprovider.Client{ClientID: "unentitled", Secret: secret})
 	p.sandbox = sandboxtest.Start(t, sandbox.Config{Clients: clients})
@@ -128,6 +129,9 @@ func (p *platform) write(t testing.TB, one *process, key, secret string) {
 	if w.patience == "" {
 		w.patience = ", connectTimeout: 5s, acquireTimeout: 5s"
 	}
+	if w.reconnect == "" {
+		w.reconnect = "{suspension: {settle: 1s, inquire: 1s}, cache: {lifetime: 1s}}"
+	}
 	if w.timeouts == "" {
 		w.timeouts = ", timeout: 2500ms, attemptTimeout: 2500ms"
 	}
@@ -143,7 +147,9 @@ keys: {ring: [{id: e2e, secret: %q}], active: e2e}
 admin: {tokens: {e2e: {secret: %q, role: admin}}}
 policies:
   token: {audience: %q}
-%ssapi:
+%spapi:
+  reconnection: %s
+sapi:
   salesorder:
     http: {url: %q, breaker: %s%s}
     portIn: {settle: 1s, inquire: 1s}
@@ -159,7 +165,7 @@ policies:
     issuer: %q
     audience: %q
     introspection: {client: %s, secret: %q}
-`, one.name, filepath.Join(p.dir, one.name), w.database, w.patience, key, adminToken, oauthprovider.DefaultAudience, indent(w.policies, "  "),
+`, one.name, filepath.Join(p.dir, one.name), w.database, w.patience, key, adminToken, oauthprovider.DefaultAudience, indent(w.policies, "  "), w.reconnect,
 		w.botService, w.breaker, w.timeouts, indent(w.salesorder, "    "),
 		p.sandbox.URL+"/inventory", w.breaker, p.sandbox.URL+"/orders", w.breaker, w.breaker, p.sandbox.URL+"/pqr", w.breaker,
 		p.sandbox.URL, p.sandbox.URL, oauthprovider.DefaultAudience, introspector, secret)
@@ -236,6 +242,9 @@ func (p *platform) reload(t testing.TB, result string) {
 func clientID(i int) string { return fmt.Sprintf("client-%03d", i) }
 func system(i int) string   { return fmt.Sprintf("SYS%03d", i) }
 
+// held are the contracts of each of the clients.
+const held = "{api: portabilities, tier: default}, {api: reconexion, tier: default}, {api: tmf621, tier: default}, {api: tmf641, tier: default}"
+
 // enrol registers the clients that scenarios take, one system each.
 func (p *platform) enrol(t testing.TB) {
 	t.Helper()
@@ -243,9 +252,9 @@ func (p *platform) enrol(t testing.TB) {
 	b.WriteString(document("Tier", "default", `{limits: [{requests: 100000, window: 1m}]}`))
 	for i := range pool {
 		b.WriteString(document("System", system(i), `{channels: [web, whatsapp], channel: web}`))
-		b.WriteString(document("Client", clientID(i), fmt.Sprintf(`{name: e2e, systems: [%s], contracts: [{api: portabilities, tier: default}]}`, system(i))))
+		b.WriteString(document("Client", clientID(i), fmt.Sprintf(`{name: e2e, systems: [%s], contracts: [%s]}`, system(i), held)))
 	}
-	b.WriteString(document("Client", "unentitled", `{name: e2e, systems: [SYS000], contracts: [{api: portabilities, tier: default}]}`))
+	b.WriteString(document("Client", "unentitled", `{name: e2e, systems: [SYS000], contracts: [`+held+`]}`))
 	p.apply(t, b.String())
 }
 
