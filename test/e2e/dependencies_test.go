@@ -145,7 +145,7 @@ func TestDeadBotService(t *testing.T) {
 		}
 		p.sandbox.ClearFaults("botservice")
 		eventually(t, 15*time.Second, "the breaker closes", func() bool {
-			return c.nip(t, p.phone()).status == 200 && p.circuit(t) == "closed"
+			return c.nip(t, p.phone()).status == 200 && p.circuit(t, "botservice.once") == "closed"
 		})
 	}
 }

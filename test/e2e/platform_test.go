@@ -309,23 +309,25 @@ func (p *platform) admin(t testing.TB, one *process, method, path, body string) 
 // force sets the breaker of BotService's effects for the length of the test.
 func (p *platform) force(t *testing.T, state string) {
 	t.Helper()
-	set := func(state string) {
-		spec, _ := json.Marshal(map[string]string{"force": state})
-		if status, body := p.admin(t, p.systems(), http.MethodPut, "/admin/v1/circuits/botservice.once", string(spec)); status != http.StatusOK {
-			t.Fatalf("force %s: %d %s", state, status, body)
-		}
-	}
-	set(state)
-	t.Cleanup(func() { set("auto") })
+	p.setCircuit(t, "botservice.once", state)
+	t.Cleanup(func() { p.setCircuit(t, "botservice.once", "auto") })
 }
 
-// circuit is the state of the breaker of BotService's effects.
-func (p *platform) circuit(t testing.TB) string {
+// setCircuit holds a breaker of the systems', or lets it go: auto.
+func (p *platform) setCircuit(t testing.TB, name, state string) {
+	t.Helper()
+	if status, body := p.admin(t, p.systems(), http.MethodPut, "/admin/v1/circuits/"+name, text(members{"force": state})); status != http.StatusOK {
+		t.Fatalf("force %s %s: %d %s", name, state, status, body)
+	}
+}
+
+// circuit is the state of a breaker of the systems'.
+func (p *platform) circuit(t testing.TB, name string) string {
 	t.Helper()
 	var shown struct{ State string }
-	status, body := p.admin(t, p.systems(), http.MethodGet, "/admin/v1/circuits/botservice.once", "")
+	status, body := p.admin(t, p.systems(), http.MethodGet, "/admin/v1/circuits/"+name, "")
 	if err := json.Unmarshal([]byte(body), &shown); err != nil || status != http.StatusOK {
-		t.Fatalf("circuit: %d %s", status, body)
+		t.Errorf("circuit %s: %d %s", name, status, body)
 	}
 	return shown.State
 }
