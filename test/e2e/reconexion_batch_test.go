@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"puente/test/sandbox/inventory"
+	"puente/test/sandbox/fault"
 )
 
 // batch is a batch as its channel shows it.
@@ -138,195 +138,40 @@ func replyOfError(t testing.TB, a answer) string {
 	return read.Header.Service.Code
 }
 
-// tmForum: the same process as TM Forum names it: an order is taken, and then completed, rejected with
-// a PQR, or failed; the PQR is a trouble ticket.
-func tmForum(t *testing.T, p *platform) {
-	c, other := p.caller(t), p.caller(t)
-	get := func(who *caller, path string) answer {
-		a, err := who.try(http.MethodGet, path, "", "X-Correlation-ID", who.correlation(), "Content-Type", "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return a
-	}
-	type serviceOrder struct {
-		ID, Href, ExternalID, State string
-		OrderRelationship           []struct{ ID string }
-		ExternalReference           []struct{ ID, Name, Href string }
-		ErrorMessage                []struct{ Code string }
-	}
-	read := func(a answer) (o serviceOrder) {
-		if err := json.Unmarshal([]byte(a.body), &o); err != nil {
-			t.Fatalf("%d %s: %v", a.status, a.body, err)
-		}
-		leaks(t, a)
-		return o
-	}
-	ordered := func(l line, state string) serviceOrder {
-		t.Helper()
-		body := text(members{
-			"externalId": "TMF-" + l.phone, "category": "reconnection", "relatedParty": []members{{"id": l.documentType + "-" + l.document, "role": "customer"}},
-			"serviceOrderItem": []members{{"id": "1", "action": "modify", "service": members{"id": l.phone}}},
-		})
-		id := c.correlation()
-		a := c.post(t, serviceOrders, body, "X-Correlation-ID", id)
-		o := read(a)
-		if a.status != 202 || o.State != "acknowledged" && o.State != state || a.header.Get("Location") != o.Href || o.ExternalID != "TMF-"+l.phone {
-			t.Fatalf("%d %v %s", a.status, a.header, a.body)
-		}
-		replayed(t, a, c.post(t, serviceOrders, body, "X-Correlation-ID", id))
-		eventually(t, 20*time.Second, "the order is "+state, func() bool {
-			o = read(get(c, o.Href))
-			return o.State == state
-		})
-		if a := get(other, o.Href); a.status != 404 {
-			t.Errorf("another's order: %d %s", a.status, a.body)
-		}
-		return o
-	}
-
-	l := p.newLine(t, "ROBO")
-	o := ordered(l, "completed")
-	order := p.onlyOrder(t, l)
-	if len(o.OrderRelationship) != 1 || o.OrderRelationship[0].ID != order.order || len(o.ExternalReference) != 1 || o.ExternalReference[0].ID != order.cun {
-		t.Errorf("completed %+v, want %+v", o, order)
-	}
-	if _, _, err := p.sandbox.Orders.SetState(order.order, "COMPLETADA"); err != nil {
-		t.Fatal(err)
-	}
-	if found := read(get(c, serviceOrders+"/"+order.order)); found.State != "completed" {
-		t.Errorf("by the operator's number %+v", found)
-	}
-
-	l = p.newLine(t, "MORA", owes)
-	o = ordered(l, "rejected")
-	filed := p.onlyPQR(t, l)
-	if len(o.ExternalReference) != 1 || o.ExternalReference[0].ID != filed.pqr || o.ExternalReference[0].Href != troubleTickets+filed.pqr {
-		t.Errorf("rejected %+v, want %+v", o, filed)
-	}
-	for state, status := range map[string]string{"EN_GESTION": "inProgress", "RESUELTO": "resolved"} {
-		if _, _, err := p.sandbox.PQR.SetState(filed.pqr, state); err != nil {
-			t.Fatal(err)
-		}
-		var ticket struct{ ID, TicketType, Status string }
-		a := get(c, troubleTickets+filed.pqr)
-		if err := json.Unmarshal([]byte(a.body), &ticket); err != nil || a.status != 200 || ticket.ID != filed.pqr || ticket.TicketType != "PQR" || ticket.Status != status {
-			t.Errorf("the ticket: %d %s", a.status, a.body)
-		}
-		if strings.Contains(a.body, l.document) || strings.Contains(a.body, l.phone) {
-			t.Errorf("the ticket tells whose it is: %s", a.body)
-		}
-	}
-	if a := get(c, troubleTickets+"PQR-999999"); a.status != 404 {
-		t.Errorf("a ticket that is none: %d %s", a.status, a.body)
-	}
-
-	l = p.newLine(t, "FRAUDE")
-	if o = ordered(l, "failed"); len(o.ErrorMessage) != 1 || o.ErrorMessage[0].Code != "ERROR_09" {
-		t.Errorf("failed %+v", o)
-	}
-	p.nothing(t, l)
-}
-
-// typologies: a text that an operator edits is told within a second, for one system or all, and the
-// declared one when it is gone again.
-func typologies(t *testing.T, p *platform) {
-	c, other, unknown := p.caller(t), p.caller(t), line{p.phone(), "CC", "1020304050"}
-	told := func(what string, who *caller, status int, parts ...string) {
-		t.Helper()
-		var a answer
-		eventually(t, time.Second, what, func() bool {
-			a = who.reconnect(t, unknown, "")
-			for _, part := range parts {
-				if !strings.Contains(a.body, part) {
-					return false
-				}
-			}
-			return a.status == status
-		})
-		leaks(t, a)
-	}
-	name := "reconexion:" + c.system + ":ERROR_06"
-	edit := func(spec string) {
-		t.Helper()
-		if status, body := p.admin(t, p.edge(), http.MethodPost, "/admin/v1/apply", document("Typology", name, spec)); status != http.StatusOK {
-			t.Fatalf("%d %s", status, body)
-		}
-	}
-	told("the document's text", c, 200, `"Detail":"No se encontró servicio asociado al número `+unknown.phone+`"`)
-	edit(`{httpStatus: 404, errorDetailCode: No hay, errorMessage: 'Nada en {phone}', errorMessageUser: 'Solicitud {correlationID}'}`)
-	told("the operator's text", c, 404, `"Message":"No hay"`, `"Message":"Nada en `+unknown.phone+`"`, `"Detail":"Solicitud `+c.system+`-`)
-	told("another system's text is the document's", other, 200, `"Message":"Servicio no encontrado"`)
-	edit(`{httpStatus: 200, errorDetailCode: '', errorMessage: null, errorMessageUser: null}`)
-	told("null and empty", c, 200, `"Message":""`, `"Message":null,"Detail":null`)
-	if status, body := p.admin(t, p.edge(), http.MethodDelete, "/admin/v1/typologies/"+name, ""); status/100 != 2 {
-		t.Fatalf("%d %s", status, body)
-	}
-	told("the document's text again", c, 200, `"Message":"Servicio no encontrado"`)
-}
-
-// reconexionRecords: the audit has who asked for what and which systems were called, and like the logs
-// nobody's phone or document.
-func reconexionRecords(t *testing.T, p *platform) {
-	c, l := p.caller(t), p.newLine(t, "VOLUNTARIA", technology("FTTH"))
-	debt, refused := p.newLine(t, "MORA", owes), p.newLine(t, "ROBO", refusesOrders, failsPQR)
-	const wrong = "1020304050"
-	stranger := l
-	stranger.document = wrong
-	id := c.correlation()
-	a := c.reconnect(t, l, id, "X-Forwarded-For", "192.0.2.1")
-	c.wantReconnected(t, a, id, p.onlyOrder(t, l))
-	correlations := []string{
-		id, c.reconnect(t, stranger, "").correlation(), c.reconnect(t, debt, "").correlation(), c.reconnect(t, refused, "").correlation(),
-		c.startBatch(t, c.correlation(), l, debt, stranger).correlation(),
-	}
-	own := batchOf(t, c.startBatch(t, c.correlation(), l, debt))
-	own = c.awaitBatch(t, own.ID, 20*time.Second)
-	correlations = append(correlations, own.Items[0].CorrelationID, own.Items[1].CorrelationID)
-	eventually(t, 5*time.Second, "every layer's record", func() bool { return len(p.audited(t, id)) == 5 }) // process, service, holder, order
-	hops := map[string]bool{}
-	for _, r := range p.audited(t, id) {
-		hops[r.Layer+"."+r.API+"."+r.Operation] = true
-		if r.Client != c.id || r.System != c.system || r.Channel != "WEB" || r.Outcome != "ok" {
-			t.Errorf("the record %+v", r)
-		}
-	}
-	for _, want := range []string{"xapi.reconexion.reconnect", "papi.reconnection.reconnect", "sapi.inventory.queryService", "sapi.inventory.queryHolder", "sapi.orders.createReconnection"} {
-		if !hops[want] {
-			t.Errorf("no record of %s: %v", want, hops)
-		}
-	}
-	if told := p.auditText(t, id); !strings.Contains(told, "******"+l.phone[6:]) || !strings.Contains(told, "******"+l.document[6:]) || !strings.Contains(told, p.onlyOrder(t, l).order) {
-		t.Errorf("the request is not kept: %s", told)
-	}
-	personal := append([]string{wrong, c.token}, p.secrets...)
-	for _, one := range []line{l, debt, refused} {
-		personal = append(personal, one.phone, one.document)
-	}
-	for _, id := range correlations {
-		for _, secret := range personal {
-			if told := p.auditText(t, id); strings.Contains(told, secret) {
-				t.Errorf("the audit of %s holds %q: %s", id, secret, told)
-			}
-		}
-	}
-	for _, one := range p.processes {
-		for _, written := range one.log.lines() {
-			for _, secret := range personal {
-				if strings.Contains(string(written), secret) {
-					t.Errorf("%s: the log holds %q: %s", one.name, secret, written)
-				}
-			}
-		}
-	}
-}
-
-// lines of a batch, all suspended for theft.
-func (p *platform) lines(t testing.TB, n int, changes ...func(*inventory.Change)) []line {
+// lines are so many, all suspended for theft.
+func (p *platform) lines(t testing.TB, n int) []line {
 	t.Helper()
 	all := make([]line, n)
 	for i := range all {
-		all[i] = p.newLine(t, "ROBO", changes...)
+		all[i] = p.newLine(t, "ROBO")
 	}
 	return all
+}
+
+// A batch whose process is killed in the middle goes on with the next one, and ends with a result for
+// each item and one order for each line.
+func TestBatchKilled(t *testing.T) {
+	t.Parallel()
+	p := begin(t, typed, settings{more: "jobs: {lease: 1s}\n"})
+	c, lines := p.caller(t), p.lines(t, campaign(120, 500))
+	p.sandbox.Fault(t, fault.Fault{System: "orders", Operation: "create", Kind: fault.Delay, Delay: 50 * time.Millisecond})
+	id := c.correlation()
+	started := c.startBatch(t, id, lines...)
+	b := batchOf(t, started)
+	eventually(t, 30*time.Second, "a third is done", func() bool { return batchOf(t, c.batch(t, b.ID)).Done >= len(lines)/3 })
+	p.edge().kill()
+	done := len(p.sandbox.Orders.Orders())
+	p.edge().start(t)
+	restarted := time.Now()
+	b = c.awaitBatch(t, b.ID, 2*time.Minute)
+	if len(b.Items) != len(lines) || done == len(lines) {
+		t.Errorf("%d results for %d lines; %d were ordered when the process was killed", len(b.Items), len(lines), done)
+	}
+	for i, item := range b.Items {
+		if got := (reply{item.Code, item.Order, item.CUN, item.PQR}); got != p.onlyOrder(t, lines[i]) {
+			t.Errorf("item %d: %+v", i, item)
+		}
+	}
+	replayed(t, started, c.startBatch(t, id, lines...))
+	t.Logf("%d of %d were ordered when the process was killed; the others %s after it was there again", done, len(lines), time.Since(restarted).Round(time.Millisecond))
 }
