@@ -8,10 +8,10 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TOOLS    := $(CURDIR)/.tools
 ARGS     ?=
 
-.PHONY: help build run test check format vet staticcheck generated generate bench soak soak-kills soak-limits soak-restarts clean
+.PHONY: help build run test check format vet staticcheck generated generate bench soak soak-kills soak-reconnections soak-limits soak-restarts clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 build: ## build bin/puente
 	@mkdir -p bin
@@ -55,12 +55,16 @@ $(TOOLS)/sqlc:
 bench: build postgres ## cost per request as a ratio to a plain reverse proxy
 	go run ./test/bench $(ARGS)
 
-soak: soak-kills soak-limits soak-restarts ## the long campaigns, each also alone: soak-kills soak-limits soak-restarts
+soak: soak-kills soak-reconnections soak-limits soak-restarts ## the long campaigns, each also alone: soak-kills soak-reconnections soak-limits soak-restarts
 
 # The tests of the same names in make test are their short forms.
 SOAK = PUENTE_TEST_SOAK=1 go test ./test/e2e -count=1 -v -timeout 20m -run
 soak-kills: postgres ## 200 kill -9 under load
 	$(SOAK) '^TestKills$$'
+soak-reconnections: postgres ## 300 kill -9 in the steps of a reconnection; 1,000 calls while its systems hang; a batch of 500 killed
+	$(SOAK) '^TestReconnectionKills$$'
+	$(SOAK) '^TestHangingSystems$$'
+	$(SOAK) '^TestBatchKilled$$'
 soak-limits: postgres ## three replicas on one Redis, three minutes at three times the limit
 	$(SOAK) '^TestReplicasShareLimits$$'
 soak-restarts: postgres ## rolling restarts behind HAProxy under load
