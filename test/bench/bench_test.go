@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"puente/contracts/xapi/portabilities"
+	"puente/contracts/xapi/reconexion"
 	"puente/shared/contract"
 )
 
@@ -38,6 +40,74 @@ func TestBodiesKeepTheContract(t *testing.T) {
 		if err := json.Unmarshal([]byte(body), &in); err != nil || in.Phone != "3890123456" {
 			t.Errorf("%s: phone %q, %v", row, in.Phone, err)
 		}
+	}
+}
+
+// The same of the row in the envelope.
+func TestEnvelopeKeepsTheContract(t *testing.T) {
+	doc, err := reconexion.Contract.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRequest(rowReconexion, "127.0.0.1:1", "token")
+	r.number(1234567890123456)
+	_, body, _ := strings.Cut(string(r.text), "\r\n\r\n")
+	if len(body) != bodyBytes {
+		t.Errorf("%d bytes", len(body))
+	}
+	var envelope struct {
+		Body jsontext.Value `json:"WSRequestBody"`
+	}
+	if err := json.Unmarshal([]byte(body), &envelope); err != nil {
+		t.Fatal(err)
+	}
+	if _, broken := doc.Operation(reconexion.Reconnect.ID).Body.Read(envelope.Body, contract.Limits{}); len(broken) > 0 {
+		t.Error(broken)
+	}
+	if !strings.Contains(body, `"correlationID":"BENCH-220520251453-567890123456"`) || !strings.Contains(body, `"Phone":"3890123456"`) {
+		t.Error(body)
+	}
+}
+
+// The operator's systems echo what they were asked for, as the system APIs want it; each order is a new one.
+func TestOperatorEchoes(t *testing.T) {
+	mux := http.NewServeMux()
+	playOperator(mux.Handle)
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	if chain, err := chainOf(t.Context(), server.URL); err != nil || chain <= 0 {
+		t.Errorf("%s, %v", chain, err)
+	}
+	for _, one := range []struct{ method, path, body, want string }{
+		{"GET", inventoryPath + "/mss/v1/connections/3000000001", "", `{"CONEXION":"3000000001",`},
+		{"GET", inventoryPath + "/mss/v1/connections/3000000001/titular", "", `{"TIPO_DOCUMENTO":"CC","NUMERO_DOCUMENTO":"1026578508",`},
+		{"POST", ordersPath + "/om/v1/reconexiones", `{"referencia":"RX-2","conexion":"3000000001"}`, `{"numeroOrden":"ORD52","cun":"CUN52","referencia":"RX-2",`},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), one.method, server.URL+one.path, strings.NewReader(one.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := server.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || !strings.HasPrefix(string(text), one.want) || json.Unmarshal(text, new(map[string]any)) != nil {
+			t.Errorf("%s: %v %s", one.path, err, text)
+		}
+	}
+}
+
+// An error in the envelope has status 200.
+func TestErrorInTheEnvelopeFailsTheRun(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"WSResponseHeader":{"Service":{"Status":"ERROR","Code":"ERROR_10"}}}`)
+	}))
+	defer server.Close()
+	done := run(t.Context(), job{Addr: server.Listener.Addr().String(), Row: rowReconexion, Connections: 2, Duration: time.Minute})
+	if !strings.Contains(done.Failure, "ERROR_10") {
+		t.Errorf("%+v", done)
 	}
 }
 

@@ -26,7 +26,7 @@ func dial(addr string, until time.Time) (*connection, error) {
 	return &connection{conn, bufio.NewReaderSize(conn, 8<<10)}, conn.SetDeadline(until)
 }
 
-// unexpected is an answer other than 200.
+// unexpected is an answer that is no success.
 type unexpected struct {
 	status int
 	body   []byte
@@ -45,9 +45,9 @@ var (
 	errLength     = errors.New("an answer without Content-Length")
 )
 
-// exchange sends a request and returns the length of the body of its answer, which must be 200.
-func (c *connection) exchange(request []byte) (int, error) {
-	if _, err := c.conn.Write(request); err != nil {
+// exchange sends a request and returns the length of the body of its answer, which must be a success.
+func (c *connection) exchange(r *request) (int, error) {
+	if _, err := c.conn.Write(r.text); err != nil {
 		return 0, err
 	}
 	line, err := c.in.ReadSlice('\n')
@@ -82,6 +82,15 @@ func (c *connection) exchange(request []byte) (int, error) {
 		body := make([]byte, length)
 		_, err := io.ReadFull(c.in, body)
 		return 0, errors.Join(&unexpected{status, body}, err)
+	}
+	if r.success != nil {
+		body, err := c.in.Peek(min(length, c.in.Size()))
+		if err != nil {
+			return 0, err
+		}
+		if !bytes.Contains(body, r.success) {
+			return 0, &unexpected{status, bytes.Clone(body)}
+		}
 	}
 	_, err = c.in.Discard(length)
 	return length, err

@@ -30,7 +30,7 @@ type tally struct {
 	P50      time.Duration `json:"p50"`
 	P99      time.Duration `json:"p99"`
 	Answer   int           `json:"answer"`            // bytes of a body, in the mean
-	Failure  string        `json:"failure,omitempty"` // of the first answer that was not 200, or none
+	Failure  string        `json:"failure,omitempty"` // of the first answer that was no success, or none
 }
 
 // playLoad runs the jobs of standard input, a line each, and answers each by its tally.
@@ -102,7 +102,7 @@ func converse(ctx context.Context, j job, i int) (latencies []time.Duration, byt
 	sent := time.Now()
 	for n := j.First + uint64(i); ctx.Err() == nil; n += uint64(j.Connections) {
 		r.number(n)
-		length, err := c.exchange(r.text)
+		length, err := c.exchange(r)
 		if err != nil {
 			return latencies, bytes, fmt.Errorf("%s %s: %w", j.Row, paths[j.Row], err)
 		}

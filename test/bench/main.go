@@ -5,6 +5,8 @@
 //	make bench                               all shapes, 5 rounds of 3 s
 //	make bench ARGS='-quick'                 a first look, in less than a minute
 //	make bench ARGS='-shapes typed -profile' one shape, and CPU profiles of it
+//	make bench ARGS='-rows reconexion -delay 20ms -c 4'
+//	                                         what a reconnection adds to slow backends
 //
 // The load is a closed loop on keep-alive connections: figures for overload come from elsewhere.
 // Everything runs on loopback, as children of this program, and ends with it.
@@ -33,6 +35,7 @@ type options struct {
 	duration    time.Duration // of each run
 	warmUp      time.Duration // before the first round, for each row and shape
 	connections int
+	delay       time.Duration // of each backend call
 	profile     bool
 	results     string // directory
 }
@@ -76,6 +79,7 @@ func parse(args []string) (options, error) {
 	f.DurationVar(&o.duration, "duration", 3*time.Second, "of each run")
 	f.DurationVar(&o.warmUp, "warmup", time.Second, "of each row and shape before the first round")
 	f.IntVar(&o.connections, "c", 32, "connections")
+	f.DurationVar(&o.delay, "delay", 0, "of each answer of a backend; see the last lines of the report")
 	f.BoolVar(&quick, "quick", false, "2 rounds of 1 s")
 	f.BoolVar(&o.profile, "profile", false, "afterwards write CPU and allocation profiles of each process, row and shape")
 	f.StringVar(&o.results, "results", "test/bench/results", "directory of the results")
@@ -89,7 +93,7 @@ func parse(args []string) (options, error) {
 	if f.NArg() > 0 {
 		errs = append(errs, fmt.Errorf("unexpected argument %q", f.Arg(0)))
 	}
-	if o.rounds < 1 || o.duration < 100*time.Millisecond || o.warmUp < 0 || o.connections < 1 {
+	if o.rounds < 1 || o.duration < 100*time.Millisecond || o.warmUp < 0 || o.connections < 1 || o.delay < 0 {
 		errs = append(errs, errors.New("rounds, duration and c must be positive, duration at least 100ms"))
 	}
 	var err1, err2 error
@@ -120,7 +124,7 @@ func bench(ctx context.Context, args []string) (err error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.bound(), errors.New("the run took longer than it may"))
 	defer cancel()
-	site, err := newSite(ctx)
+	site, err := newSite(ctx, o)
 	if err != nil {
 		return err
 	}

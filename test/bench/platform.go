@@ -147,7 +147,7 @@ sapi:
   orders: {http: {url: %q}}
   pqr: {http: {url: %q}}
   oauth2: {http: {url: %q}, issuer: %q, audience: puente}
-`, dataDir, p.database, p.key, p.admin, p.stub+botService, p.stub+"/inventory", p.stub+"/orders", p.stub+"/pqr", p.stub, p.stub)
+`, dataDir, p.database, p.key, p.admin, p.stub+botService, p.stub+inventoryPath, p.stub+ordersPath, p.stub+"/pqr", p.stub, p.stub)
 	ops := `addr: "127.0.0.1:0"`
 	if o.profile {
 		ops += ", profile: true"
@@ -171,7 +171,7 @@ func (p *platform) seed(ctx context.Context) error {
 	documents := `[
 {"kind": "Tier", "id": "bench", "spec": {"limits": [{"requests": 1000000000, "window": "1m"}, {"requests": 1000000000, "window": "24h"}]}},
 {"kind": "System", "id": "` + clientSystem + `", "spec": {}},
-{"kind": "Client", "id": "` + clientID + `", "spec": {"name": "bench", "systems": ["` + clientSystem + `"], "contracts": [{"api": "portabilities", "tier": "bench"}]}}
+{"kind": "Client", "id": "` + clientID + `", "spec": {"name": "bench", "systems": ["` + clientSystem + `"], "contracts": [{"api": "portabilities", "tier": "bench"}, {"api": "reconexion", "tier": "bench"}]}}
 ]`
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+p.edge().Operations+"/admin/v1/apply", strings.NewReader(documents))
 	if err != nil {
@@ -194,7 +194,7 @@ func (p *platform) await(ctx context.Context, token string, number uint64) error
 			return false, err
 		}
 		defer c.close()
-		if _, err = c.exchange(r.text); errors.As(err, &refused) {
+		if _, err = c.exchange(r); errors.As(err, &refused) {
 			return false, nil
 		}
 		return err == nil, err

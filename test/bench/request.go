@@ -8,12 +8,13 @@ import (
 
 // The rows: what is asked of the platform.
 const (
-	rowRead    = "read"    // the state of a portability: nothing durable
-	rowWrite   = "write"   // a NIP: idempotency and intent are written down first
-	rowForward = "forward" // of the baseline
+	rowRead       = "read"       // the state of a portability: nothing durable
+	rowWrite      = "write"      // a NIP: idempotency and intent are written down first
+	rowReconexion = "reconexion" // a reconnection: three backend calls, idempotency and intent written down
+	rowForward    = "forward"    // of the baseline
 )
 
-var rowNames = []string{rowRead, rowWrite}
+var rowNames = []string{rowRead, rowWrite, rowReconexion}
 
 // bodyBytes is the size of every request's body.
 const bodyBytes = 600
@@ -22,9 +23,10 @@ const forwardPath = "/forward"
 
 // paths of the rows.
 var paths = map[string]string{
-	rowRead:    "/v1/salesOrder/portabilities/status",
-	rowWrite:   "/v1/salesOrder/portabilities/portabilidades",
-	rowForward: forwardPath,
+	rowRead:       "/v1/salesOrder/portabilities/status",
+	rowWrite:      "/v1/salesOrder/portabilities/portabilidades",
+	rowReconexion: "/api/services/v2/reconexion",
+	rowForward:    forwardPath,
 }
 
 // In a request, these places change with each request, so that nothing is a repetition and no phone
@@ -34,12 +36,17 @@ const (
 	correlationPlace = "@@@@@@@@@@@@" // after what the documented pattern begins with
 )
 
-// payloads are the documented flat bodies; %s is what fills them up to bodyBytes, in a member that
-// the contract does not know and therefore ignores.
+// correlationOf is a correlation in the documented pattern, and its place.
+const correlationOf = clientSystem + "-220520251453-" + correlationPlace
+
+// payloads are the documented bodies, flat or in the envelope; %s is what fills them up to bodyBytes, in
+// a member that the contract does not know and therefore ignores.
 var payloads = map[string]string{
 	rowRead: `{"phone":"3` + phonePlace + `","numOrder":"MDM-PLTE-022944","observaciones":"%s"}`,
 	rowWrite: `{"date":"2025-05-25T00:00:00","nip":"","numOrder":"MDM-PLTE-022944","operator":"FAKE","operatorCode":"00036","planType":"2","phone":"3` +
 		phonePlace + `","resend":false,"extendedMonth":true,"order":{"flow":"LTE"},"observaciones":"%s"}`,
+	rowReconexion: `{"WSRequestHeader":{"System":{"name":"` + clientSystem + `","correlationID":"` + correlationOf + `","processingServer":null},"Property":[]},` +
+		`"WSRequestBody":{"Audit":{"SO":"Windows"},"Document_Number":"` + holderDocument + `","Document_Type":"CC","Phone":"3` + phonePlace + `","Observaciones":"%s"}}`,
 }
 
 // bodyOf is the body of a row, of bodyBytes bytes.
@@ -51,17 +58,23 @@ func bodyOf(row string) string {
 	return fmt.Sprintf(payload, strings.Repeat("t", bodyBytes-len(fmt.Sprintf(payload, ""))))
 }
 
+// successes are what distinguishes a success where errors have status 200, too.
+var successes = map[string][]byte{rowReconexion: []byte(`"errorCode":"OK_01"`)}
+
 // request is an HTTP request that is written again and again with another number in its places.
 type request struct {
 	text               []byte
-	phone, correlation int // offsets
+	success            []byte // is in every answer that is none of an error; nil: its status tells
+	phone, correlation int    // offsets
 }
 
 func newRequest(row, host, token string) *request {
 	body := bodyOf(row)
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n", paths[row], host, len(body))
-	fmt.Fprintf(&b, "X-System-Name: %s\r\nX-Correlation-ID: %s-220520251453-%s\r\n", clientSystem, clientSystem, correlationPlace)
+	if row != rowReconexion { // its envelope says so
+		fmt.Fprintf(&b, "X-System-Name: %s\r\nX-Correlation-ID: %s\r\n", clientSystem, correlationOf)
+	}
 	if token != "" {
 		fmt.Fprintf(&b, "Authorization: Bearer %s\r\n", token)
 	}
@@ -70,6 +83,7 @@ func newRequest(row, host, token string) *request {
 	b.WriteString(body)
 	return &request{
 		text:        b.Bytes(),
+		success:     successes[row],
 		phone:       head + strings.Index(body, phonePlace),
 		correlation: bytes.Index(b.Bytes(), []byte(correlationPlace)),
 	}

@@ -17,7 +17,8 @@ type site struct {
 	dir  string
 	crew *crew
 
-	stub  string // URL
+	stub  string        // URL
+	chain time.Duration // of the backend calls of a reconnection, by themselves
 	load  *self
 	token string
 
@@ -32,7 +33,7 @@ type site struct {
 }
 
 // newSite starts what all shapes share.
-func newSite(ctx context.Context) (s *site, err error) {
+func newSite(ctx context.Context, o options) (s *site, err error) {
 	s = &site{}
 	defer func() {
 		if err != nil {
@@ -46,11 +47,14 @@ func newSite(ctx context.Context) (s *site, err error) {
 		return s, err
 	}
 	s.crew = &crew{dir: s.dir}
-	_, addr, err := s.crew.serve("stub")
+	_, addr, err := s.crew.serve("stub", "-delay", o.delay.String())
 	if err != nil {
 		return s, err
 	}
 	s.stub = "http://" + addr
+	if s.chain, err = chainOf(ctx, s.stub); err != nil {
+		return s, err
+	}
 	if s.load, err = s.crew.play("load", "load"); err != nil {
 		return s, err
 	}

@@ -21,9 +21,10 @@ import (
 const (
 	clientID     = "bench"
 	clientSecret = "bench-secret-of-no-consequence"
-	clientScope  = "portabilities"
 	clientSystem = "BENCH"
 )
+
+var clientScopes = []string{"portabilities", "reconexion"}
 
 // botService is where the stub plays BotService.
 const botService = "/botservice"
@@ -31,9 +32,15 @@ const botService = "/botservice"
 // answerBytes is the size of the stub's answers.
 const answerBytes = 1024
 
-// playStub plays BotService's portability resource, a backend for the plain forward, and the
-// OAuth provider. It costs as little as it can: every answer is ready.
-func playStub(ctx context.Context, _ []string) error {
+// playStub plays BotService's portability resource, the operator's inventory and order management, a
+// backend for the plain forward, and the OAuth provider. It costs as little as it can: every answer is
+// ready, and comes at once or after the delay given.
+func playStub(ctx context.Context, args []string) error {
+	f := flag.NewFlagSet("stub", flag.ContinueOnError)
+	delay := f.Duration("delay", 0, "of each answer but the provider's")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -41,7 +48,7 @@ func playStub(ctx context.Context, _ []string) error {
 	url := "http://" + listener.Addr().String()
 	provider, err := oauthprovider.New(oauthprovider.Config{
 		Issuer: url, TokenLife: 4 * time.Hour,
-		Clients: []oauthprovider.Client{{ClientID: clientID, Secret: config.NewSecret(clientSecret), Scopes: []string{clientScope}}},
+		Clients: []oauthprovider.Client{{ClientID: clientID, Secret: config.NewSecret(clientSecret), Scopes: clientScopes}},
 	})
 	if err != nil {
 		return err
@@ -49,11 +56,29 @@ func playStub(ctx context.Context, _ []string) error {
 	mux := http.NewServeMux()
 	provider.Mount(func(_, pattern string, handler http.HandlerFunc) { mux.HandleFunc(pattern, handler) })
 	accepted := ready(`{"success":true,"state":"NIP_REQUESTED","requestId":"a0B5g00000XyZ12","note":"%s"}`)
-	mux.Handle("GET "+botService+"/api/saleorder/v1/portability",
+	handle := func(pattern string, handler http.Handler) { mux.Handle(pattern, delayed(*delay, handler)) }
+	handle("GET "+botService+"/api/saleorder/v1/portability",
 		ready(`{"state":"NIP_REQUESTED","requestId":"a0B5g00000XyZ12","nipRequests":[{"correlationId":"TIENDA-220520251453-1067385177","resend":false}],"portIns":[],"note":"%s"}`))
-	mux.Handle("POST "+botService+"/api/saleorder/v1/portability", accepted)
-	mux.Handle("POST "+forwardPath, accepted)
+	handle("POST "+botService+"/api/saleorder/v1/portability", accepted)
+	handle("POST "+forwardPath, accepted)
+	playOperator(handle)
 	return serveUntilEOF(ctx, listener, mux)
+}
+
+// delayed has a handler answer after a delay.
+func delayed(delay time.Duration, handler http.Handler) http.Handler {
+	if delay <= 0 {
+		return handler
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		timer := time.NewTimer(delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			handler.ServeHTTP(w, r)
+		case <-r.Context().Done():
+		}
+	})
 }
 
 // ready is a handler whose answer is text, its %s filled up to answerBytes.
