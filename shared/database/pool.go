@@ -36,6 +36,7 @@ func newPool(ctx context.Context, cfg Config, private *private) (*pgxpool.Pool, 
 	pool.ShouldPing = shouldPing
 	pool.PingTimeout = pingTimeout
 	pool.HealthCheckPeriod = healthCheck
+	pool.AfterConnect = encodeBlobs
 
 	keep := pool.ConnConfig.OnPgError
 	pool.ConnConfig.OnPgError = func(c *pgconn.PgConn, err *pgconn.PgError) bool {
