@@ -16,13 +16,18 @@ type answerHead struct {
 	Refusal string `json:"refusal,omitempty"`
 }
 
+// headBytes is what most heads fit in.
+const headBytes = 256
+
 // encode is a as it is sealed.
 func (a Answer) encode() ([]byte, error) {
-	head, err := json.Marshal(answerHead{a.Status, a.Header, a.Refusal})
-	if err != nil {
+	var b bytes.Buffer
+	b.Grow(headBytes + len(a.Body))
+	if err := json.NewEncoder(&b).Encode(answerHead{a.Status, a.Header, a.Refusal}); err != nil { // with the end of its line
 		return nil, err
 	}
-	return append(append(head, '\n'), a.Body...), nil
+	b.Write(a.Body)
+	return b.Bytes(), nil
 }
 
 // decodeAnswer reads what encode wrote.

@@ -57,15 +57,18 @@ func (s *Store) claim(ctx context.Context, db database.Statements, items []claim
 	return g.met, nil
 }
 
-// nearMidnight saves the statement that locks near midnight for most of the day. Its margin is as
-// wide as this clock and the database's may ever be apart; which of the two is right is the
-// statement's to say.
+// apart is as far as this clock and the database's may ever be apart, with the five minutes in which
+// LockNearMidnight locks.
+const apart = 15 * time.Minute
+
+// nearMidnight saves the statement that locks near midnight for most of the day; which of the two
+// clocks is right is the statement's to say.
 func (s *Store) nearMidnight() bool {
 	now := time.Now().UTC()
 	if s.at != nil {
 		now = s.at.UTC()
 	}
-	return now.Hour() == 23 || now.Hour() == 0
+	return now.Add(-apart).Day() != now.Add(apart).Day()
 }
 
 // claiming is a group on its way.

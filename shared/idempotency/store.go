@@ -120,11 +120,19 @@ func (s *Store) open(key [32]byte, sealed []byte) (*Answer, error) {
 }
 
 // sealContext binds a sealed answer to its key: in another row it cannot be opened.
-func sealContext(key [32]byte) string { return "idempotency answer " + hex.EncodeToString(key[:]) }
+func sealContext(key [32]byte) string {
+	const of = "idempotency answer "
+	var text [len(of) + 2*len(key)]byte
+	hex.Encode(text[copy(text[:], of):], key[:])
+	return string(text[:])
+}
 
 // noPartition reports whether a row was for a day that has no partition, which PostgreSQL calls a
 // check violation; the tables have no other checks.
 func noPartition(err error) bool {
+	if err == nil {
+		return false
+	}
 	var said *pgconn.PgError
 	return errors.As(err, &said) && said.Code == "23514"
 }
