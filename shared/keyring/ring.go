@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash"
@@ -30,7 +31,7 @@ type Key struct {
 type Ring struct {
 	active string
 	sealer map[string]cipher.AEAD
-	macs   sync.Pool // of hash.Hash under the key of MACs
+	macs   sync.Pool // of *mac
 }
 
 var keyID = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
@@ -61,7 +62,7 @@ func New(keys []Key, active string) (*Ring, error) {
 		}
 		if i == 0 {
 			macKey := derive(secret, "mac")
-			r.macs.New = func() any { return hmac.New(sha256.New, macKey) }
+			r.macs.New = func() any { return &mac{Hash: hmac.New(sha256.New, macKey)} }
 		}
 	}
 	if len(errs) == 0 && r.sealer[active] == nil {
@@ -141,21 +142,34 @@ func additional(head []byte, context string) []byte {
 
 // MAC is the HMAC-SHA256 of parts for one purpose. It stays the same when keys are added.
 func (r *Ring) MAC(purpose string, parts ...[]byte) [32]byte {
-	h := r.macs.Get().(hash.Hash)
-	defer r.macs.Put(h)
-	h.Reset()
-	writePart(h, []byte(purpose))
+	m := r.macs.Get().(*mac)
+	defer m.free(&r.macs)
+	m.text = appendPart(m.text[:0], purpose)
 	for _, p := range parts {
-		writePart(h, p)
+		m.text = appendPart(m.text, p)
 	}
-	var sum [32]byte
-	h.Sum(sum[:0])
-	return sum
+	m.Reset()
+	m.Write(m.text)
+	m.Sum(m.sum[:0])
+	return m.sum
 }
 
-// writePart writes a length before the part, so that ("ab", "c") and ("a", "bc") differ.
-func writePart(h hash.Hash, part []byte) {
-	n := uint64(len(part))
-	h.Write([]byte{byte(n >> 56), byte(n >> 48), byte(n >> 40), byte(n >> 32), byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
-	h.Write(part)
+// mac is a hash under the key of MACs, with room for what goes in and comes out.
+type mac struct {
+	hash.Hash
+	text []byte
+	sum  [sha256.Size]byte
+}
+
+const keptText = 64 << 10
+
+func (m *mac) free(to *sync.Pool) {
+	if cap(m.text) <= keptText {
+		to.Put(m)
+	}
+}
+
+// appendPart appends a length before the part, so that ("ab", "c") and ("a", "bc") differ.
+func appendPart[T string | []byte](b []byte, part T) []byte {
+	return append(binary.BigEndian.AppendUint64(b, uint64(len(part))), part...)
 }
