@@ -5,17 +5,14 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/gin-gonic/gin"
-
 	"puente/shared/problem"
 )
 
 // address holds the client's address, which record has read, against the lists.
-func (e *Edge) address(c *gin.Context) {
-	x := of(c)
+func (e *Edge) address(x *Exchange) {
 	client := x.peer
 	if x.mode(Address) == Off {
-		c.Next()
+		x.next()
 		return
 	}
 	set := x.Settings.APIs[x.Route.API]
@@ -26,8 +23,8 @@ func (e *Edge) address(c *gin.Context) {
 	if denied || listed && !allowed {
 		err = problem.Forbidden
 	}
-	if x.judge(c, Address, err) {
-		c.Next()
+	if x.judge(Address, err) {
+		x.next()
 	}
 }
 
@@ -39,6 +36,9 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 		return netip.Addr{}
 	}
 	address := peer.Addr().Unmap()
+	if !contains(trusted, address) {
+		return address
+	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && contains(trusted, address); i-- {
 		next, err := netip.ParseAddr(strings.TrimSpace(hops[i]))

@@ -5,9 +5,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"time"
-
-	"github.com/gin-gonic/gin"
 
 	"puente/shared/contract"
 	"puente/shared/envelope"
@@ -16,30 +15,29 @@ import (
 
 // body reads the body once, and holds it, the path, the query and the headers against the
 // contract. It costs one pass over the body; an envelope costs a second one over its header.
-func (e *Edge) body(c *gin.Context) {
-	x := of(c)
+func (e *Edge) body(x *Exchange) {
 	op := x.Route.Operation
-	if broken := op.Params.Read(c.Param, c.Request.URL.Query(), c.Request.Header); len(broken) > 0 {
+	if broken := op.Params.Read(x.Param, query(x.Request.URL), x.Request.Header); len(broken) > 0 {
 		fault := ParamFault(broken, x.Route.NotFound)
 		if errors.Is(fault, problem.NotFound) { // routing, not policy: no mode lets it pass
 			x.refusedBy = Body
-			x.Refuse(c, fault)
+			x.Refuse(fault)
 			return
 		}
-		if !x.judge(c, Body, fault) {
+		if !x.judge(Body, fault) {
 			return
 		}
 	}
 	if op.MediaType == "" {
 		x.read = true
-		c.Next()
+		x.next()
 		return
 	}
-	raw, err := readInTime(x, c, op)
+	raw, err := readInTime(x, op)
 	if err != nil { // what was not read cannot be judged in shadow
 		x.refusedBy = Body
 		x.SetHeader("Connection", "close")
-		x.Refuse(c, err)
+		x.Refuse(err)
 		return
 	}
 	x.read = true
@@ -49,12 +47,20 @@ func (e *Edge) body(c *gin.Context) {
 	}
 	if x.Body == nil { // not JSON, ambiguous, an envelope around nothing, or none where there must be one: in no mode is there anything to go on with
 		x.refusedBy = Body
-		x.Refuse(c, err)
+		x.Refuse(err)
 		return
 	}
-	if x.judge(c, Body, err) {
-		c.Next()
+	if x.judge(Body, err) {
+		x.next()
 	}
+}
+
+// query is u's, without a map where there is none.
+func query(u *url.URL) url.Values {
+	if u.RawQuery == "" {
+		return nil
+	}
+	return u.Query()
 }
 
 // check makes x.Body of raw; its error names each field and the rule it breaks.
@@ -96,18 +102,26 @@ func ParamFault(broken []problem.Field, notFound string) error {
 
 // readInTime reads the body within the request's deadline: one that drips has no more time than
 // that. A writer that knows no deadlines is bounded by the server's own.
-func readInTime(x *Exchange, c *gin.Context, op *contract.Operation) ([]byte, error) {
+func readInTime(x *Exchange, op *contract.Operation) ([]byte, error) {
 	if end, ok := x.ctx.Deadline(); ok {
-		connection := http.NewResponseController(c.Writer)
+		connection := http.NewResponseController(x.writer)
 		_ = connection.SetReadDeadline(end)
 		defer func() { _ = connection.SetReadDeadline(time.Time{}) }()
 	}
-	return readBody(c.Request, op)
+	return readBody(x.Request, op)
+}
+
+// isMedia reports whether a Content-Type is of a media type, whatever its parameters.
+func isMedia(contentType, media string) bool {
+	if contentType == media {
+		return true
+	}
+	given, _, err := mime.ParseMediaType(contentType)
+	return err == nil && given == media
 }
 
 func readBody(r *http.Request, op *contract.Operation) ([]byte, error) {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != op.MediaType || r.Header.Get("Content-Encoding") != "" {
+	if !isMedia(r.Header.Get("Content-Type"), op.MediaType) || r.Header.Get("Content-Encoding") != "" {
 		return nil, &problem.Error{Kind: problem.UnsupportedMedia}
 	}
 	size := r.ContentLength
@@ -118,8 +132,8 @@ func readBody(r *http.Request, op *contract.Operation) ([]byte, error) {
 		size = 1024
 	}
 	body := make([]byte, 0, size+1)
-	for limited := io.LimitReader(r.Body, op.MaxBody+1); ; {
-		n, err := limited.Read(body[len(body):cap(body)])
+	for {
+		n, err := r.Body.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		if int64(len(body)) > op.MaxBody {
 			return nil, problem.TooLarge

@@ -67,10 +67,12 @@ type Route struct {
 	log       *slog.Logger
 }
 
+// step is a policy, or what is served behind them all. What does not call next ends the chain.
+type step func(*Exchange)
+
 // Chain is what a request to route passes, outermost first.
-func (e *Edge) Chain(r *Route, serve gin.HandlerFunc) []gin.HandlerFunc {
-	return []gin.HandlerFunc{
-		e.open(r),     //  0 the exchange that all others work on
+func (e *Edge) Chain(r *Route, serve func(*Exchange)) gin.HandlerFunc {
+	chain := []step{
 		e.recover,     //  1 a defect becomes an answer, too
 		e.correlate,   //  2 correlation and trace: all that follows is logged under them
 		e.observe,     //  3 access log and metrics: see every answer
@@ -89,15 +91,16 @@ func (e *Edge) Chain(r *Route, serve gin.HandlerFunc) []gin.HandlerFunc {
 		e.once,        // 16 idempotency: after it nothing refuses but the API itself
 		serve,
 	}
+	return func(c *gin.Context) { e.open(c, r, chain).next() }
 }
 
 // Unmatched is the chain of requests that no operation takes: kind is NotFound or MethodNotAllowed.
-func (e *Edge) Unmatched(r func(path string) *Route, kind problem.Kind, code func(path string) string) []gin.HandlerFunc {
-	open := func(c *gin.Context) { e.open(r(c.Request.URL.Path))(c) }
-	refuse := func(c *gin.Context) {
-		of(c).Refuse(c, &problem.Error{Kind: kind, Code: code(c.Request.URL.Path)})
+func (e *Edge) Unmatched(r func(path string) *Route, kind problem.Kind, code func(path string) string) gin.HandlerFunc {
+	refuse := func(x *Exchange) {
+		x.Refuse(&problem.Error{Kind: kind, Code: code(x.Request.URL.Path)})
 	}
-	return []gin.HandlerFunc{open, e.recover, e.correlate, e.observe, e.record, e.transport, e.shed, refuse}
+	chain := []step{e.recover, e.correlate, e.observe, e.record, e.transport, e.shed, refuse}
+	return func(c *gin.Context) { e.open(c, r(c.Request.URL.Path), chain).next() }
 }
 
 // Order lists the policies of Chain with their modes for an API, for people.

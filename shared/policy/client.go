@@ -1,22 +1,19 @@
 package policy
 
 import (
-	"github.com/gin-gonic/gin"
-
 	"puente/shared/access"
 	"puente/shared/problem"
 )
 
 // client looks the token's client up in the access snapshot: it must be registered, active,
 // hold an approved contract for this API and call from one of its addresses, where it has a list.
-func (e *Edge) client(c *gin.Context) {
-	x := of(c)
+func (e *Edge) client(x *Exchange) {
 	if x.mode(Client) == Off {
-		c.Next()
+		x.next()
 		return
 	}
-	if x.judge(c, Client, contractFault(x)) {
-		c.Next()
+	if x.judge(Client, contractFault(x)) {
+		x.next()
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/trace"
 
 	"puente/shared/audit"
@@ -20,53 +19,54 @@ import (
 
 // recover turns a panic of what stands around record, which recovers all that it surrounds, into the
 // answer 500 in the API's dialect. Reads nothing.
-func (e *Edge) recover(c *gin.Context) {
+func (e *Edge) recover(x *Exchange) {
 	defer func() {
 		if p := recover(); p != nil {
-			x := of(c)
 			if x.Record == nil {
 				x.Record = audit.NewRecord("request") // for its ID: no audit has heard of the request
 			}
-			e.Log.ErrorContext(c.Request.Context(), "panic in a policy", "incident", x.Record.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			c.Abort()
-			x.apologize(c)
+			e.Log.ErrorContext(x.Request.Context(), "panic in a policy", "incident", x.Record.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			x.apologize()
 		}
 	}()
-	c.Next()
+	x.next()
 }
 
 // apologize answers a defect, unless an answer was already sent. Where it is the dialect's own, nothing
 // is left but the status.
-func (x *Exchange) apologize(c *gin.Context) {
-	if c.Writer.Written() {
+func (x *Exchange) apologize() {
+	if x.writer.Written() {
 		return
 	}
 	defer func() {
 		if recover() != nil {
-			c.Status(http.StatusInternalServerError)
+			x.writer.WriteHeader(http.StatusInternalServerError)
 		}
 	}()
 	x.Err = &problem.Error{Kind: problem.Internal}
 	x.render()
-	x.write(c)
+	x.write()
 }
 
 // correlate reads X-Correlation-ID and traceparent. Without the first, one is made as soon as
 // the system is known (see origin); until then the request goes by its trace.
-func (e *Edge) correlate(c *gin.Context) {
-	x := of(c)
-	parent, ok := telemetry.ParseTraceparent(c.Request.Header.Get("Traceparent"))
+func (e *Edge) correlate(x *Exchange) {
+	parent, ok := telemetry.ParseTraceparent(x.Request.Header.Get("Traceparent"))
 	if ok {
 		x.trace = parent.Child()
 	} else {
 		x.trace = e.Tracer.Root(telemetry.NewTrace())
 	}
-	x.correlation = x.trace.String()
-	if given := c.Request.Header.Get(hop.CorrelationHeader); wellFormed(given) {
+	x.traceID = x.trace.String()
+	x.correlation = x.traceID
+	if given := x.Request.Header.Get(hop.CorrelationHeader); wellFormed(given) {
 		x.correlation = given
 	}
-	end := e.Tracer.Start(x.Context(), "xapi/"+x.Route.API, trace.SpanKindServer, parent)
-	c.Next()
+	end := func(error) {}
+	if x.trace.Sampled { // else nobody needs a context yet
+		end = e.Tracer.Start(x.Context(), "xapi/"+x.Route.API, trace.SpanKindServer, parent)
+	}
+	x.next()
 	if x.Err != nil && x.Err.Kind.Outcome() == "server" {
 		end(x.Err)
 		return

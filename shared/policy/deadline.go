@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/gin-gonic/gin"
-
 	"puente/shared/hop"
 	"puente/shared/problem"
 )
@@ -18,10 +16,9 @@ const Reserve = 200 * time.Millisecond
 // caller's X-Deadline-Ms where that is shorter. A request that has effects does not end with its
 // caller's connection, only with the deadline: a charge half sent would help nobody. Of any other a caller
 // who hangs up is the end, and nobody's fault but the caller's.
-func (e *Edge) deadline(c *gin.Context) {
-	x := of(c)
+func (e *Edge) deadline(x *Exchange) {
 	budget := x.Route.Operation.Deadline - Reserve
-	if ms, err := strconv.ParseInt(c.Request.Header.Get(hop.DeadlineHeader), 10, 64); err == nil && ms > 0 {
+	if ms, err := strconv.ParseInt(x.Request.Header.Get(hop.DeadlineHeader), 10, 64); err == nil && ms > 0 {
 		budget = min(budget, time.Duration(ms)*time.Millisecond)
 	}
 	parent := x.ctx
@@ -32,7 +29,7 @@ func (e *Edge) deadline(c *gin.Context) {
 	defer cancel()
 	x.ctx = ctx
 	x.changed()
-	c.Next()
+	x.next()
 	if x.Err != nil {
 		x.Err = problem.Of(problem.Leaving(ctx, x.Err))
 	}

@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"maps"
+	"net/http"
 	"net/netip"
 
 	"github.com/gin-gonic/gin"
@@ -21,6 +22,7 @@ type Exchange struct {
 	Route     *Route
 	Settings  *Settings        // the snapshot that governs this request
 	Access    *access.Snapshot // likewise
+	Request   *http.Request
 	Record    *audit.Record
 	Address   string // of the client, by the trusted proxies if there are any
 	Principal hop.Principal
@@ -31,11 +33,15 @@ type Exchange struct {
 	Answer problem.Answer // the success, or the rendered error
 	Err    *problem.Error // why there is none
 
+	params      gin.Params
+	writer      gin.ResponseWriter
+	rest        []step // of the chain
 	typologies  *typology.Store
 	instance    string
 	peer        netip.Addr // Address, parsed
 	correlation string
 	trace       telemetry.Trace
+	traceID     string          // of trace
 	ctx         context.Context // deadline and end; the values are added by Context
 	made        context.Context // by Context, until something of it changes
 	refusedBy   string
@@ -43,20 +49,25 @@ type Exchange struct {
 	retold      string // code of the refusal that is told again
 }
 
-const exchangeKey = "puente.exchange"
-
-func of(c *gin.Context) *Exchange { return c.MustGet(exchangeKey).(*Exchange) }
-
-// Of is the exchange that c serves.
-func Of(c *gin.Context) *Exchange { return of(c) }
-
-func (e *Edge) open(r *Route) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		x := &Exchange{Route: r, Settings: e.Settings.Load(), Access: e.Access.Snapshot(), ctx: c.Request.Context(), typologies: e.Texts, instance: e.Instance}
-		x.Answer.Header = c.Writer.Header()
-		c.Set(exchangeKey, x)
+// open makes the exchange that the policies of chain work on.
+func (e *Edge) open(c *gin.Context, r *Route, chain []step) *Exchange {
+	x := &Exchange{
+		Route: r, Settings: e.Settings.Load(), Access: e.Access.Snapshot(), Request: c.Request,
+		params: c.Params, writer: c.Writer, ctx: c.Request.Context(), rest: chain, typologies: e.Texts, instance: e.Instance,
 	}
+	x.Answer.Header = c.Writer.Header()
+	return x
 }
+
+// next runs the rest of the chain.
+func (x *Exchange) next() {
+	step := x.rest[0]
+	x.rest = x.rest[1:]
+	step(x)
+}
+
+// Param is a parameter of the path.
+func (x *Exchange) Param(name string) string { return x.params.ByName(name) }
 
 // Context is what the API's operation and the policies' own calls run in.
 func (x *Exchange) Context() context.Context {
@@ -71,16 +82,15 @@ func (x *Exchange) Context() context.Context {
 func (x *Exchange) changed() { x.made = nil }
 
 // Refuse ends the request with err.
-func (x *Exchange) Refuse(c *gin.Context, err error) {
+func (x *Exchange) Refuse(err error) {
 	x.Err = problem.Of(err)
-	c.Abort()
 }
 
 // wouldRefuse is the verdict of a policy in shadow.
 const wouldRefuse = "would_refuse"
 
 // judge applies a policy's verdict as its mode says. It reports whether the request goes on.
-func (x *Exchange) judge(c *gin.Context, policy string, err error) bool {
+func (x *Exchange) judge(policy string, err error) bool {
 	mode := x.mode(policy)
 	if err == nil || mode == Off {
 		return true
@@ -91,7 +101,7 @@ func (x *Exchange) judge(c *gin.Context, policy string, err error) bool {
 	}
 	x.refusedBy = policy
 	x.decide(policy, "refused", problem.Of(err).Kind.String())
-	x.Refuse(c, err)
+	x.Refuse(err)
 	return false
 }
 
@@ -123,8 +133,8 @@ func (x *Exchange) render() {
 // SetHeader sets a header of the answer, whatever the answer will be.
 func (x *Exchange) SetHeader(name, value string) { x.Answer.Header.Set(name, value) }
 
-// write sends the answer; its headers lie in c.Writer already.
-func (x *Exchange) write(c *gin.Context) {
-	c.Writer.WriteHeader(x.Answer.Status)
-	_, _ = c.Writer.Write(x.Answer.Body) // the caller may have gone; the record says what it was to get
+// write sends the answer; its headers lie in x.writer already.
+func (x *Exchange) write() {
+	x.writer.WriteHeader(x.Answer.Status)
+	_, _ = x.writer.Write(x.Answer.Body) // the caller may have gone; the record says what it was to get
 }

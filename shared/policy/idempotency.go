@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gin-gonic/gin"
-
 	"puente/shared/contract"
 	"puente/shared/idempotency"
 	"puente/shared/problem"
@@ -17,36 +15,35 @@ import (
 // once keeps the first answer under the request's key and replays it. The key is the
 // Idempotency-Key header, else client, system and correlation where the contract says so. It costs
 // two durable writes, each grouped with those of other requests.
-func (e *Edge) once(c *gin.Context) {
-	x := of(c)
+func (e *Edge) once(x *Exchange) {
 	if err := e.begin(x); err != nil {
-		x.Refuse(c, err)
+		x.Refuse(err)
 		return
 	}
 	if x.mode(Idempotency) == Off {
-		c.Next()
+		x.next()
 		return
 	}
-	key := c.Request.Header.Get("Idempotency-Key")
+	key := x.Request.Header.Get("Idempotency-Key")
 	if key == "" && x.Route.Operation.Idempotency == contract.IdempotencyCorrelation {
 		key = x.correlation
 	}
 	if key == "" || !wellFormed(key) {
 		x.refusedBy = Idempotency
-		x.Refuse(c, &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "header.Idempotency-Key", Rule: "is required, 1 to 128 visible ASCII characters"}}})
+		x.Refuse(&problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "header.Idempotency-Key", Rule: "is required, 1 to 128 visible ASCII characters"}}})
 		return
 	}
 	deadline, _ := x.ctx.Deadline()
 	outcome, err := e.Answers.Begin(x.Context(), idempotency.Claim{
 		Scope: x.Principal.Scoped(x.Route.API, x.Route.Operation.ID),
-		Key:   key, Body: append([]byte(c.Request.URL.Path+"\n"), x.Body...), Deadline: deadline,
+		Key:   key, Body: append([]byte(x.Request.URL.Path+"\n"), x.Body...), Deadline: deadline,
 	})
 	if err == nil {
 		err = repeated(outcome.State)
 	}
 	if err != nil {
 		x.refusedBy = Idempotency
-		x.Refuse(c, err)
+		x.Refuse(err)
 		return
 	}
 	if outcome.State == idempotency.Replayed {
@@ -54,13 +51,12 @@ func (e *Edge) once(c *gin.Context) {
 		maps.Copy(x.Answer.Header, outcome.Answer.Header)
 		x.SetHeader("Idempotent-Replayed", "true")
 		x.decide(Idempotency, "replayed", "")
-		c.Abort()
 		return
 	}
 	if outcome.State == idempotency.Resumed {
 		x.decide(Idempotency, "resumed", "")
 	}
-	c.Next()
+	x.next()
 	e.keep(x, outcome)
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/hex"
 
-	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"puente/shared/access"
@@ -14,20 +13,19 @@ import (
 
 // clientLimit counts the call against the layered limits of the client's tier. With a lease
 // it costs no call to Redis.
-func (e *Edge) clientLimit(c *gin.Context) {
-	x := of(c)
+func (e *Edge) clientLimit(x *Exchange) {
 	if x.mode(ClientLimit) == Off || x.Client == nil {
-		c.Next()
+		x.next()
 		return
 	}
 	contract, ok := x.Client.Contract(x.Route.API)
 	if !ok || contract.Tier == nil {
-		c.Next()
+		x.next()
 		return
 	}
 	limits := tierLimits(contract.Tier, "client", "client:"+x.Client.ID+":"+x.Route.API)
-	if e.count(c, x, ClientLimit, limits) {
-		c.Next()
+	if e.count(x, ClientLimit, limits) {
+		x.next()
 	}
 }
 
@@ -41,10 +39,9 @@ func tierLimits(tier *access.Tier, name, key string) []ratelimit.Limit {
 
 // limits counts the call against the limits of its system and of the business subjects it
 // names. Subjects are keyed by a hash.
-func (e *Edge) limits(c *gin.Context) {
-	x := of(c)
+func (e *Edge) limits(x *Exchange) {
 	if x.mode(Limits) == Off {
-		c.Next()
+		x.next()
 		return
 	}
 	var limits []ratelimit.Limit
@@ -59,14 +56,14 @@ func (e *Edge) limits(c *gin.Context) {
 			limits = append(limits, ratelimit.Limit{Name: s.Name, Key: "subject:" + x.Route.API + ":" + hex.EncodeToString(sum[:16]), Requests: s.Requests, Window: s.Window})
 		}
 	}
-	if len(limits) == 0 || e.count(c, x, Limits, limits) {
-		c.Next()
+	if len(limits) == 0 || e.count(x, Limits, limits) {
+		x.next()
 	}
 }
 
 // count takes one from each of limits, or from none. The headers show the limit that binds.
-func (e *Edge) count(c *gin.Context, x *Exchange, policy string, limits []ratelimit.Limit) bool {
-	decision := e.Limiter.Take(x.Context(), limits...)
+func (e *Edge) count(x *Exchange, policy string, limits []ratelimit.Limit) bool {
+	decision := e.Limiter.Take(x.ctx, limits...)
 	ratelimit.SetHeaders(x.Answer.Header, decision)
 	if decision.Degraded {
 		x.decide(policy, "local_share", "")
@@ -75,7 +72,7 @@ func (e *Edge) count(c *gin.Context, x *Exchange, policy string, limits []rateli
 	if !decision.Allowed {
 		err = &problem.Error{Kind: problem.Quota, RetryAfter: decision.RetryAfter, Detail: "The limit of " + decision.Limit.Name + " was reached"}
 	}
-	passed := x.judge(c, policy, err)
+	passed := x.judge(policy, err)
 	if passed && !decision.Allowed {
 		x.Answer.Header.Del("Retry-After") // in shadow nothing is to be tried again
 	}

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -64,9 +63,9 @@ func (m *OperationMetrics) Observe(status int, outcome string, took time.Duratio
 }
 
 // observe writes one log line and one observation per request. Reads nothing.
-func (e *Edge) observe(c *gin.Context) {
-	x, started := of(c), time.Now()
-	c.Next()
+func (e *Edge) observe(x *Exchange) {
+	started := time.Now()
+	x.next()
 	ended := time.Now()
 	took, outcome, operation := ended.Sub(started), x.outcome(), "unmatched"
 	if x.Route.Operation != nil {
@@ -74,7 +73,7 @@ func (e *Edge) observe(c *gin.Context) {
 	}
 	sampled := ""
 	if x.trace.Sampled {
-		sampled = x.trace.String()
+		sampled = x.traceID
 	}
 	x.Route.observe(e.Metrics, operation, x.Answer.Status, outcome, took, sampled)
 	for _, d := range x.Record.Decisions {
@@ -83,7 +82,7 @@ func (e *Edge) observe(c *gin.Context) {
 		}
 	}
 	log := x.Route.logger(e.Log, operation)
-	if !log.Enabled(c.Request.Context(), slog.LevelInfo) {
+	if !log.Enabled(x.Request.Context(), slog.LevelInfo) {
 		return
 	}
 	line := slog.NewRecord(ended, slog.LevelInfo, "request", 0) // the logger would look for its caller, too

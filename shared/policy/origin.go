@@ -4,8 +4,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gin-gonic/gin"
-
 	"puente/shared/hop"
 	"puente/shared/problem"
 )
@@ -21,9 +19,8 @@ var bogota = time.FixedZone("America/Bogota", -5*60*60)
 
 // origin settles who calls: the system, its channel and the correlation, from the headers or
 // from the envelope, which may not disagree; and holds the system against the client's bindings.
-func (e *Edge) origin(c *gin.Context) {
-	x := of(c)
-	h := c.Request.Header
+func (e *Edge) origin(x *Exchange) {
+	h := x.Request.Header
 	system, err1 := agreed("system", h.Get(SystemHeader), x.Header.System, strings.EqualFold)
 	channel, err2 := agreed("channel", h.Get(ChannelHeader), x.Header.Channel, strings.EqualFold)
 	correlation, err3 := agreed("correlationID", h.Get(hop.CorrelationHeader), x.Header.Correlation, func(a, b string) bool { return a == b })
@@ -31,24 +28,24 @@ func (e *Edge) origin(c *gin.Context) {
 		x.correlation = correlation // a refusal is found under it, too
 	}
 	for _, err := range []error{err1, err2, err3} {
-		if err != nil && !x.judge(c, Origin, err) {
+		if err != nil && !x.judge(Origin, err) {
 			return
 		}
 	}
 	if correlation != "" && !wellFormed(correlation) {
 		x.refusedBy = Origin
-		x.Refuse(c, errCorrelation)
+		x.Refuse(errCorrelation)
 		return
 	}
 	x.Principal.System, x.Principal.Channel = system, channel
-	if x.mode(Origin) != Off && !x.judge(c, Origin, x.bind()) {
+	if x.mode(Origin) != Off && !x.judge(Origin, x.bind()) {
 		return
 	}
 	if correlation == "" {
 		x.correlation = made(x.Principal.System, time.Now().In(bogota))
 	}
 	x.changed()
-	c.Next()
+	x.next()
 }
 
 // agreed is the one value of a header and an envelope.

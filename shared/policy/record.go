@@ -6,49 +6,46 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gin-gonic/gin"
-
 	"puente/shared/audit"
 	"puente/shared/contract"
+	"puente/shared/hop"
 	"puente/shared/problem"
 )
 
 // record writes the audit record's end before the answer's last byte. Its cost is one write to
 // the journal, and masking both bodies. The record's begin is written by begin, once nothing but
 // the API itself can refuse.
-func (e *Edge) record(c *gin.Context) {
-	x := of(c)
+func (e *Edge) record(x *Exchange) {
 	x.Record = audit.NewRecord("request")
 	x.changed()
-	x.Record.Layer, x.Record.API, x.Record.Method = "xapi", x.Route.API, c.Request.Method
-	x.peer = clientAddress(c.Request, x.Settings.trusted) // refused requests have one, too
+	x.Record.Layer, x.Record.API, x.Record.Method = "xapi", x.Route.API, x.Request.Method
+	x.peer = clientAddress(x.Request, x.Settings.trusted) // refused requests have one, too
 	x.Address = x.peer.String()
 	if x.Route.Operation != nil {
 		x.Record.Operation = x.Route.Operation.ID
 	}
-	e.guarded(c, x)
+	e.guarded(x)
 	if x.Err != nil {
 		x.render()
-		e.logCause(c, x)
+		e.logCause(x)
 	}
-	x.SetHeader("X-Correlation-ID", x.correlation)
+	x.SetHeader(hop.CorrelationHeader, x.correlation)
 	e.conclude(x)
 	if err := e.Audit.End(x.Record); err != nil {
 		e.Log.ErrorContext(x.Context(), "audit record lost", "error", err)
 	}
-	x.write(c)
+	x.write()
 	e.sample(x)
 }
 
 // guarded runs the rest of the chain; a panic in it is an Internal error.
-func (e *Edge) guarded(c *gin.Context, x *Exchange) {
+func (e *Edge) guarded(x *Exchange) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.Abort()
 			x.Err = problem.Errorf(problem.Internal, "panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	c.Next()
+	x.next()
 	if x.Err == nil && x.Answer.Status == 0 {
 		x.Err = problem.Errorf(problem.Internal, "the chain ended without an answer")
 	}
@@ -70,7 +67,7 @@ func (e *Edge) begin(x *Exchange) error {
 func (e *Edge) describe(x *Exchange) {
 	r := x.Record
 	r.Client, r.System, r.Channel, r.Address = x.Principal.Client, x.Principal.System, x.Principal.Channel, x.Address
-	r.Correlation, r.Trace = x.correlation, x.trace.String()
+	r.Correlation, r.Trace = x.correlation, x.traceID
 	if op := x.Route.Operation; op != nil && op.Body != nil && x.Body != nil && r.Request == nil {
 		r.Request = op.Body.Mask(nil, x.Body, e.maskingFor(r))
 	}
@@ -79,6 +76,9 @@ func (e *Edge) describe(x *Exchange) {
 // maskingFor is how bodies are masked whose x-audit-key values r is to be found by.
 func (e *Edge) maskingFor(r *audit.Record) contract.Masking {
 	m := e.masking
+	if r.Keys == nil {
+		r.Keys = make([]audit.KeyValue, 0, 4)
+	}
 	m.Key = func(name, value string) {
 		key := audit.KeyValue{Key: name, Value: value}
 		if !slices.Contains(r.Keys, key) {
@@ -148,7 +148,7 @@ func (x *Exchange) decide(policy, verdict, detail string) {
 }
 
 // logCause logs what the answer hides. What the caller did wrong is not worth a line of its own.
-func (e *Edge) logCause(c *gin.Context, x *Exchange) {
+func (e *Edge) logCause(x *Exchange) {
 	if x.Err.Kind.Outcome() == "server" {
 		e.Log.ErrorContext(x.Context(), "request failed", "incident", x.Record.ID, "error", x.Err.Error())
 	}

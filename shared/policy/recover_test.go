@@ -39,7 +39,7 @@ func TestPanicsAreAnsweredInTheDialect(t *testing.T) {
 		e.Access = access.New(nil, e.Log, prometheus.NewRegistry())
 		e.Settings.Store(&settings)
 		r := gin.New()
-		r.GET("/", e.Chain(&Route{API: "weather", Dialect: c.dialect}, func(*gin.Context) { t.Error("served") })...)
+		r.GET("/", e.Chain(&Route{API: "weather", Dialect: c.dialect}, func(*Exchange) { t.Error("served") }))
 		w := httptest.NewRecorder()
 		r.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 		found := regexp.MustCompile(c.body).FindStringSubmatch(w.Body.String())

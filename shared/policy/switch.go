@@ -3,24 +3,21 @@ package policy
 import (
 	"time"
 
-	"github.com/gin-gonic/gin"
-
 	"puente/shared/access"
 	"puente/shared/problem"
 )
 
 // switches asks the access snapshot whether an operator switched this call off.
-func (e *Edge) switches(c *gin.Context) {
-	x := of(c)
+func (e *Edge) switches(x *Exchange) {
 	if x.mode(Switch) == Off {
-		c.Next()
+		x.next()
 		return
 	}
 	err := SwitchedOff(x.Access, access.Subject{
 		API: x.Route.API, Operation: x.Route.Operation.ID, System: x.Principal.System, Channel: x.Principal.Channel,
 	})
-	if x.judge(c, Switch, err) {
-		c.Next()
+	if x.judge(Switch, err) {
+		x.next()
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/maypok86/otter/v2"
 
 	"puente/shared/problem"
@@ -45,14 +44,14 @@ func newVerdicts(entries int) *verdicts {
 // verifyWithin bounds one question to the verifier; it is asked on behalf of all who wait for it.
 const verifyWithin = 2 * time.Second
 
-func (v *verdicts) verify(ctx context.Context, by Verifier, token, method string, rules TokenRules) (Verdict, error) {
+func (v *verdicts) verify(ctx func() context.Context, by Verifier, token, method string, rules TokenRules) (Verdict, error) {
 	var room [2048]byte // most tokens fit: no copy on the heap
 	text := append(append(append(room[:0], method...), 0), rules.Audience...)
 	key := sha256.Sum256(append(append(text, 0), token...))
 	if verdict, ok := v.cache.GetIfPresent(key); ok && time.Now().Before(verdict.Expires) {
 		return verdict, nil
 	}
-	return v.cache.Get(ctx, key, otter.LoaderFunc[[32]byte, Verdict](func(ctx context.Context, _ [32]byte) (Verdict, error) {
+	return v.cache.Get(ctx(), key, otter.LoaderFunc[[32]byte, Verdict](func(ctx context.Context, _ [32]byte) (Verdict, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), verifyWithin)
 		defer cancel()
 		verdict, err := by.Verify(ctx, token, method, rules.Audience)
@@ -72,26 +71,25 @@ func (v *verdicts) verify(ctx context.Context, by Verifier, token, method string
 }
 
 // token reads Authorization. A verdict that is remembered costs a SHA-256 and a look-up.
-func (e *Edge) token(c *gin.Context) {
-	x := of(c)
+func (e *Edge) token(x *Exchange) {
 	if x.mode(Token) == Off {
-		c.Next()
+		x.next()
 		return
 	}
-	err := e.authenticate(x, c)
-	if x.judge(c, Token, err) {
-		c.Next()
+	err := e.authenticate(x)
+	if x.judge(Token, err) {
+		x.next()
 		return
 	}
 	challenge(x, err)
 }
 
-func (e *Edge) authenticate(x *Exchange, c *gin.Context) error {
-	token, err := bearer(c.Request.Header.Values("Authorization"))
+func (e *Edge) authenticate(x *Exchange) error {
+	token, err := bearer(x.Request.Header.Values("Authorization"))
 	if err != nil {
 		return err
 	}
-	verdict, err := e.verdicts.verify(x.Context(), e.Verifier, token, x.Settings.Method(x.Route.API), x.Settings.Token)
+	verdict, err := e.verdicts.verify(x.Context, e.Verifier, token, x.Settings.Method(x.Route.API), x.Settings.Token)
 	if err != nil {
 		unavailable := problem.Errorf(problem.Unavailable, "verify token: %w", err)
 		unavailable.RetryAfter = 2 * time.Second

@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/gin-gonic/gin"
-
 	"puente/shared/problem"
 )
 
@@ -19,17 +17,17 @@ const (
 
 // transport reads the request line and the headers: their sizes, the spelling of the path and
 // the announced length of the body.
-func (e *Edge) transport(c *gin.Context) {
-	x, r := of(c), c.Request
+func (e *Edge) transport(x *Exchange) {
+	r := x.Request
 	if len(r.TransferEncoding) > 0 {
 		// RFC 9112 §6.1: behind a request with both length and chunking a second one could hide.
 		x.SetHeader("Connection", "close")
 	}
-	if x.mode(Transport) != Off && !x.judge(c, Transport, transportFault(r, x.Route)) {
+	if x.mode(Transport) != Off && !x.judge(Transport, transportFault(r, x.Route)) {
 		x.SetHeader("Connection", "close")
 		return
 	}
-	c.Next()
+	x.next()
 }
 
 func transportFault(r *http.Request, route *Route) error {

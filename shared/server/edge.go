@@ -19,8 +19,8 @@ func (h *host) openEdge() {
 	}
 	h.edge.Open()
 	h.unknown = &policy.Route{API: "none", Dialect: problem.Details, Class: "api"}
-	h.public.NoRoute(h.edge.Unmatched(h.nearest, problem.NotFound, h.notFoundCode)...)
-	h.public.NoMethod(h.edge.Unmatched(h.nearest, problem.MethodNotAllowed, func(string) string { return "" })...)
+	h.public.NoRoute(h.edge.Unmatched(h.nearest, problem.NotFound, h.notFoundCode))
+	h.public.NoMethod(h.edge.Unmatched(h.nearest, problem.MethodNotAllowed, func(string) string { return "" }))
 	refuse := func(c *gin.Context) {
 		e := problem.Errorf(problem.NotFound, "no such operation")
 		c.Data(http.StatusNotFound, problem.MediaType, problem.Marshal(e))

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"puente/shared/audit"
@@ -72,8 +71,8 @@ func observeDependency(ctx context.Context, o httpclient.Observation) {
 
 // propagate sends correlation and trace with a call out.
 func propagate(ctx context.Context, h http.Header) {
-	h.Set(hop.CorrelationHeader, telemetry.Correlation(ctx))
-	h.Set("Traceparent", telemetry.TraceOf(ctx).Child().Traceparent())
+	values := [...]string{telemetry.Correlation(ctx), telemetry.TraceOf(ctx).Child().Traceparent()}
+	h[hop.CorrelationHeader], h["Traceparent"] = values[:1:1], values[1:]
 }
 
 // Database is the PostgreSQL that the API's Migrations went to.
@@ -121,9 +120,9 @@ func (e *Env) claim(op *contract.Operation) bool {
 func (e *Env) fail(err error) { e.wrong = append(e.wrong, err) }
 
 // publish adds op to the public listener, behind the policy chain.
-func (e *Env) publish(op *contract.Operation, serve gin.HandlerFunc) {
+func (e *Env) publish(op *contract.Operation, serve func(*policy.Exchange)) {
 	route := &policy.Route{API: e.api.Contract.Name, Operation: op, Dialect: e.api.dialect(), Texts: e.api.Texts, Class: "api", NotFound: e.api.NotFound}
-	e.host.public.Handle(op.Method, ginPath(op.Path), e.host.edge.Chain(route, serve)...)
+	e.host.public.Handle(op.Method, ginPath(op.Path), e.host.edge.Chain(route, serve))
 	e.host.routes = append(e.host.routes, publicRoute{
 		prefix: staticPrefix(op.Path), notFound: e.api.NotFound,
 		unmatched: &policy.Route{API: route.API, Dialect: route.Dialect, Class: route.Class},

@@ -45,10 +45,9 @@ type carrier interface{ Carry(envelope.Header) }
 type told interface{ HTTPStatus() int }
 
 // publicEndpoint is the last of the policy chain: it decodes, calls and encodes.
-func publicEndpoint[In, Out any](o *contract.Operation, decoder hop.Decoder[In], serve func(context.Context, In) (Out, error)) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		x := policy.Of(c)
-		in, err := decoder.Decode(c.Param, c.Request, x.Body)
+func publicEndpoint[In, Out any](o *contract.Operation, decoder hop.Decoder[In], serve func(context.Context, In) (Out, error)) func(*policy.Exchange) {
+	return func(x *policy.Exchange) {
+		in, err := decoder.Decode(x.Param, x.Request, x.Body)
 		if input, ok := any(&in).(carrier); ok {
 			input.Carry(x.Caller())
 		}
@@ -57,7 +56,7 @@ func publicEndpoint[In, Out any](o *contract.Operation, decoder hop.Decoder[In],
 			out, err = serve(x.Context(), in)
 		}
 		if err != nil {
-			x.Refuse(c, err)
+			x.Refuse(err)
 			return
 		}
 		x.Answer.Status = o.Status
@@ -65,15 +64,18 @@ func publicEndpoint[In, Out any](o *contract.Operation, decoder hop.Decoder[In],
 			x.Answer.Status = answer.HTTPStatus()
 		}
 		if x.Answer.Body, err = json.Marshal(out); err != nil {
-			x.Refuse(c, problem.Errorf(problem.Internal, "encode answer: %w", err))
+			x.Refuse(problem.Errorf(problem.Internal, "encode answer: %w", err))
 			return
 		}
-		x.SetHeader("Content-Type", "application/json")
+		x.Answer.Header["Content-Type"] = jsonType
 		if made, ok := any(out).(located); ok && (o.Status == http.StatusCreated || o.Status == http.StatusAccepted) {
 			x.SetHeader("Location", made.Location())
 		}
 	}
 }
+
+// jsonType is the Content-Type of answers. Nothing changes it.
+var jsonType = []string{"application/json"}
 
 // located is an answer that says where what the request made is found (RFC 9110 §10.2.2).
 type located interface{ Location() string }
