@@ -91,7 +91,9 @@ func NewRecord(kind string) *Record {
 	var id [12]byte // unique, not secret
 	binary.LittleEndian.PutUint64(id[:], rand.Uint64())
 	binary.LittleEndian.PutUint32(id[8:], rand.Uint32())
-	return &Record{ID: hex.EncodeToString(id[:]), Kind: kind, Started: time.Now()}
+	var text [2 * len(id)]byte
+	hex.Encode(text[:], id[:])
+	return &Record{ID: string(text[:]), Kind: kind, Started: time.Now()}
 }
 
 // AddDependency notes a call out. It may be called concurrently, and on no record.

@@ -184,9 +184,16 @@ func channelOf(body []byte) (channel string, broken []problem.Field) {
 
 // mentions reports whether name occurs in raw, without regard to ASCII case.
 func mentions(raw []byte, name string) bool {
-	for i := 0; i+len(name) <= len(raw); i++ {
-		if (raw[i]|0x20) == (name[0]|0x20) && strings.EqualFold(string(raw[i:i+len(name)]), name) {
-			return true
+	for _, first := range [...]byte{name[0] | 0x20, name[0] &^ 0x20} {
+		for rest := raw; ; {
+			at := bytes.IndexByte(rest, first)
+			if at < 0 || len(rest)-at < len(name) {
+				break
+			}
+			if rest = rest[at:]; strings.EqualFold(string(rest[:len(name)]), name) {
+				return true
+			}
+			rest = rest[1:]
 		}
 	}
 	return false

@@ -3,7 +3,6 @@ package hop
 import (
 	"context"
 	"strconv"
-	"strings"
 
 	"puente/shared/telemetry"
 )
@@ -18,20 +17,37 @@ type Principal struct {
 // Scoped is what parts name for p's client and system: no other principal, and no other parts,
 // make the same text.
 func (p Principal) Scoped(parts ...string) string {
-	var b strings.Builder
-	for _, part := range append([]string{p.Client, p.System}, parts...) {
-		b.WriteString(strconv.Itoa(len(part)))
-		b.WriteByte(':')
-		b.WriteString(part)
+	var room [256]byte // most texts fit
+	b := appendPart(appendPart(room[:0], p.Client), p.System)
+	for _, part := range parts {
+		b = appendPart(b, part)
 	}
-	return b.String()
+	return string(b)
+}
+
+func appendPart(b []byte, part string) []byte {
+	return append(append(strconv.AppendInt(b, int64(len(part)), 10), ':'), part...)
+}
+
+// represented is a context with a principal: one allocation, where context.WithValue takes two.
+type represented struct {
+	context.Context
+	principal Principal
 }
 
 type principalKey struct{}
 
+// Value implements context.Context.
+func (c *represented) Value(key any) any {
+	if key == (principalKey{}) {
+		return &c.principal
+	}
+	return c.Context.Value(key)
+}
+
 // WithPrincipal returns a context that carries p.
 func WithPrincipal(ctx context.Context, p Principal) context.Context {
-	return context.WithValue(ctx, principalKey{}, &p)
+	return &represented{ctx, p}
 }
 
 // PrincipalOf is the principal that ctx carries; the zero Principal where there is none.

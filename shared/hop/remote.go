@@ -20,8 +20,8 @@ import (
 
 // Headers of an HTTP hop beside the standard ones.
 const (
-	CorrelationHeader = "X-Correlation-ID"
-	DeadlineHeader    = "X-Deadline-Ms" // the budget that is left, in milliseconds
+	CorrelationHeader = "X-Correlation-Id" // X-Correlation-ID in canonical form, which net/http need not make
+	DeadlineHeader    = "X-Deadline-Ms"    // the budget that is left, in milliseconds
 	ServiceHeader     = "Puente-Service"
 	JOSE              = "application/jose"
 	maxAnswer         = 8 << 20

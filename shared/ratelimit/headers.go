@@ -33,9 +33,8 @@ func SetHeaders(h http.Header, d Decision) {
 			return
 		}
 	}
-	h["X-Ratelimit-Limit"] = []string{strconv.Itoa(d.Limit.Requests)}
-	h["X-Ratelimit-Remaining"] = []string{strconv.Itoa(d.Remaining)}
-	h["X-Ratelimit-Reset"] = []string{strconv.Itoa(seconds(d.Reset))}
+	values := [...]string{strconv.Itoa(d.Limit.Requests), strconv.Itoa(d.Remaining), strconv.Itoa(seconds(d.Reset))}
+	h["X-Ratelimit-Limit"], h["X-Ratelimit-Remaining"], h["X-Ratelimit-Reset"] = values[:1:1], values[1:2:2], values[2:]
 }
 
 // Headers are those that show d to the caller.
@@ -48,7 +47,8 @@ func Headers(d Decision) http.Header {
 // lists are the values of RateLimit-Policy and RateLimit. The draft forbids a name twice: limits
 // that share one are told apart by their windows, "client-1", "client-60".
 func lists(standings []Standing) (policies, remaining string) {
-	p, r := make([]byte, 0, 64), make([]byte, 0, 64)
+	var room [2][256]byte // most lists fit
+	p, r := room[0][:0], room[1][:0]
 	for i, s := range standings {
 		if i > 0 {
 			p, r = append(p, ", "...), append(r, ", "...)

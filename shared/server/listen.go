@@ -67,12 +67,15 @@ func (g *gate) addr() string { return g.listener.Addr().String() }
 // open starts serving h.
 func (g *gate) open(h http.Handler) { g.handler.Store(&h) }
 
+// nosniff is the value of X-Content-Type-Options. Nothing changes it.
+var nosniff = []string{"nosniff"}
+
 // ServeHTTP implements http.Handler.
 func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if g.draining.Load() {
 		w.Header().Set("Connection", "close")
 	}
-	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header()["X-Content-Type-Options"] = nosniff
 	if h := g.handler.Load(); h != nil {
 		(*h).ServeHTTP(w, r)
 		return

@@ -9,7 +9,21 @@ type identity struct {
 	trace       Trace
 }
 
+// marked is a context with an identity: one allocation, where context.WithValue takes two.
+type marked struct {
+	context.Context
+	identity
+}
+
 type identityKey struct{}
+
+// Value implements context.Context.
+func (c *marked) Value(key any) any {
+	if key == (identityKey{}) {
+		return &c.identity
+	}
+	return c.Context.Value(key)
+}
 
 func identityOf(ctx context.Context) identity {
 	if id, ok := ctx.Value(identityKey{}).(*identity); ok {
@@ -21,7 +35,7 @@ func identityOf(ctx context.Context) identity {
 // WithIdentity returns a context that carries the correlation ID of a request and its place in its
 // trace.
 func WithIdentity(ctx context.Context, correlation string, t Trace) context.Context {
-	return context.WithValue(ctx, identityKey{}, &identity{correlation, t})
+	return &marked{ctx, identity{correlation, t}}
 }
 
 // WithCorrelation returns a context that carries the correlation ID of the request.

@@ -37,7 +37,9 @@ func (t Trace) String() string {
 	if t.IsZero() {
 		return ""
 	}
-	return hex.EncodeToString(t.ID[:])
+	var text [2 * len(t.ID)]byte
+	hex.Encode(text[:], t.ID[:])
+	return string(text[:])
 }
 
 // Traceparent is t as the header of that name (W3C Trace Context §3.2), or "" where there is no trace.
@@ -45,8 +47,8 @@ func (t Trace) Traceparent() string {
 	if t.IsZero() {
 		return ""
 	}
-	b := make([]byte, 0, 55)
-	b = append(b, "00-"...)
+	var text [55]byte
+	b := append(text[:0], "00-"...)
 	b = hex.AppendEncode(b, t.ID[:])
 	b = append(b, '-')
 	b = hex.AppendEncode(b, t.Span[:])
