@@ -146,6 +146,7 @@ database: {url: %q%s}
 keys: {ring: [{id: e2e, secret: %q}], active: e2e}
 admin: {tokens: {e2e: {secret: %q, role: admin}}}
 policies:
+  answers: {sample: 1}
   token: {audience: %q}
 %spapi:
   reconnection: %s

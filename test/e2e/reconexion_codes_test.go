@@ -94,6 +94,12 @@ func reconexionCodes(t *testing.T, p *platform) {
 		if one.code == "ERROR_08" && strings.Contains(a.body, one.line.document) {
 			t.Errorf("tells the holder: %s", a.body)
 		}
+		noted := slices.ContainsFunc(p.audited(t, id), func(r record) bool {
+			return r.Kind == "security" && strings.HasPrefix(r.Detail, "ownership refused")
+		})
+		if noted != (one.code == "ERROR_08") {
+			t.Errorf("an event for security: %v", noted)
+		}
 		p.nothing(t, one.line)
 	}
 	another := p.newLine(t, "ROBO")
