@@ -30,6 +30,7 @@ type caller struct {
 	system string
 	token  string
 	made   int
+	front  *process // that it calls; nil: the edge
 }
 
 // caller takes a client that no other scenario of the shape has.
@@ -58,6 +59,14 @@ func (p *platform) token(t testing.TB, g oauthprovider.Grant) string {
 func (c *caller) correlation() string {
 	c.made++
 	return fmt.Sprintf("%s-220520251453-%010d", c.system, c.made)
+}
+
+// edge is the process that the caller calls.
+func (c *caller) edge() *process {
+	if c.front != nil {
+		return c.front
+	}
+	return c.p.edge()
 }
 
 // members of a JSON object.
@@ -127,7 +136,7 @@ func (c *caller) status(t testing.TB, phone string, headers ...string) answer {
 
 // try is post for tests that expect connections to break.
 func (c *caller) try(method, path, body string, headers ...string) (answer, error) {
-	req, err := http.NewRequest(method, "http://"+c.p.edge().at.Public+path, strings.NewReader(body))
+	req, err := http.NewRequest(method, "http://"+c.edge().at.Public+path, strings.NewReader(body))
 	if err != nil {
 		return answer{}, err
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -236,72 +235,6 @@ func reconexionDocuments(t *testing.T, p *platform) {
 	for _, one := range []line{{company.phone, "NIT", "900123456"}, {person.phone, "CC", "123456780"}, {person.phone, "CC", "0"}} {
 		if r := replyOf(t, c.reconnect(t, one, "")); r.code != "ERROR_08" {
 			t.Errorf("%v: %v", one, r)
-		}
-	}
-}
-
-// reconexionRepeats: a suspension has the first one's numbers, under whatever correlation; a correlation
-// has its first answer, and belongs to its body; another suspension is another matter.
-func reconexionRepeats(t *testing.T, p *platform) {
-	c, other, l := p.caller(t), p.caller(t), p.newLine(t, "PERDIDA")
-	id := c.correlation()
-	first := c.reconnect(t, l, id)
-	want := p.onlyOrder(t, l)
-	c.wantReconnected(t, first, id, want)
-	replayed(t, first, c.reconnect(t, l, id))
-	for _, who := range []*caller{c, other} {
-		again := who.reconnect(t, l, "")
-		who.wantReconnected(t, again, again.correlation(), want)
-	}
-	for name, body := range map[string]string{"another phone": p.newLine(t, "ROBO").body(), "another document": l.body(members{"Document_Number": "1"})} {
-		c.wantCode(of(t, name), c.post(t, reconexionPath, inEnvelope(c.system, id, body)), c.system, id, "ERROR_05")
-	}
-	replayed(t, first, c.reconnect(t, l, id)) // still
-	p.onlyOrder(t, l)
-
-	p.set(t, inventory.Change{Connection: l.phone, Suspension: []byte("null")})
-	var refused answer
-	eventually(t, 10*time.Second, "the line is seen to be active", func() bool {
-		refused = c.reconnect(t, l, "")
-		return replyOf(t, refused).code == "ERROR_07"
-	})
-	p.set(t, inventory.Suspend(l.phone, "ROBO"))
-	var a answer
-	eventually(t, 10*time.Second, "the line is seen to be suspended again", func() bool {
-		a = c.reconnect(t, l, "")
-		return replyOf(t, a).code == "OK_01"
-	})
-	filed := p.ordersOf(l)
-	if len(filed) != 2 || filed[0].Suspension == filed[1].Suspension || filed[0].Reference == filed[1].Reference {
-		t.Fatalf("two suspensions: filed %+v", filed)
-	}
-	c.wantReconnected(t, a, a.correlation(), reply{"OK_01", filed[1].Number, filed[1].CUN, ""})
-}
-
-// reconexionCopies: a hundred who ask at once, each under a correlation of his own, have one order and
-// one answer, or one PQR.
-func reconexionCopies(t *testing.T, p *platform) {
-	c := p.caller(t)
-	for name, l := range map[string]line{"order": p.newLine(t, "ROBO"), "PQR": p.newLine(t, "MORA", owes), "refused": p.newLine(t, "ROBO", refusesOrders)} {
-		t := of(t, name)
-		answers := make([]answer, 100)
-		var all sync.WaitGroup
-		for i := range answers {
-			body := inEnvelope(c.system, c.correlation(), l.body())
-			all.Go(func() {
-				var err error
-				if answers[i], err = c.try("POST", reconexionPath, body); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		all.Wait()
-		want := p.onlyPQR
-		if name == "order" {
-			want = p.onlyOrder
-		}
-		for _, a := range answers {
-			c.wantReconnected(t, a, a.correlation(), want(t, l))
 		}
 	}
 }

@@ -67,6 +67,15 @@ func technicalFailures(t *testing.T, p *platform) {
 		}
 	}
 	c.told(t, trials)
+
+	l := p.newLine(t, "ROBO")
+	p.setCircuit(t, "inventory.safe", "open")
+	t.Cleanup(func() { p.setCircuit(t, "inventory.safe", "auto") })
+	open := c.reconnect(t, l, "")
+	c.wantCode(t, open, c.system, open.correlation(), "ERROR_10")
+	if got := p.asked(open.correlation()); len(got) > 0 || open.header.Get("Retry-After") == "" {
+		t.Errorf("while the circuit is open %v were asked, Retry-After %q", got, open.header.Get("Retry-After"))
+	}
 }
 
 // silentSuccesses: what a system did and could not tell is found, never done again: at once where it

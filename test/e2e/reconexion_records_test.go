@@ -2,28 +2,32 @@ package e2e
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 )
 
-// typologies: a text that an operator edits is told within a second, for one system or all, and the
-// declared one when it is gone again.
+// typologies: a text that an operator edits is told by every process within a second, for one system or
+// all, and the declared one when it is gone again.
 func typologies(t *testing.T, p *platform) {
 	c, other, unknown := p.caller(t), p.caller(t), line{p.phone(), "CC", "1020304050"}
 	told := func(what string, who *caller, status int, parts ...string) {
 		t.Helper()
 		var a answer
 		eventually(t, time.Second, what, func() bool {
-			a = who.reconnect(t, unknown, "")
-			for _, part := range parts {
-				if !strings.Contains(a.body, part) {
+			for _, who.front = range p.processes {
+				if who.front.at.Public == "" {
+					continue
+				}
+				a = who.reconnect(t, unknown, "")
+				leaks(t, a)
+				if a.status != status || slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(a.body, part) }) {
 					return false
 				}
 			}
-			return a.status == status
+			return true
 		})
-		leaks(t, a)
 	}
 	name := "reconexion:" + c.system + ":ERROR_06"
 	edit := func(spec string) {

@@ -130,7 +130,7 @@ func (c *caller) wantReconnected(t testing.TB, a answer, correlation string, wan
 		message = fmt.Sprintf(messageFiled, want.pqr)
 	}
 	golden := fmt.Sprintf(`{"WSResponseHeader":{"System":{"Name":%[1]q,"CorrelationID":%[2]q,"ProcessingServer":%[3]q},"Service":{"status":"OK","responseDate":"DATE","processingServer":null,"statusDetail":[{"errorCode":"OK_01","errorDetailCode":"La solicitud %[2]s fue exitosa. %[4]s","errorMessage":%[4]q,"errorMessageUser":null}]},"Property":[]},"WSResponseBody":{"CUN":%[5]s,"Order_Number":%[6]s,"Num_PQR":%[7]s}}`,
-		c.system, correlation, c.p.edge().name, message, orNull(want.cun), orNull(want.order), orNull(want.pqr))
+		c.system, correlation, c.edge().name, message, orNull(want.cun), orNull(want.order), orNull(want.pqr))
 	if got := answeredAt.ReplaceAllString(a.body, `"responseDate":"DATE"`); a.status != 200 || got != golden {
 		t.Fatalf("%d\n got %s\nwant %s", a.status, got, golden)
 	}
@@ -166,7 +166,7 @@ func (c *caller) wantCode(t testing.TB, a answer, system, correlation, code stri
 	fill := strings.NewReplacer(append(values, "{correlationID}", correlation)...)
 	texts := refusals[code]
 	golden := fmt.Sprintf(`{"WSResponseHeader":{"System":{"Name":%s,"CorrelationID":%s,"ProcessingServer":%q},"Service":{"Status":"ERROR","Code":%[4]q,"Message":%[5]q,"StatusDetail":[{"Code":%[4]q,"Message":%[6]q,"Detail":%[7]s}]},"Property":[]},"WSResponseBody":null}`,
-		orNull(system), orNull(correlation), c.p.edge().name, code, texts[0], fill.Replace(texts[1]), orNull(fill.Replace(texts[2])))
+		orNull(system), orNull(correlation), c.edge().name, code, texts[0], fill.Replace(texts[1]), orNull(fill.Replace(texts[2])))
 	if a.status != 200 || a.body != golden {
 		t.Fatalf("%d\n got %s\nwant %s", a.status, a.body, golden)
 	}
