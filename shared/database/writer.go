@@ -94,7 +94,7 @@ func (w *Writer[I, O]) Do(ctx context.Context, item I) (O, error) {
 	w.mu.Lock()
 	w.waiting = append(w.waiting, c)
 	if len(w.waiting) == w.wanted {
-		w.joined <- struct{}{}
+		w.joined <- struct{}{} // there is room: gather, which wanted them, has emptied it
 	}
 	if w.flying < maxFlying {
 		w.flying++
