@@ -88,6 +88,30 @@ func TestWriterSharesTransactions(t *testing.T) {
 	}
 }
 
+// A group waits for as many as were in the one before; they may not come back.
+func TestWriterServesWhoComesAloneAfterACrowd(t *testing.T) {
+	db := databasetest.New(t, notes)
+	w := database.NewWriter(db, "notes", 64, write)
+	const crowd = 8
+	for round := range int64(5) {
+		var callers sync.WaitGroup
+		for i := range int64(crowd) {
+			callers.Go(func() {
+				if _, err := w.Do(t.Context(), note{round*100 + i, "in company"}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		callers.Wait()
+		if got, err := w.Do(t.Context(), note{round*100 + crowd, "alone"}); err != nil || got != "alone" {
+			t.Errorf("round %d: %q, %v", round, got, err)
+		}
+	}
+	if n := count(t, db); n != 5*(crowd+1) {
+		t.Errorf("%d notes stored, want %d", n, 5*(crowd+1))
+	}
+}
+
 func TestWriterBlamesOnlyTheItemAtFault(t *testing.T) {
 	db := databasetest.New(t, notes)
 	for name, fault := range map[string]func([]note) error{
