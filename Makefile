@@ -61,7 +61,7 @@ soak: soak-kills soak-reconnections soak-limits soak-restarts ## the long campai
 SOAK = PUENTE_TEST_SOAK=1 go test ./test/e2e -count=1 -v -timeout 20m -run
 soak-kills: postgres ## 200 kill -9 under load
 	$(SOAK) '^TestKills$$'
-soak-reconnections: postgres ## 300 kill -9 in the steps of a reconnection; 1,000 calls while its systems hang; a batch of 500 killed
+soak-reconnections: postgres ## 380 kill -9 in the steps of a reconnection; 1,000 calls while its systems hang; a batch of 500 killed
 	$(SOAK) '^TestReconnectionKills$$'
 	$(SOAK) '^TestHangingSystems$$'
 	$(SOAK) '^TestBatchKilled$$'

@@ -68,7 +68,7 @@ func (s *site) measure(ctx context.Context, o options, targets []*target) ([]sam
 	}
 	var samples []sample
 	take := func(round int, t *target, row string) (*sample, error) {
-		fmt.Fprintf(os.Stderr, "\rround %d of %d: %-8s %-8s", round, o.rounds, t.shape, row)
+		fmt.Fprintf(os.Stderr, "\rround %d of %d: %-8s %-10s", round, o.rounds, t.shape, row)
 		m, err := s.run(ctx, t, row, o.duration, o.connections)
 		if err != nil {
 			fmt.Fprintln(os.Stderr)

@@ -18,10 +18,21 @@ import (
 // However often and in whatever step the process is killed: a suspension has at most one order or one
 // PQR, never both; what was begun comes to an end by itself, and whoever asks again is told of it; each
 // request that was answered has its record.
+// The long form kills the process and the system layer of three processes, too.
 func TestReconnectionKills(t *testing.T) {
 	t.Parallel()
-	p := begin(t, typed, settings{more: "jobs: {lease: 1s}\n"})
-	edge, db := p.edge(), p.connect(t)
+	t.Run("one process", func(t *testing.T) { reconnectionKills(t, typed, 0, campaign(3, 40), campaign(5, 100)) })
+	if soaking {
+		t.Run("papi", func(t *testing.T) { reconnectionKills(t, split, 1, 5, 15) })
+		t.Run("sapi", func(t *testing.T) { reconnectionKills(t, split, 0, 5, 15) })
+	}
+}
+
+// reconnectionKills kills one of a shape's processes so often in each step that can be held from
+// outside, and so often at any moment.
+func reconnectionKills(t *testing.T, s shape, at, held, random int) {
+	p := begin(t, s, settings{more: "jobs: {lease: 1s}\n"})
+	killing, db := p.processes[at], p.connect(t)
 	stop := make(chan struct{})
 	var load sync.WaitGroup
 	all := make([]*wishes, 12)
@@ -52,15 +63,15 @@ func TestReconnectionKills(t *testing.T) {
 			return func() {}
 		}},
 	}
-	plan := slices.Repeat([]int{0, 1, 2, 3, 4}, campaign(3, 40))
-	plan = append(plan, slices.Repeat([]int{5}, campaign(5, 100))...)
+	plan := slices.Repeat([]int{0, 1, 2, 3, 4}, held)
+	plan = append(plan, slices.Repeat([]int{5}, random)...)
 	rand.Shuffle(len(plan), func(i, j int) { plan[i], plan[j] = plan[j], plan[i] })
 	killed := map[string]int{}
 	for _, i := range plan {
 		release := steps[i].reach(of(t, steps[i].name))
-		edge.kill()
+		killing.kill()
 		release()
-		edge.start(t)
+		killing.start(t)
 		killed[steps[i].name]++
 	}
 	end()
