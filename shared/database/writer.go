@@ -19,15 +19,15 @@ var ErrUnknown = errors.New("outcome unknown")
 
 const (
 	maxFlying    = 1                       // groups of a Writer in work at once
-	patience     = 2 * time.Millisecond    // of a group, with those who may come to join it
+	patience     = 6 * time.Millisecond    // of a group, with those who may come to join it
 	groupTimeout = 1500 * time.Millisecond // of a group, from its connection to its commit
 	groupTries   = 3                       // of a group that PostgreSQL asks to repeat
 )
 
 // Writer lets concurrent callers share a transaction, and so its round trip and its flush to disk:
-// while a group is in work, the calls that arrive wait and become the next group. A lone call is a group of its own at
-// once; a group that follows one with company waits a moment for as much. (With two groups in work they are half as
-// large: the same latency at half again the cost.)
+// while a group is in work, the calls that arrive wait and become the next group. A lone call is a
+// group of its own at once; a group that follows one with company waits a moment for as much. (With
+// two groups in work they are half as large: the same latency at half again the cost.)
 type Writer[I, O any] struct {
 	db    *DB
 	name  string
