@@ -175,7 +175,7 @@ func (l *logbook) tail() string {
 }
 
 // operations is the way to the operations listeners: never through the caller's pool.
-var operations = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+var operations = &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // get asks the operations listener; it returns status 0 where that does not answer.
 func (p *process) get(path string) (status int, body string) {
