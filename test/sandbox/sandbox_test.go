@@ -473,3 +473,30 @@ func TestStopsWhileRequestsHang(t *testing.T) {
 		}
 	}
 }
+
+// A client may keep connections that it never used: they neither hold up a stop nor fail it.
+func TestStopsBesideConnectionsThatNeverAsked(t *testing.T) {
+	s, err := sandbox.New(sandbox.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ctx, l) }()
+	if a := call(t.Context(), "GET", "http://"+l.Addr().String()+"/_sandbox/systems", ""); a.status != http.StatusOK {
+		t.Fatalf("%+v", a)
+	}
+	stop()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}

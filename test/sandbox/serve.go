@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -43,6 +44,7 @@ func (s *Sandbox) Serve(ctx context.Context, l net.Listener) error {
 		Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
+	silent := newSilent(server)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
 	var err error
@@ -51,6 +53,7 @@ func (s *Sandbox) Serve(ctx context.Context, l net.Listener) error {
 		err = fmt.Errorf("sandbox: serve: %w", err)
 	case <-ctx.Done():
 		s.release(true)
+		silent.close()
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 		defer cancel()
 		if server.Shutdown(last) != nil { // somebody reads too slowly: cut
@@ -59,4 +62,40 @@ func (s *Sandbox) Serve(ctx context.Context, l net.Listener) error {
 		<-served
 	}
 	return errors.Join(err, s.Close())
+}
+
+// silent are the connections that have asked for nothing yet, which a client that asks for much at once
+// opens and keeps. A server that shuts down would wait five seconds for each to ask (net/http).
+type silent struct {
+	mu      sync.Mutex
+	conns   map[net.Conn]bool
+	closing bool
+}
+
+func newSilent(server *http.Server) *silent {
+	s := &silent{conns: make(map[net.Conn]bool)}
+	server.ConnState = s.observe
+	return s
+}
+
+func (s *silent) observe(c net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case state != http.StateNew:
+		delete(s.conns, c)
+	case s.closing:
+		c.Close()
+	default:
+		s.conns[c] = true
+	}
+}
+
+func (s *silent) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closing = true
+	for c := range s.conns {
+		c.Close()
+	}
 }
