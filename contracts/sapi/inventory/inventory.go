@@ -19,7 +19,15 @@ var Contract = hop.Contract{Layer: "sapi", Name: "inventory", Spec: spec}
 var (
 	QueryService = hop.Operation[ServiceQuery, Service]{Contract: &Contract, ID: "queryService"}
 	QueryHolder  = hop.Operation[HolderQuery, Holder]{Contract: &Contract, ID: "queryHolder"}
+
+	QueryTelevisionSubscriber = hop.Operation[AccountQuery, TelevisionSubscriber]{Contract: &Contract, ID: "queryTelevisionSubscriber"}
+	QueryTelevisionChannels   = hop.Operation[AccountQuery, TelevisionCodes]{Contract: &Contract, ID: "queryTelevisionChannels"}
+	QueryTelevisionServices   = hop.Operation[AccountQuery, TelevisionCodes]{Contract: &Contract, ID: "queryTelevisionServices"}
+	QueryTelevisionDevices    = hop.Operation[AccountQuery, TelevisionDevices]{Contract: &Contract, ID: "queryTelevisionDevices"}
 )
+
+// CodeRefused is the code of an error that the inventory itself told, of kind BadUpstream.
+const CodeRefused = "INVENTORY_REFUSED"
 
 // ServiceQuery is schema ServiceQuery.
 type ServiceQuery struct {
@@ -51,6 +59,26 @@ type Suspension struct {
 type Holder struct {
 	DocumentType   string `json:"documentType"` // CC, CE, NIT, TI, PA, PEP, PPT, RC
 	DocumentNumber string `json:"documentNumber"`
+}
+
+// AccountQuery is schema AccountQuery.
+type AccountQuery struct {
+	Account string `json:"account"`
+}
+
+// TelevisionSubscriber is schema TelevisionSubscriber: the state that the platforms are to have.
+type TelevisionSubscriber struct {
+	State string `json:"state"`
+}
+
+// TelevisionCodes is schema TelevisionCodes: additional channels or services, by the inventory's codes.
+type TelevisionCodes struct {
+	Codes []string `json:"codes"`
+}
+
+// TelevisionDevices is schema TelevisionDevices: the set-top boxes, in the inventory's notation.
+type TelevisionDevices struct {
+	MACs []string `json:"macs"`
 }
 
 // Technology is how a service reaches its subscriber.
@@ -104,4 +132,25 @@ func (c *Client) Service(ctx context.Context, in ServiceQuery) (Service, error) 
 // Holder tells whose a connection is. Errors: NotFound, and those of any system.
 func (c *Client) Holder(ctx context.Context, in HolderQuery) (Holder, error) {
 	return hop.Call(ctx, c.peer, QueryHolder, in)
+}
+
+// TelevisionSubscriber tells the state that an account's subscriber is to have. Errors of this and of
+// the three below: NotFound, CodeRefused, and those of any system.
+func (c *Client) TelevisionSubscriber(ctx context.Context, in AccountQuery) (TelevisionSubscriber, error) {
+	return hop.Call(ctx, c.peer, QueryTelevisionSubscriber, in)
+}
+
+// TelevisionChannels lists an account's additional channels.
+func (c *Client) TelevisionChannels(ctx context.Context, in AccountQuery) (TelevisionCodes, error) {
+	return hop.Call(ctx, c.peer, QueryTelevisionChannels, in)
+}
+
+// TelevisionServices lists an account's additional services.
+func (c *Client) TelevisionServices(ctx context.Context, in AccountQuery) (TelevisionCodes, error) {
+	return hop.Call(ctx, c.peer, QueryTelevisionServices, in)
+}
+
+// TelevisionDevices lists an account's set-top boxes.
+func (c *Client) TelevisionDevices(ctx context.Context, in AccountQuery) (TelevisionDevices, error) {
+	return hop.Call(ctx, c.peer, QueryTelevisionDevices, in)
 }
