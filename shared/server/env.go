@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -103,6 +104,25 @@ func (e *Env) Every(name string, period time.Duration, fn func(context.Context) 
 		e.fail(fmt.Errorf("%s: every %s: %w", queue, name, err))
 	}
 }
+
+// Follower keeps a copy of tables in step with the database, such as a snapshot.Follower.
+type Follower interface {
+	Load(context.Context) error // makes the copy current
+	Run(context.Context) error  // keeps it current until ctx ends
+}
+
+// Follow loads f before the first request and keeps it current until the process ends; name is for
+// the log.
+func (e *Env) Follow(name string, f Follower) {
+	if _, twice := e.host.followers[name]; twice {
+		e.fail(fmt.Errorf("%s: follow %s: the name is taken", e.api.Contract, name))
+		return
+	}
+	e.host.follow(name, f)
+}
+
+// Logger is the process's.
+func (e *Env) Logger() *slog.Logger { return e.host.log }
 
 // Now is business time: the clock's, and in a demo what its operator made of it.
 func (e *Env) Now() time.Time { return time.Now() }

@@ -71,6 +71,7 @@ type host struct {
 	routes    []publicRoute
 	unknown   *policy.Route // of a request that resembles no API
 	externals []*httpclient.Client
+	followers map[string]Follower // by name, which says in the log whose copy it is
 	addresses Addresses
 	health    health
 	reloads   *prometheus.CounterVec
@@ -83,6 +84,14 @@ type publicRoute struct {
 	prefix    string
 	unmatched *policy.Route
 	notFound  string
+}
+
+// follow has f loaded before the first request, and kept current.
+func (h *host) follow(name string, f Follower) {
+	if h.followers == nil {
+		h.followers = make(map[string]Follower)
+	}
+	h.followers[name] = f
 }
 
 // onClose adds what must be undone at the end.
@@ -112,6 +121,8 @@ func (h *host) open(ctx context.Context) (err error) {
 	}
 	h.access = access.New(h.db, h.log, h.registerer)
 	h.texts = typology.New(h.db, h.log, h.registerer)
+	h.follow("access", h.access)
+	h.follow("typology", h.texts)
 	if err := h.patiently(ctx, func(ctx context.Context) error { return typology.Seed(ctx, h.db, declared(h.layers)) }); err != nil {
 		return err
 	}

@@ -203,17 +203,16 @@ type dialer struct {
 
 func (d dialer) Peer(c *hop.Contract) hop.Peer { return d.host.peer(d.layer, c) }
 
-// start begins the background work: access snapshots, audit loader, partitions, jobs, reload.
+// start begins the background work: copies of tables, audit loader, partitions, jobs, reload.
 func (h *host) start(ctx context.Context, work *sync.WaitGroup, cfg Config) error {
-	if err := h.patiently(ctx, h.access.Load); err != nil {
-		return err
+	background := map[string]func(context.Context) error{"audit": h.audit.Run, "idempotency": h.answers.Run}
+	for name, f := range h.followers {
+		if err := h.patiently(ctx, f.Load); err != nil {
+			return err
+		}
+		background[name] = f.Run
 	}
-	if err := h.patiently(ctx, h.texts.Load); err != nil {
-		return err
-	}
-	for name, run := range map[string]func(context.Context) error{
-		"access": h.access.Run, "typology": h.texts.Run, "audit": h.audit.Run, "idempotency": h.answers.Run,
-	} {
+	for name, run := range background {
 		work.Go(func() {
 			if err := run(ctx); err != nil && ctx.Err() == nil {
 				h.log.ErrorContext(ctx, "background work ended", "work", name, "error", err)
