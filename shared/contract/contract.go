@@ -13,6 +13,8 @@
 //	                            {code, status, meaning, acts: caller|operator|nobody, retry: 'no'|later|with a new correlation},
 //	                            and, where security wants to know of it, event: what it calls it
 //	x-max-body       doc, op    bytes, default 1 MiB
+//	x-subjects       doc, op    [{name, member, requests, window}, …] limits by what the body names, unless the configuration has others
+//	x-deprecation    op         {since: '2025-08-04', successor: /path} of an operation that is deprecated: true
 //	x-pii            schema     mask | mask-document | hash | drop, for logs and audit; on an object also keep-unknown
 //	x-audit-key      schema     true: a string or number by which audit records are found, masked as x-pii says
 //	x-fold-names     schema     true: member names of this object and below match without ASCII case
@@ -27,6 +29,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -74,12 +77,40 @@ type Operation struct {
 	BodyRequired bool
 	MaxBody      int64 // bytes
 
+	Subjects    []SubjectLimit // limits by what the body names, unless the configuration has others
+	Deprecation *Deprecation   // nil: it is not deprecated
+
 	Envelope         bool // the body may come in the envelope; Body checks what is inside
 	EnvelopeRequired bool // it must
 
 	Body    *Check         // nil unless the request has a JSON body
 	Params  *Params        // never nil
 	Answers map[int]*Check // the JSON answers by status, but for those that only errors have; 0 is the document's default answer
+}
+
+// SubjectLimit limits calls that name the same business subject, such as a phone.
+type SubjectLimit struct {
+	Name     string        `yaml:"name"`   // shown in headers and metrics
+	Member   string        `yaml:"member"` // top-level member of the body
+	Requests int           `yaml:"requests"`
+	Window   time.Duration `yaml:"window"`
+}
+
+// Deprecation is what callers of a deprecated operation are told with every answer.
+type Deprecation struct {
+	Since     time.Time
+	Successor string // path of what takes its place; empty: nothing does
+}
+
+// Date is the field Deprecation (RFC 9745).
+func (d *Deprecation) Date() string { return "@" + strconv.FormatInt(d.Since.Unix(), 10) }
+
+// Link is the field Link with the successor (RFC 5829, RFC 8288); empty: there is none.
+func (d *Deprecation) Link() string {
+	if d.Successor == "" {
+		return ""
+	}
+	return "<" + d.Successor + `>; rel="successor-version"`
 }
 
 // The values of x-idempotency.

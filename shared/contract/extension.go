@@ -3,6 +3,7 @@ package contract
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"puente/shared/problem"
@@ -13,9 +14,9 @@ type extensions map[string]any
 
 // The extensions that each kind of place may have.
 var (
-	documentExtensions  = []string{"x-audit", "x-errors", "x-idempotency", "x-max-body", "x-sla"}
+	documentExtensions  = []string{"x-audit", "x-errors", "x-idempotency", "x-max-body", "x-sla", "x-subjects"}
 	infoExtensions      = []string{"x-category"}
-	operationExtensions = documentExtensions
+	operationExtensions = append(slices.Clone(documentExtensions), "x-deprecation")
 	schemaExtensions    = []string{"x-audit-key", "x-envelope", "x-fault", "x-fold-names", "x-pii"}
 )
 
@@ -178,4 +179,53 @@ func number(v any) (float64, bool) {
 		return float64(v), true
 	}
 	return 0, false
+}
+
+// deprecation is the value of x-deprecation; nil if it is absent.
+func (e extensions) deprecation() (*Deprecation, error) {
+	v, ok := e["x-deprecation"]
+	if !ok {
+		return nil, nil
+	}
+	m, _ := v.(map[string]any)
+	since, _ := m["since"].(string)
+	at, err := time.Parse(time.DateOnly, since)
+	d := &Deprecation{Since: at}
+	members := 1
+	if successor, ok := m["successor"]; ok {
+		d.Successor, _ = successor.(string)
+		members++
+	}
+	if err != nil || len(m) != members || members == 2 && !strings.HasPrefix(d.Successor, "/") {
+		return nil, fmt.Errorf("x-deprecation must be {since: '2025-08-04', successor: /path}; successor may be left out")
+	}
+	return d, nil
+}
+
+// subjects is the value of x-subjects; nil if it is absent.
+func (e extensions) subjects() ([]SubjectLimit, error) {
+	v, ok := e["x-subjects"]
+	if !ok {
+		return nil, nil
+	}
+	list, _ := v.([]any)
+	var all []SubjectLimit
+	for _, item := range list {
+		m, _ := item.(map[string]any)
+		var l SubjectLimit
+		l.Name, _ = m["name"].(string)
+		l.Member, _ = m["member"].(string)
+		requests, _ := number(m["requests"])
+		window, _ := m["window"].(string)
+		l.Requests = int(requests)
+		l.Window, _ = time.ParseDuration(window)
+		if len(m) != 4 || l.Name == "" || l.Member == "" || l.Requests < 1 || float64(l.Requests) != requests || l.Window <= 0 {
+			return nil, fmt.Errorf("x-subjects must be a list of {name: phone, member: Phone, requests: 60, window: 1m}")
+		}
+		all = append(all, l)
+	}
+	if all == nil {
+		return nil, fmt.Errorf("x-subjects must be a list of {name: phone, member: Phone, requests: 60, window: 1m}")
+	}
+	return all, nil
 }

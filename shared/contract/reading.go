@@ -83,6 +83,10 @@ func (r *reading) operation(place, path, method string, item *openapi3.PathItem,
 	r.body(place, op, o)
 	op.Params = r.params(place, item.Parameters, o.Parameters)
 	r.answers(place, op, o)
+	r.subjects(place, op)
+	if op.Deprecation = noted[*Deprecation](r, place)(extensions(o.Extensions).deprecation()); o.Deprecated != (op.Deprecation != nil) {
+		r.add(place, "deprecated: true and x-deprecation go together")
+	}
 	return op
 }
 
@@ -104,6 +108,9 @@ func (r *reading) promises(place string, op *Operation, own extensions) {
 		if n := noted[int64](r, level.place)(level.e.size("x-max-body")); n != 0 {
 			op.MaxBody = n
 		}
+		if l := noted[[]SubjectLimit](r, level.place)(level.e.subjects()); l != nil {
+			op.Subjects = l
+		}
 		for _, e := range noted[[]problem.Entry](r, level.place)(level.e.errors()) {
 			if !slices.Contains(op.Codes, e.Code) {
 				op.Codes = append(op.Codes, e.Code)
@@ -119,6 +126,22 @@ func (r *reading) promises(place string, op *Operation, own extensions) {
 	}
 	if op.Availability == 0 {
 		r.add(place, "x-sla.availability is missing, here and in the document")
+	}
+}
+
+// subjects leaves the operation those limits whose member its body has: the document's are for all of its
+// operations, and its own must name one.
+func (r *reading) subjects(place string, op *Operation) {
+	var members []string
+	if op.Body != nil {
+		members = op.Body.Members()
+	}
+	op.Subjects = slices.DeleteFunc(slices.Clone(op.Subjects), func(l SubjectLimit) bool { return !slices.Contains(members, l.Member) })
+	own, _ := extensions(r.doc.Paths.Value(op.Path).GetOperation(op.Method).Extensions).subjects()
+	for _, l := range own {
+		if !slices.Contains(members, l.Member) {
+			r.add(place, "x-subjects: the body has no member %s", l.Member)
+		}
 	}
 }
 

@@ -56,6 +56,12 @@ func (e *Edge) open(c *gin.Context, r *Route, chain []step) *Exchange {
 		params: c.Params, writer: c.Writer, ctx: c.Request.Context(), rest: chain, typologies: e.Texts, instance: e.Instance,
 	}
 	x.Answer.Header = c.Writer.Header()
+	if r.Operation != nil && r.Operation.Deprecation != nil { // whatever comes of the request
+		x.Answer.Header.Set("Deprecation", r.Operation.Deprecation.Date())
+		if link := r.Operation.Deprecation.Link(); link != "" {
+			x.Answer.Header.Set("Link", link)
+		}
+	}
 	return x
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"puente/shared/access"
+	"puente/shared/contract"
 	"puente/shared/problem"
 	"puente/shared/ratelimit"
 )
@@ -50,7 +51,7 @@ func (e *Edge) limits(x *Exchange) {
 			limits = append(limits, ratelimit.Limit{Name: "system", Key: "system:" + system.Name + ":" + x.Route.API, Requests: l.Requests, Window: l.Window})
 		}
 	}
-	for _, s := range x.Settings.APIs[x.Route.API].Subjects {
+	for _, s := range x.subjects() {
 		if value := member(x.Body, s.Member); len(value) > 0 {
 			sum := e.Ring.MAC("subject", []byte(s.Name), value)
 			limits = append(limits, ratelimit.Limit{Name: s.Name, Key: "subject:" + x.Route.API + ":" + hex.EncodeToString(sum[:16]), Requests: s.Requests, Window: s.Window})
@@ -59,6 +60,14 @@ func (e *Edge) limits(x *Exchange) {
 	if len(limits) == 0 || e.count(x, Limits, limits) {
 		x.next()
 	}
+}
+
+// subjects are the limits by what the body names: the configuration's, else the contract's.
+func (x *Exchange) subjects() []contract.SubjectLimit {
+	if configured := x.Settings.APIs[x.Route.API].Subjects; configured != nil {
+		return configured
+	}
+	return x.Route.Operation.Subjects
 }
 
 // count takes one from each of limits, or from none. The headers show the limit that binds.

@@ -180,7 +180,7 @@ func TestSettingsNameWhatIsWrong(t *testing.T) {
 	s.Allow = []string{"10.0.0.0/8", "nowhere"}
 	s.Token.Cache = 2 * time.Minute
 	s.Answers.Sample = 1.1
-	s.APIs = map[string]APIset{"portabilities": {Method: "none", Subjects: []SubjectLimit{{Name: "phone"}}}}
+	s.APIs = map[string]APIset{"portabilities": {Method: "none", Subjects: []contract.SubjectLimit{{Name: "phone"}}}}
 	err := s.Validate()
 	if err == nil {
 		t.Fatal("they are valid")

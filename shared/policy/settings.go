@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"puente/shared/contract"
 	"puente/shared/problem"
 )
 
@@ -65,21 +66,13 @@ type TokenRules struct {
 
 // APIset holds what differs for one API.
 type APIset struct {
-	Modes    map[string]Mode `yaml:"modes"`
-	Method   string          `yaml:"method"` // of verifying tokens
-	Allow    []string        `yaml:"allow"`
-	Deny     []string        `yaml:"deny"`
-	Subjects []SubjectLimit  `yaml:"subjects"`
+	Modes    map[string]Mode         `yaml:"modes"`
+	Method   string                  `yaml:"method"` // of verifying tokens
+	Allow    []string                `yaml:"allow"`
+	Deny     []string                `yaml:"deny"`
+	Subjects []contract.SubjectLimit `yaml:"subjects"` // nil: those of the contract
 
 	allow, deny []netip.Prefix
-}
-
-// SubjectLimit limits calls that name the same business subject, such as a phone.
-type SubjectLimit struct {
-	Name     string        `yaml:"name"`   // shown in headers and metrics
-	Member   string        `yaml:"member"` // top-level member of the body
-	Requests int           `yaml:"requests"`
-	Window   time.Duration `yaml:"window"`
 }
 
 // Defaults are the settings of a configuration that says nothing.

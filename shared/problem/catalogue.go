@@ -9,6 +9,7 @@ import (
 // Entry is what the catalogue says of a code: GET /errors/{code} of the operations listener.
 type Entry struct {
 	Code    string `json:"code"`
+	API     string `json:"api,omitempty"` // whose code it is; of a code that any API may answer there is none
 	Status  int    `json:"status"`
 	Meaning string `json:"meaning"`
 	Acts    string `json:"acts"`            // who has to act: caller, operator or nobody
@@ -49,8 +50,10 @@ func Catalogue(declared ...Entry) []Entry {
 			all = append(all, Entry{Code: code, Status: k.Status(), Meaning: a.meaning, Acts: a.acts, Retry: a.retry})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Entry) int { return cmp.Or(strings.Compare(a.Code, b.Code), cmp.Compare(a.Status, b.Status)) })
-	return slices.CompactFunc(all, func(a, b Entry) bool { return a.Code == b.Code && a.Status == b.Status })
+	slices.SortStableFunc(all, func(a, b Entry) int {
+		return cmp.Or(strings.Compare(a.Code, b.Code), cmp.Compare(a.Status, b.Status), strings.Compare(a.API, b.API))
+	})
+	return slices.CompactFunc(all, func(a, b Entry) bool { return a.Code == b.Code && a.Status == b.Status && a.API == b.API })
 }
 
 // Explain finds a code among those of the kinds and those declared.

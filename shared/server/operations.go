@@ -31,19 +31,19 @@ func (h *host) operations() http.Handler {
 	return mux
 }
 
-// declared are the codes that the contracts of the program explain. What a public API says of a code that
-// a layer below has, too, comes first: it is what callers see.
+// declared are the codes that the contracts of the program explain.
 func (h *host) declared() []problem.Entry {
 	var all []problem.Entry
-	for _, public := range []bool{true, false} {
-		for _, layer := range h.program {
-			for i := range layer.APIs {
-				doc, err := layer.APIs[i].Contract.Document()
-				if err != nil || (layer.APIs[i].listener() == Public) != public {
-					continue
-				}
-				for _, op := range doc.Operations {
-					all = append(all, op.Errors...)
+	for _, layer := range h.program {
+		for i := range layer.APIs {
+			doc, err := layer.APIs[i].Contract.Document()
+			if err != nil { // configure reports it
+				continue
+			}
+			for _, op := range doc.Operations {
+				for _, e := range op.Errors {
+					e.API = layer.APIs[i].Contract.Name
+					all = append(all, e)
 				}
 			}
 		}
