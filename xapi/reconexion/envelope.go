@@ -54,13 +54,8 @@ func (c *channel) header(ctx context.Context, caller envelope.Header, code, phon
 		Correlation: caller.Correlation, Phone: phone, Document: telemetry.MaskDocument(document), PQR: pqr,
 	})
 	return reconexion.ResponseHeader{
-		System: reconexion.System{Name: &caller.System, CorrelationID: &caller.Correlation, ProcessingServer: &c.instance},
-		Service: reconexion.Service{
-			Status: "OK", ResponseDate: envelope.Date(c.now()),
-			StatusDetail: []reconexion.StatusDetail{{
-				ErrorCode: envelope.CodeOK, ErrorDetailCode: text.Detail, ErrorMessage: text.Message, ErrorMessageUser: text.User,
-			}},
-		},
+		System:   reconexion.System{Name: &caller.System, CorrelationID: &caller.Correlation, ProcessingServer: &c.instance},
+		Service:  envelope.Succeeded(c.now(), text),
 		Property: envelope.Property(caller.Property),
 	}, text.Status
 }

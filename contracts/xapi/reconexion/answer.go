@@ -1,6 +1,10 @@
 package reconexion
 
-import "github.com/go-json-experiment/json/jsontext"
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"puente/shared/envelope"
+)
 
 // Response is schema Response, in the member order and casing of the document's sample.
 type Response struct {
@@ -16,7 +20,7 @@ func (r Response) HTTPStatus() int { return r.Status }
 // ResponseHeader is schema ResponseHeader.
 type ResponseHeader struct {
 	System   System           `json:"System"`
-	Service  Service          `json:"Service"`
+	Service  envelope.Service `json:"Service"`
 	Property []jsontext.Value `json:"Property"` // as sent
 }
 
@@ -25,22 +29,6 @@ type System struct {
 	Name             *string `json:"Name"`
 	CorrelationID    *string `json:"CorrelationID"`
 	ProcessingServer *string `json:"ProcessingServer"`
-}
-
-// Service is schema Service: a success.
-type Service struct {
-	Status           string         `json:"status"`
-	ResponseDate     string         `json:"responseDate"`
-	ProcessingServer *string        `json:"processingServer"` // always null
-	StatusDetail     []StatusDetail `json:"statusDetail"`
-}
-
-// StatusDetail is schema StatusDetail.
-type StatusDetail struct {
-	ErrorCode        string  `json:"errorCode"`
-	ErrorDetailCode  *string `json:"errorDetailCode"`
-	ErrorMessage     *string `json:"errorMessage"`
-	ErrorMessageUser *string `json:"errorMessageUser"`
 }
 
 // Result is schema Result: an order with its CUN, or a PQR, which need not have one.
