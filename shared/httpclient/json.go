@@ -18,8 +18,8 @@ import (
 
 // JSON is one operation of a system that takes and answers JSON.
 type JSON struct {
-	// Refusal reads an answer that is neither 2xx nor 404 nor 429 in the system's own terms. It returns
-	// nil where there is nothing to read; may be nil.
+	// Refusal reads an answer that is neither 2xx nor 429, nor 404 to a GET, in the system's own terms. It
+	// returns nil where there is nothing to read; may be nil.
 	Refusal func(status int, text []byte) error
 
 	out    http.RoundTripper
@@ -43,9 +43,10 @@ type Ask struct {
 	Body  any        // nil: none
 }
 
-// Call sends one request and decodes a success into answer. Of other answers only two say something to
-// our caller: 404 to a GET is NotFound, and 429 Unavailable. All else, 4xx included, is BadUpstream:
-// the request was made here, and its caller can do nothing about it.
+// Call sends one request and decodes a success into answer; where answer is nil, a success has no body.
+// Of other answers only two say something to our caller: 404 to a GET is NotFound, and 429 Unavailable.
+// All else, 4xx included, is BadUpstream: the request was made here, and its caller can do nothing about
+// it.
 func (j *JSON) Call(ctx context.Context, ask Ask, answer any) error {
 	req, err := j.request(ctx, ask)
 	if err != nil {
@@ -61,6 +62,12 @@ func (j *JSON) Call(ctx context.Context, ask Ask, answer any) error {
 	}
 	if e := StatusError(resp, j.system); e != nil {
 		return j.failure(e, resp.StatusCode, text)
+	}
+	if answer == nil {
+		if len(bytes.TrimSpace(text)) > 0 { // a page with status 200 comes from something before the system
+			return problem.Errorf(problem.BadUpstream, "%s: the answer has %d bytes where none should be", j.system, len(text)).Caused(j.system)
+		}
+		return nil
 	}
 	if err := json.Unmarshal(text, answer); err != nil {
 		return problem.Errorf(problem.BadUpstream, "%s: the answer is not what it should be at byte %d of %d", j.system, offset(err), len(text)).Caused(j.system)
@@ -103,9 +110,9 @@ func (j *JSON) failure(e *problem.Error, status int, text []byte) error {
 	switch {
 	case status == http.StatusTooManyRequests:
 		return e
-	case status == http.StatusNotFound:
+	case status == http.StatusNotFound && j.method == http.MethodGet:
 		// A page in HTML comes from something before the system, and says nothing of what the system has.
-		if j.method == http.MethodGet && (len(bytes.TrimSpace(text)) == 0 || jsontext.Value(text).IsValid()) {
+		if len(bytes.TrimSpace(text)) == 0 || jsontext.Value(text).IsValid() {
 			return e
 		}
 	case j.Refusal != nil:

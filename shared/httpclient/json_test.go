@@ -79,7 +79,7 @@ func TestJSONNamesNothing(t *testing.T) {
 func TestJSONFailures(t *testing.T) {
 	l := newLedger(t)
 	c := l.client(t)
-	refused := &problem.Error{Kind: problem.Rejected, Code: "REFUSED"}
+	refused, gone := &problem.Error{Kind: problem.Rejected, Code: "REFUSED"}, &problem.Error{Kind: problem.Rejected, Code: "GONE"}
 	for _, test := range []struct {
 		method string
 		status int
@@ -92,6 +92,7 @@ func TestJSONFailures(t *testing.T) {
 		{"GET", 404, `{"codigo": "NO_EXISTE"}`, problem.NotFound, ""},
 		{"GET", 404, `<html>no such page</html>`, problem.BadUpstream, ""}, // of a proxy, not of the system
 		{"POST", 404, ``, problem.BadUpstream, ""},
+		{"DELETE", 404, `{"gone": true}`, problem.Rejected, "GONE"},
 		{"POST", 422, `{"refused": true}`, problem.Rejected, "REFUSED"},
 		{"POST", 422, `{}`, problem.BadUpstream, ""},
 		{"POST", 400, `{"refused": true}`, problem.BadUpstream, ""},
@@ -110,8 +111,11 @@ func TestJSONFailures(t *testing.T) {
 		l.status, l.answer = test.status, test.answer
 		op := c.JSON("operation", Safe, test.method+" /")
 		op.Refusal = func(status int, text []byte) error {
-			if status == 422 && string(text) == `{"refused": true}` {
+			switch {
+			case status == 422 && string(text) == `{"refused": true}`:
 				return refused
+			case status == 404 && string(text) == `{"gone": true}`:
+				return gone
 			}
 			return nil
 		}
@@ -124,6 +128,21 @@ func TestJSONFailures(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "3000000019") {
 			t.Errorf("the error repeats the answer: %v", err)
+		}
+	}
+}
+
+// Where nothing is to be answered, a page that a balancer shows with status 200 is no success.
+func TestJSONWithoutAnswer(t *testing.T) {
+	l := newLedger(t)
+	op := l.client(t).JSON("removeLine", Safe, "DELETE /lines/{}")
+	for status, answers := range map[int]map[string]bool{204: {"": true}, 200: {"": true, "\n": true, "<html>": false, "{}": false}, 500: {"": false}} {
+		for answer, good := range answers {
+			l.status, l.answer = status, answer
+			err := op.Call(t.Context(), Ask{Path: []string{"1"}}, nil)
+			if good != (err == nil) || !good && !errors.Is(err, problem.BadUpstream) {
+				t.Errorf("%d %q: %v", status, answer, err)
+			}
 		}
 	}
 }
