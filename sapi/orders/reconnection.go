@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -84,21 +83,9 @@ func notPossible(status int, text []byte) error {
 	}
 	e := &problem.Error{
 		Kind: problem.Rejected, Code: orders.CodeNotPossible, Detail: "The order management does not allow an order for this service",
-		Err: fmt.Errorf("%s: %s", tellable(refused.Code), tellable(refused.Message)),
+		Err: fmt.Errorf("%s: %s", telemetry.MaskText(refused.Code), telemetry.MaskText(refused.Message)),
 	}
 	return e.Caused(target)
-}
-
-// number is a connection or a document that the order management repeats.
-var number = regexp.MustCompile(`[0-9][0-9 .-]{3,}[0-9]`)
-
-// tellable is a text of the order management's as the log may have it: short, and its numbers masked.
-func tellable(text string) string {
-	const most = 200
-	if r := []rune(text); len(r) > most {
-		text = string(r[:most])
-	}
-	return number.ReplaceAllStringFunc(text, telemetry.Mask)
 }
 
 // Reconnection finds the order of a reference.

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -38,4 +39,18 @@ func stars(n int) string {
 		return manyStars[:n]
 	}
 	return strings.Repeat("*", n)
+}
+
+// personal is what a system may repeat of a request in a text for people: a connection, a document, a MAC
+// address.
+var personal = regexp.MustCompile(`[0-9][0-9 .-]{3,}[0-9]|[0-9A-Fa-f]{2}(?:[:.-]?[0-9A-Fa-f]{2}){5}`)
+
+// MaskText is a text of a system's as the log may have it: short, and the numbers and MAC addresses in it
+// masked.
+func MaskText(s string) string {
+	const most = 200
+	if r := []rune(s); len(r) > most {
+		s = string(r[:most])
+	}
+	return personal.ReplaceAllStringFunc(s, Mask)
 }

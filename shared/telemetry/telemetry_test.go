@@ -163,3 +163,18 @@ func TestMetricsHandlerShowsExemplarsAsOpenMetrics(t *testing.T) {
 		}
 	}
 }
+
+func TestMaskText(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                                       "",
+		"OM-1042":                                "OM-1042",
+		"La línea SR-50452171 de 1.026.578.508":  "La línea SR-****2171 de *********.508",
+		"El deco 001A.2B3C.4D5E no es de CS-905": "El deco **********4D5E no es de CS-905",
+		"00:1a:2b:3c:4d:5e y 001A2B3C4D60":       "*************d:5e y ********4D60",
+		strings.Repeat("ñ", 300):                 strings.Repeat("ñ", 200),
+	} {
+		if got := telemetry.MaskText(in); got != want {
+			t.Errorf("MaskText(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
