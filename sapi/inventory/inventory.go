@@ -1,7 +1,12 @@
-// Package inventory wraps the operator's service inventory (MSS): what a connection is, and whose.
+// Package inventory wraps the operator's service inventory (MSS): what a connection is, and whose, and what
+// television an account has.
 //
 //	GET /mss/v1/connections/{connection}
 //	GET /mss/v1/connections/{connection}/titular
+//	GET /mss/v1/cuentas/{cuenta}/television
+//	GET /mss/v1/cuentas/{cuenta}/canales
+//	GET /mss/v1/cuentas/{cuenta}/servicios
+//	GET /mss/v1/cuentas/{cuenta}/equipos
 package inventory
 
 import (
@@ -46,13 +51,24 @@ func defaults() Config {
 const target = "inventory"
 
 // system is the inventory, as this package knows it.
-type system struct{ connection, holder *httpclient.JSON }
+type system struct {
+	connection, holder                      *httpclient.JSON
+	subscriber, channels, services, devices *httpclient.JSON // of an account's television
+}
 
 func newSystem(out *httpclient.Client) *system {
-	return &system{
+	s := &system{
 		connection: out.JSON("getConnection", httpclient.Safe, "GET /mss/v1/connections/{}"),
 		holder:     out.JSON("getHolder", httpclient.Safe, "GET /mss/v1/connections/{}/titular"),
+		subscriber: out.JSON("getTelevision", httpclient.Safe, "GET /mss/v1/cuentas/{}/television"),
+		channels:   out.JSON("getChannels", httpclient.Safe, "GET /mss/v1/cuentas/{}/canales"),
+		services:   out.JSON("getServices", httpclient.Safe, "GET /mss/v1/cuentas/{}/servicios"),
+		devices:    out.JSON("getDevices", httpclient.Safe, "GET /mss/v1/cuentas/{}/equipos"),
 	}
+	for _, television := range []*httpclient.JSON{s.subscriber, s.channels, s.services, s.devices} {
+		television.Refusal = refused
+	}
+	return s
 }
 
 func mount(env *server.Env) error {
@@ -63,6 +79,10 @@ func mount(env *server.Env) error {
 	s := newSystem(env.ExternalWith(target, cfg.HTTP, httpclient.Bearer(cfg.Token)))
 	server.Handle(env, inventory.QueryService, s.Service)
 	server.Handle(env, inventory.QueryHolder, s.Holder)
+	server.Handle(env, inventory.QueryTelevisionSubscriber, s.TelevisionSubscriber)
+	server.Handle(env, inventory.QueryTelevisionChannels, s.TelevisionChannels)
+	server.Handle(env, inventory.QueryTelevisionServices, s.TelevisionServices)
+	server.Handle(env, inventory.QueryTelevisionDevices, s.TelevisionDevices)
 	return nil
 }
 

@@ -35,5 +35,7 @@ func TestCircuit(t *testing.T) {
 }
 
 func TestRetries(t *testing.T) {
-	play(t, "testdata/retry/*.txtar", apitest.Setting("sapi.inventory.http.retries", 1))
+	for _, pattern := range []string{"testdata/retry/*.txtar", "testdata/retry/television/*.txtar"} { // a process lends one retry
+		play(t, pattern, apitest.Setting("sapi.inventory.http.retries", 1))
+	}
 }
