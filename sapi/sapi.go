@@ -7,6 +7,7 @@ import (
 	"puente/sapi/orders"
 	"puente/sapi/pqr"
 	"puente/sapi/salesorder"
+	"puente/sapi/tvplatforms"
 	"puente/shared/server"
 )
 
@@ -17,4 +18,5 @@ var Layer = server.Layer{Name: "sapi", APIs: []server.API{
 	orders.API,
 	pqr.API,
 	salesorder.API,
+	tvplatforms.API,
 }}
