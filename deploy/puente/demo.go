@@ -172,12 +172,17 @@ sapi:
     http: {url: %q}
   pqr:
     http: {url: %q}
+  tvplatforms:
+    ftth: {http: {url: %q}}
+    hfc: {http: {url: %q}}
+    iptv: {http: {url: %q}}
   oauth2:
     http: {url: %q}
     issuer: %q
     audience: %q
     introspection: {client: %s, secret: %q}
-`, d.notes.Admin.Token, oauthprovider.DefaultAudience, base+"/botservice", base+"/inventory", base+"/orders", base+"/pqr", base, base, oauthprovider.DefaultAudience, introspector, d.notes.Admin.Password)
+`, d.notes.Admin.Token, oauthprovider.DefaultAudience, base+"/botservice", base+"/inventory", base+"/orders", base+"/pqr",
+		base+"/tvplatforms/ftth", base+"/tvplatforms/hfc", base+"/tvplatforms/iptv", base, base, oauthprovider.DefaultAudience, introspector, d.notes.Admin.Password)
 }
 
 // seed puts the demo's clients into the tables, as often as it is called.
