@@ -71,6 +71,9 @@ func TestLines(t *testing.T) {
 				text += flag
 			}
 		}
+		if l.Television != nil {
+			text += " television of " + l.Account
+		}
 		if l.Holder.DocumentNumber != "1026578508" {
 			text += " of " + l.Holder.DocumentType + " " + l.Holder.DocumentNumber
 		}
@@ -81,6 +84,8 @@ func TestLines(t *testing.T) {
 		"3057000411": "LTE SUSPENDIDO MORA", "3057000412": "LTE SUSPENDIDO MORA owes", "3057000413": "LTE SUSPENDIDO ROBO refuses",
 		"3057000414": "LTE SUSPENDIDO ROBO fails", "3057000415": "LTE SUSPENDIDO VOLUNTARIA accountless", "6012450002": "FTTH SUSPENDIDO VOLUNTARIA",
 		"6012450003": "HFC SUSPENDIDO MORA of NIT 900.123.456-7", "6012450004": "COBRE SUSPENDIDO VOLUNTARIA of CC 0012345678",
+		"6012450001": "FTTH ACTIVO television of CS-905967", "6012450005": "HFC ACTIVO television of CS-905968",
+		"6012450006": "IPTV ACTIVO television of CS-905969", "6012450007": "FTTH ACTIVO accountless", "6012450008": "FTTH ACTIVO television of CS-905970",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
@@ -111,7 +116,7 @@ func TestLinesAreSet(t *testing.T) {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
 	var all []inventory.Line
-	if got := call(t.Context(), "GET", s.URL+control, ""); json.Unmarshal([]byte(got.body), &all) != nil || len(all) != 12+1+600 {
+	if got := call(t.Context(), "GET", s.URL+control, ""); json.Unmarshal([]byte(got.body), &all) != nil || len(all) != 17+1+600 {
 		t.Errorf("%d lines", len(all))
 	}
 	for body, part := range map[string]string{
@@ -125,7 +130,7 @@ func TestLinesAreSet(t *testing.T) {
 	if _, ok := s.Inventory.Line("4000000001"); ok {
 		t.Error("a list that is not valid was set in part")
 	}
-	if err := s.Reset(); err != nil || len(s.Inventory.Lines()) != 12 {
+	if err := s.Reset(); err != nil || len(s.Inventory.Lines()) != 17 {
 		t.Errorf("after a reset %d lines, %v", len(s.Inventory.Lines()), err)
 	}
 }

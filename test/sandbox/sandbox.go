@@ -17,6 +17,7 @@
 //	GET    /_sandbox/inventory/lines          the lines of the operator's systems; POST sets and changes them: see package inventory
 //	POST   /_sandbox/orders/{number}          an order's state: {"state":"COMPLETADA"}
 //	POST   /_sandbox/pqr/{number}             a case's state: {"state":"RESUELTO"}
+//	GET    /_sandbox/tvplatforms              what the television platforms hold; POST …/{account} sets it: see package tvplatforms
 //	POST   /_sandbox/oauth/rotate             new signing keys; ?drop=true: the old ones are gone at once
 //	POST   /_sandbox/oauth/mint               a token made to order, spoilt ones too: see oauthprovider.Mint
 //
@@ -26,6 +27,7 @@
 //	            GET  /botservice/api/saleorder/v1/portability   inquiry
 //	inventory   GET  /inventory/mss/v1/connections/{connection} service       see package inventory
 //	            GET  /inventory/mss/v1/connections/{connection}/titular  holder
+//	            GET  /inventory/mss/v1/cuentas/{cuenta}/television  television_subscriber; canales, servicios, equipos
 //	orders      POST /orders/om/v1/reconexiones                 create        see package orders
 //	            GET  /orders/om/v1/reconexiones                 find
 //	            GET  /orders/om/v1/ordenes/{numero}             order
@@ -33,6 +35,9 @@
 //	pqr         POST /pqr/pqr/v1/casos                          create        see package pqr
 //	            GET  /pqr/pqr/v1/casos                          find
 //	            GET  /pqr/pqr/v1/casos/{numero}                 case
+//	tvplatforms /tvplatforms/ftth/asap/v1/suscriptores/{cuenta}/…  ftth_channels, ftth_channels_change, …; see package tvplatforms
+//	            /tvplatforms/hfc/hfc/{abonado|canales|servicios|decos}/…  hfc_channels, …
+//	            /tvplatforms/iptv/iptv/accounts/{account}/…  iptv_channels, …
 //	oauth       POST /oauth2/token                              token         see package oauthprovider
 //	            POST /oauth2/introspect                         introspect
 //	            POST /oauth2/revoke                             revoke
@@ -57,6 +62,7 @@ import (
 	"puente/test/sandbox/oauthprovider"
 	"puente/test/sandbox/orders"
 	"puente/test/sandbox/pqr"
+	"puente/test/sandbox/tvplatforms"
 )
 
 // Config is what a sandbox is started with. The zero value works, without clients.
@@ -96,11 +102,12 @@ type issuer interface{ SetIssuer(url string) }
 
 // Sandbox is the host. Its exported members are the systems, for tests that look inside.
 type Sandbox struct {
-	BotService *botservice.Service
-	Inventory  *inventory.Service
-	Orders     *orders.Service
-	PQR        *pqr.Service
-	OAuth      *oauthprovider.Provider
+	BotService  *botservice.Service
+	Inventory   *inventory.Service
+	Orders      *orders.Service
+	PQR         *pqr.Service
+	TVPlatforms *tvplatforms.Service
+	OAuth       *oauthprovider.Provider
 
 	cfg      Config
 	log      *slog.Logger
@@ -162,8 +169,9 @@ func New(cfg Config) (*Sandbox, error) {
 	if err != nil {
 		return fail(err)
 	}
-	s := newHost(cfg, bot, lines, om, cases, oauth)
-	s.BotService, s.Inventory, s.Orders, s.PQR, s.OAuth = bot, lines, om, cases, oauth
+	television := tvplatforms.New(cfg.Now)
+	s := newHost(cfg, bot, lines, om, cases, television, oauth)
+	s.BotService, s.Inventory, s.Orders, s.PQR, s.TVPlatforms, s.OAuth = bot, lines, om, cases, television, oauth
 	return s, nil
 }
 

@@ -1,11 +1,19 @@
-// Package inventory plays the operator's service inventory (MSS): what each connection is, and whose. It
-// holds the lines that the other systems of the sandbox know of, too.
+// Package inventory plays the operator's service inventory (MSS): what each connection is, and whose, and
+// what television an account has. It holds the lines that the other systems of the sandbox know of, too.
 //
 //	GET /inventory/mss/v1/connections/{connection}            operation service
 //	    200 {"CONEXION","CUENTA","TECNOLOGIA","ESTADO","SUSPENSION":{"ID","MOTIVO","FECHA"}|null}
 //	GET /inventory/mss/v1/connections/{connection}/titular    operation holder
 //	    200 {"TIPO_DOCUMENTO","NUMERO_DOCUMENTO"}
-//	    404 {"codigo":"NO_EXISTE","mensaje":"…"}, of both
+//	GET /inventory/mss/v1/cuentas/{cuenta}/television         operation television_subscriber
+//	    200 {"CUENTA","ESTADO_SUSCRIPTOR"}
+//	GET /inventory/mss/v1/cuentas/{cuenta}/canales            operation television_channels
+//	    200 {"CUENTA","CANALES":[{"CODIGO"}]}
+//	GET /inventory/mss/v1/cuentas/{cuenta}/servicios          operation television_services
+//	    200 {"CUENTA","SERVICIOS":[{"CODIGO"}]}
+//	GET /inventory/mss/v1/cuentas/{cuenta}/equipos            operation television_devices
+//	    200 {"CUENTA","EQUIPOS":[{"MAC"}]}
+//	    404 {"codigo":"NO_EXISTE","mensaje":"…"}, of all
 //
 // These lines there are after each reset. Where nothing else is said the holder is CC 1026578508, the
 // technology LTE, the account CS- and the digits of the connection, and nothing is owed:
@@ -20,9 +28,16 @@
 //	3057000413    suspended ROBO (theft); its orders are refused with 422
 //	3057000414    the same, and the PQR register answers 500 for it
 //	3057000415    suspended VOLUNTARIA, without account
+//	6012450001    FTTH of CS-905967, with television: the document's sample
 //	6012450002    FTTH, suspended VOLUNTARIA
 //	6012450003    HFC, suspended MORA, settled; its holder is NIT 900.123.456-7
 //	6012450004    COBRE, suspended VOLUNTARIA; its holder is CC 0012345678
+//	6012450005    HFC of CS-905968, with television
+//	6012450006    IPTV of CS-905969, with television
+//	6012450007    FTTH, without account
+//	6012450008    FTTH of CS-905970, with television but no channel, service or set-top box
+//
+// What the platforms hold of these accounts is said in package tvplatforms.
 //
 // Late, silent and broken answers are set by faults. Lines are set and changed by
 //
@@ -31,11 +46,13 @@
 //	     {"connection":"3157000001","account":"CS-1","technology":"LTE","state":"SUSPENDIDO",
 //	      "suspension":{"id":"SUS-1","reason":"MORA","since":"2025-07-30T10:00:00Z"},
 //	      "holder":{"documentType":"CC","documentNumber":"1026578508"},
-//	      "balance":"85900.00","refusesOrders":false,"failsPQR":false}
+//	      "balance":"85900.00","refusesOrders":false,"failsPQR":false,
+//	      "television":{"state":"1","channels":["CAN-HBO"],"services":["SRV-TIMESHIFT"],"devices":["00:1A:2B:3C:4D:5E"]}}
 //
 // Only connection is required. What is left out stays as it is; of a new line it is as said above. Values
 // are the vendor's and not checked. A suspension without id or since gets new ones, and one without
-// state suspends the line; null lifts it. A state other than SUSPENDIDO lifts it as well.
+// state suspends the line; null lifts it. A state other than SUSPENDIDO lifts it as well. Of television,
+// too, what is left out stays; null takes it away. Of an account's lines the one set last has it.
 package inventory
 
 import (
@@ -51,10 +68,11 @@ import (
 type Service struct {
 	now func() time.Time
 
-	mu     sync.Mutex
-	lines  map[string]Line // by connection
-	order  []string        // connections, in the order in which they came
-	number int             // of the latest suspension that was given an id
+	mu       sync.Mutex
+	lines    map[string]Line   // by connection
+	accounts map[string]string // connections, by the account that they have television for
+	order    []string          // connections, in the order in which they came
+	number   int               // of the latest suspension that was given an id
 }
 
 // New makes an inventory with the lines of the package comment. now may be nil: time.Now.
@@ -70,11 +88,12 @@ func New(now func() time.Time) *Service {
 // Name is inventory.
 func (s *Service) Name() string { return "inventory" }
 
-// Mount declares the operations service and holder.
+// Mount declares the operations service and holder, and those of television.
 func (s *Service) Mount(operation func(name, pattern string, handler http.HandlerFunc)) {
 	const path = "GET /inventory/mss/v1/connections/{connection}"
 	operation("service", path, s.service)
 	operation("holder", path+"/titular", s.holder)
+	s.mountTelevision(operation)
 }
 
 // Ledger is all lines as they are; the inventory itself does nothing.
@@ -117,6 +136,7 @@ func (s *Service) Set(changes ...Change) ([]Line, error) {
 		}
 		set[i] = s.changed(l, c)
 		s.lines[c.Connection] = set[i]
+		s.index(set[i])
 	}
 	return set, nil
 }
@@ -130,9 +150,10 @@ func (s *Service) Reset() error {
 }
 
 func (s *Service) forget() {
-	s.lines, s.order, s.number = map[string]Line{}, nil, 0
-	for _, l := range defaults() {
+	s.lines, s.accounts, s.order, s.number = map[string]Line{}, map[string]string{}, nil, 0
+	for _, l := range append(defaults(), televised()...) {
 		s.lines[l.Connection] = l
+		s.index(l)
 		s.order = append(s.order, l.Connection)
 	}
 	slices.Sort(s.order)

@@ -21,6 +21,7 @@ type Line struct {
 	Balance       string      `json:"balance"`       // due, in COP: the billing view's
 	RefusesOrders bool        `json:"refusesOrders"` // the order management refuses it with 422
 	FailsPQR      bool        `json:"failsPQR"`      // the PQR register answers 500
+	Television    *Television `json:"television,omitempty"`
 }
 
 // Suspension is why a line is suspended. Nobody changes one: a line gets another.
@@ -59,6 +60,7 @@ type Change struct {
 	Balance       *string         `json:"balance"`
 	RefusesOrders *bool           `json:"refusesOrders"`
 	FailsPQR      *bool           `json:"failsPQR"`
+	Television    json.RawMessage `json:"television"` // null takes it away
 }
 
 // Suspend is the change that suspends a line for a reason, by an id of its own.
@@ -74,6 +76,9 @@ func (c Change) validate() error {
 	}
 	if _, err := c.suspension(); err != nil {
 		broken = append(broken, problem.Field{Path: "suspension", Rule: "must be null or an object of id, reason and since"})
+	}
+	if _, err := c.television(); err != nil {
+		broken = append(broken, notTelevision)
 	}
 	if len(broken) > 0 {
 		return &problem.Error{Kind: problem.Invalid, Detail: "the line is not valid", Fields: broken}
@@ -107,6 +112,10 @@ func (s *Service) changed(l Line, c Change) Line {
 			l.State = Suspended
 			s.complete(l)
 		}
+	}
+	if len(c.Television) > 0 {
+		television, _ := c.television()
+		l.Television = l.Television.changed(television)
 	}
 	if set(&l.State, c.State); l.State != Suspended {
 		l.Suspension = nil
