@@ -2,48 +2,64 @@ package database
 
 import (
 	"context"
+	"encoding/binary"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// encodeBlobs has a connection encode [][]byte, the keys and bodies of a Writer's group, as blobs.
+// encodeBlobs has a connection encode [][]byte, the keys and bodies of a Writer's group, by blobs.
 func encodeBlobs(_ context.Context, conn *pgx.Conn) error {
 	types := conn.TypeMap()
-	types.TryWrapEncodePlanFuncs = append([]pgtype.TryWrapEncodePlanFunc{wrapBlobs}, types.TryWrapEncodePlanFuncs...)
+	bytea, _ := types.TypeForOID(pgtype.ByteaOID)
+	types.RegisterType(&pgtype.Type{
+		Name: "_bytea", OID: pgtype.ByteaArrayOID, Codec: blobsCodec{&pgtype.ArrayCodec{ElementType: bytea}},
+	})
 	return nil
 }
 
-func wrapBlobs(value any) (pgtype.WrappedEncodePlanNextSetter, any, bool) {
-	b, ok := value.([][]byte)
-	return new(blobsPlan), blobs(b), ok
-}
+// blobsCodec is pgx's own but for a [][]byte.
+type blobsCodec struct{ *pgtype.ArrayCodec }
 
-// blobsPlan encodes [][]byte by the plan of blobs.
-type blobsPlan struct{ pgtype.EncodePlan }
-
-func (p *blobsPlan) SetNext(next pgtype.EncodePlan) { p.EncodePlan = next }
-
-func (p *blobsPlan) Encode(value any, buf []byte) ([]byte, error) {
-	return p.EncodePlan.Encode(blobs(value.([][]byte)), buf)
-}
-
-// blobs is a [][]byte as a pgtype.ArrayGetter. pgx, which has such for most slices, would reach each
-// item of this one by reflection and copy its header to the heap.
-type blobs [][]byte
-
-func (b blobs) Dimensions() []pgtype.ArrayDimension {
-	if b == nil {
-		return nil
+// PlanEncode implements pgtype.Codec.
+func (c blobsCodec) PlanEncode(m *pgtype.Map, oid uint32, format int16, value any) pgtype.EncodePlan {
+	if _, ok := value.([][]byte); ok && format == pgtype.BinaryFormatCode {
+		return blobs{}
 	}
-	return []pgtype.ArrayDimension{{Length: int32(len(b)), LowerBound: 1}}
+	return c.ArrayCodec.PlanEncode(m, oid, format, value)
 }
 
-func (b blobs) Index(i int) any { return (*blob)(&b[i]) }
+// blobs writes a [][]byte as array_recv of PostgreSQL reads it. pgx would plan each item by
+// reflection, and let the buffer grow under them again and again.
+type blobs struct{}
 
-func (blobs) IndexType() any { return (*blob)(nil) }
-
-// blob is a pgtype.BytesValuer; nil is null.
-type blob []byte
-
-func (b *blob) BytesValue() ([]byte, error) { return *b, nil }
+// Encode implements pgtype.EncodePlan.
+func (blobs) Encode(value any, buf []byte) ([]byte, error) {
+	items := value.([][]byte)
+	if items == nil {
+		return nil, nil
+	}
+	const head, dimension, length = 12, 8, 4
+	size, nulls := head+dimension, uint32(0)
+	for _, item := range items {
+		size += length + len(item)
+		if item == nil {
+			nulls = 1
+		}
+	}
+	buf = slices.Grow(buf, size)
+	buf = binary.BigEndian.AppendUint32(buf, 1) // dimension
+	buf = binary.BigEndian.AppendUint32(buf, nulls)
+	buf = binary.BigEndian.AppendUint32(buf, pgtype.ByteaOID)
+	buf = binary.BigEndian.AppendUint32(buf, uint32(len(items)))
+	buf = binary.BigEndian.AppendUint32(buf, 1) // index of the first item
+	for _, item := range items {
+		if item == nil {
+			buf = binary.BigEndian.AppendUint32(buf, 1<<32-1)
+			continue
+		}
+		buf = append(binary.BigEndian.AppendUint32(buf, uint32(len(item))), item...)
+	}
+	return buf, nil
+}
