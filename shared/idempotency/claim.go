@@ -39,10 +39,10 @@ type claimed struct {
 // claim claims a group: most often all are new, and it is one statement. A claim that meets
 // another's, and then no longer finds it because that was released at the same moment, tries again.
 func (s *Store) claim(ctx context.Context, db database.Statements, items []claim) ([]claimed, error) {
-	g := claiming{store: s, q: sql.New(db), items: items, met: make([]claimed, len(items))}
+	g := claiming{store: s, q: sql.New(db), items: items, met: make([]claimed, len(items)), open: make([]int, len(items))}
 	for i := range items {
 		g.met[i].state = Running // unless something better is found
-		g.open = append(g.open, i)
+		g.open[i] = i
 	}
 	// All groups lock their keys in one order, so that none waits for another in a circle.
 	slices.SortFunc(g.open, func(i, j int) int { return bytes.Compare(items[i].key[:], items[j].key[:]) })
@@ -95,12 +95,13 @@ func (g *claiming) insert(ctx context.Context) error {
 			return err
 		}
 	}
-	p := sql.ClaimParams{Keys: g.keys(), At: g.store.at, Days: int32(g.store.days)}
-	for _, i := range g.open {
+	p := sql.ClaimParams{
+		At: g.store.at, Days: int32(g.store.days),
+		Keys: g.keys(), Bodies: make([][]byte, len(g.open)), Tokens: make([][]byte, len(g.open)), Seconds: make([]float64, len(g.open)),
+	}
+	for n, i := range g.open {
 		it := &g.items[i]
-		p.Bodies = append(p.Bodies, it.body[:])
-		p.Tokens = append(p.Tokens, it.token[:])
-		p.Seconds = append(p.Seconds, it.seconds())
+		p.Bodies[n], p.Tokens[n], p.Seconds[n] = it.body[:], it.token[:], it.seconds()
 	}
 	rows, err := g.q.Claim(ctx, p)
 	if err != nil {

@@ -89,11 +89,7 @@ func (s *Store) Begin(ctx context.Context, c Claim) (Outcome, error) {
 // Finish stores the answer of a claim, before it is sent. After an error other than ErrTaken the
 // answer may not be stored: then the key is Resumed after its deadline.
 func (s *Store) Finish(ctx context.Context, t Ticket, a Answer) error {
-	plain, err := a.encode()
-	if err != nil {
-		return fmt.Errorf("idempotency: finish: %w", err)
-	}
-	kept, err := s.endings.Do(ctx, ending{t, s.ring.Seal(sealContext(t.key), plain)})
+	kept, err := s.endings.Do(ctx, ending{t, s.ring.Seal(sealContext(t.key), a.encode())})
 	if err != nil {
 		return fmt.Errorf("idempotency: finish: %w", err)
 	}
