@@ -34,7 +34,8 @@ func (d *loader) store(ctx context.Context, b batch) error {
 		}
 		day = end.Today
 		if len(b.ended) > 0 {
-			rows := link(d.instance, day, d.sequence, d.hash, b.ended)
+			rows := link(d.rows, d.instance, day, d.sequence, d.hash, b.ended)
+			d.rows = rows
 			if err := copyRows(ctx, tx, rows); err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 	"time"
 )
 
@@ -23,11 +24,11 @@ type linked struct {
 
 const saltBytes = 16
 
-// link makes entries the continuation of a chain that ends at sequence and hash.
-func link(instance string, day time.Time, sequence int64, hash []byte, entries []entry) []linked {
+// link makes entries the continuation of a chain that ends at sequence and hash, in room if they fit.
+func link(room []linked, instance string, day time.Time, sequence int64, hash []byte, entries []entry) []linked {
 	salts := make([]byte, saltBytes*len(entries))
 	_, _ = rand.Read(salts) // never fails (crypto/rand)
-	rows := make([]linked, len(entries))
+	rows := slices.Grow(room[:0], len(entries))[:len(entries)]
 	for i := range rows {
 		row := &rows[i]
 		*row = linked{

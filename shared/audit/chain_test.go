@@ -35,7 +35,7 @@ func kept(t *testing.T, db *database.DB, instance string, perDay int, daysAgo ..
 		if err := days.Create(ctx, db, day); err != nil {
 			t.Fatal(err)
 		}
-		rows := link(instance, day, sequence, hash, entries(day, sequence, perDay))
+		rows := link(nil, instance, day, sequence, hash, entries(day, sequence, perDay))
 		err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error { return copyRows(ctx, tx, rows) })
 		if err != nil {
 			t.Fatal(err)

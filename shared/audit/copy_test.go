@@ -41,7 +41,7 @@ func TestRowsAreStoredAsTheyAre(t *testing.T) {
 			e.mark = 0 // is not stored
 			all = append(all, e)
 		}
-		rows := link("a", today, sequence, genesis("a"), all)
+		rows := link(nil, "a", today, sequence, genesis("a"), all)
 		if err := pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error { return copyRows(t.Context(), tx, rows) }); err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func TestRowsAreStoredAsTheyAre(t *testing.T) {
 }
 
 func TestRowsReadTheSameInAnyPieces(t *testing.T) {
-	rows := link("a", time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC), 0, genesis("a"), entries(time.Now(), 0, 20))
+	rows := link(nil, "a", time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC), 0, genesis("a"), entries(time.Now(), 0, 20))
 	whole, err := io.ReadAll(&copied{rows: rows, left: copyHead})
 	if err != nil {
 		t.Fatal(err)

@@ -133,7 +133,10 @@ type loader struct {
 	day      time.Time
 	open     map[string]opening
 	alive    bool // what is read from here on is of this process
-	spare    []entry
+
+	// Room of the batch before.
+	spare []entry
+	rows  []linked
 }
 
 // opening is a request that has begun and not ended. Its entry is kept where its process is dead.
