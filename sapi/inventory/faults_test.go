@@ -2,6 +2,8 @@ package inventory
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,5 +72,51 @@ func TestAgainstTheSandbox(t *testing.T) {
 	}
 	if got, err := s.Holder(t.Context(), inventory.HolderQuery{Connection: "6012450003"}); err != nil || got != (inventory.Holder{DocumentType: "NIT", DocumentNumber: "900.123.456-7"}) {
 		t.Errorf("%+v %v", got, err)
+	}
+}
+
+// Television, too: each of the four look-ups, and the sandbox means the same by it.
+func TestTelevisionAgainstTheSandbox(t *testing.T) {
+	t.Parallel()
+	s, box := start(t)
+	sample := inventory.AccountQuery{Account: "CS-905967"}
+	if got, err := s.TelevisionSubscriber(t.Context(), sample); err != nil || got.State != "1" {
+		t.Errorf("%+v %v", got, err)
+	}
+	if got, err := s.TelevisionChannels(t.Context(), sample); err != nil || !slices.Equal(got.Codes, []string{"CAN-HBO", "CAN-FOX", "CAN-BASICO"}) {
+		t.Errorf("%+v %v", got, err)
+	}
+	if got, err := s.TelevisionServices(t.Context(), sample); err != nil || !slices.Equal(got.Codes, []string{"SRV-TIMESHIFT", "SRV-GRABACION"}) {
+		t.Errorf("%+v %v", got, err)
+	}
+	if got, err := s.TelevisionDevices(t.Context(), sample); err != nil || !slices.Equal(got.MACs, []string{"00:1A:2B:3C:4D:5E", "00:1A:2B:3C:4D:5F"}) {
+		t.Errorf("%+v %v", got, err)
+	}
+	if got, err := s.TelevisionDevices(t.Context(), inventory.AccountQuery{Account: "CS-905970"}); err != nil || got.MACs == nil || len(got.MACs) != 0 {
+		t.Errorf("%+v %v", got, err)
+	}
+	for _, account := range []string{"CS-1", "", ".."} {
+		if _, err := s.TelevisionChannels(t.Context(), inventory.AccountQuery{Account: account}); !errors.Is(err, problem.NotFound) {
+			t.Errorf("%q: %v", account, err)
+		}
+	}
+	for _, test := range []struct {
+		fault fault.Fault
+		kind  problem.Kind
+		code  string
+	}{
+		{fault.Fault{Kind: fault.Hang}, problem.Timeout, ""},
+		{fault.Fault{Kind: fault.Garbage}, problem.BadUpstream, ""},
+		{fault.Fault{Kind: fault.Status, Status: 500}, problem.BadUpstream, ""},
+		{fault.Fault{Kind: fault.Status, Status: 500, Body: `{"codigo":"MSS-0500","mensaje":"la cuenta CS-905967 de 1026578508"}`}, problem.BadUpstream, inventory.CodeRefused},
+		{fault.Fault{Kind: fault.Status, Status: 404, Body: "<html>"}, problem.BadUpstream, ""},
+	} {
+		test.fault.System, test.fault.Operation, test.fault.Times = "inventory", "television_services", 2
+		box.ClearFaults("")
+		box.Fault(t, test.fault)
+		got, err := s.TelevisionServices(t.Context(), sample)
+		if e := problem.Of(err); e == nil || e.Kind != test.kind || e.Code != test.code || got.Codes != nil || strings.Contains(err.Error(), "1026578508") {
+			t.Errorf("%s %d: %+v %v", test.fault.Kind, test.fault.Status, got, err)
+		}
 	}
 }
