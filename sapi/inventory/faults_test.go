@@ -20,10 +20,11 @@ func start(t *testing.T) (*system, *sandboxtest.Sandbox) {
 	t.Helper()
 	box := sandboxtest.Start(t, sandbox.Config{})
 	cfg := defaults()
-	cfg.HTTP.URL = box.URL + "/inventory"
-	out := httpclient.New(target, cfg.HTTP, httpclient.Deps{})
+	cfg.HTTP.URL, cfg.Television.URL = box.URL+"/inventory", box.URL+"/inventory"
+	out, television := httpclient.New(target, cfg.HTTP, httpclient.Deps{}), httpclient.New(televisionTarget, cfg.Television, httpclient.Deps{})
 	t.Cleanup(out.Close)
-	return newSystem(out), box
+	t.Cleanup(television.Close)
+	return newSystem(out, television), box
 }
 
 // An inventory that misbehaves costs its callers no more than its time, retry and all.

@@ -21,7 +21,7 @@ func (s *system) Holder(ctx context.Context, in inventory.HolderQuery) (inventor
 		return inventory.Holder{}, fmt.Errorf("inventory: get holder: %w", err)
 	}
 	if found.DocumentType == "" || found.DocumentNumber == "" {
-		return inventory.Holder{}, malformed("no document of the holder")
+		return inventory.Holder{}, malformed(target, "no document of the holder")
 	}
 	return inventory.Holder{DocumentType: found.DocumentType, DocumentNumber: found.DocumentNumber}, nil
 }

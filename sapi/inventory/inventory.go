@@ -11,6 +11,7 @@ package inventory
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"puente/contracts/sapi/inventory"
@@ -25,8 +26,9 @@ var API = server.API{Contract: &inventory.Contract, Mount: mount}
 
 // Config is section sapi.inventory.
 type Config struct {
-	HTTP  httpclient.Config `yaml:"http"`
-	Token config.Secret     `yaml:"token"` // the inventory's API key, if it wants one
+	HTTP       httpclient.Config `yaml:"http"`
+	Television httpclient.Config `yaml:"television"` // of what television an account has; without url: that of http
+	Token      config.Secret     `yaml:"token"`      // the inventory's API key, if it wants one
 }
 
 // Validate joins all that is wrong.
@@ -35,20 +37,33 @@ func (c *Config) Validate() error {
 	if c.HTTP.URL == "" {
 		errs = append(errs, errors.New("http.url: is required"))
 	}
+	if err := c.Television.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("television: %w", err))
+	}
 	return errors.Join(errs...)
 }
 
 // defaults: every reconnection asks twice before anything else, so that a look-up may take little of
-// its 5 s. An attempt that hangs leaves time for another.
+// its 5 s. A validation of television has 30 s. An attempt that hangs leaves time for another. Television has
+// circuit and bulkhead of its own: while it hangs, reconnections go on.
 func defaults() Config {
-	return Config{HTTP: httpclient.Config{
-		Timeout: 1200 * time.Millisecond, AttemptTimeout: 600 * time.Millisecond, Retries: 1,
-		MaxResponse: 64 << 10, Bulkhead: httpclient.Bulkhead{Max: 128},
-	}}
+	return Config{
+		HTTP: httpclient.Config{
+			Timeout: 1200 * time.Millisecond, AttemptTimeout: 600 * time.Millisecond, Retries: 1,
+			MaxResponse: 64 << 10, Bulkhead: httpclient.Bulkhead{Max: 128},
+		},
+		Television: httpclient.Config{
+			Timeout: 4 * time.Second, AttemptTimeout: 2 * time.Second, Retries: 1,
+			MaxResponse: 256 << 10, Bulkhead: httpclient.Bulkhead{Max: 256}, // a validation asks four times at once
+		},
+	}
 }
 
-// target names the inventory in metrics, logs and the trail of errors.
-const target = "inventory"
+// The names of the inventory, and of what it has of television, in metrics, logs and the trail of errors.
+const (
+	target           = "inventory"
+	televisionTarget = "television"
+)
 
 // system is the inventory, as this package knows it.
 type system struct {
@@ -56,17 +71,17 @@ type system struct {
 	subscriber, channels, services, devices *httpclient.JSON // of an account's television
 }
 
-func newSystem(out *httpclient.Client) *system {
+func newSystem(out, television *httpclient.Client) *system {
 	s := &system{
 		connection: out.JSON("getConnection", httpclient.Safe, "GET /mss/v1/connections/{}"),
 		holder:     out.JSON("getHolder", httpclient.Safe, "GET /mss/v1/connections/{}/titular"),
-		subscriber: out.JSON("getTelevision", httpclient.Safe, "GET /mss/v1/cuentas/{}/television"),
-		channels:   out.JSON("getChannels", httpclient.Safe, "GET /mss/v1/cuentas/{}/canales"),
-		services:   out.JSON("getServices", httpclient.Safe, "GET /mss/v1/cuentas/{}/servicios"),
-		devices:    out.JSON("getDevices", httpclient.Safe, "GET /mss/v1/cuentas/{}/equipos"),
+		subscriber: television.JSON("getTelevision", httpclient.Safe, "GET /mss/v1/cuentas/{}/television"),
+		channels:   television.JSON("getChannels", httpclient.Safe, "GET /mss/v1/cuentas/{}/canales"),
+		services:   television.JSON("getServices", httpclient.Safe, "GET /mss/v1/cuentas/{}/servicios"),
+		devices:    television.JSON("getDevices", httpclient.Safe, "GET /mss/v1/cuentas/{}/equipos"),
 	}
-	for _, television := range []*httpclient.JSON{s.subscriber, s.channels, s.services, s.devices} {
-		television.Refusal = refused
+	for _, asked := range []*httpclient.JSON{s.subscriber, s.channels, s.services, s.devices} {
+		asked.Refusal = refused
 	}
 	return s
 }
@@ -76,7 +91,11 @@ func mount(env *server.Env) error {
 	if err := env.Config(&cfg); err != nil {
 		return err
 	}
-	s := newSystem(env.ExternalWith(target, cfg.HTTP, httpclient.Bearer(cfg.Token)))
+	if cfg.Television.URL == "" {
+		cfg.Television.URL = cfg.HTTP.URL
+	}
+	credentials := httpclient.Bearer(cfg.Token)
+	s := newSystem(env.ExternalWith(target, cfg.HTTP, credentials), env.ExternalWith(televisionTarget, cfg.Television, credentials))
 	server.Handle(env, inventory.QueryService, s.Service)
 	server.Handle(env, inventory.QueryHolder, s.Holder)
 	server.Handle(env, inventory.QueryTelevisionSubscriber, s.TelevisionSubscriber)
@@ -87,6 +106,6 @@ func mount(env *server.Env) error {
 }
 
 // malformed is the error of an answer that is JSON and not what the inventory promises.
-func malformed(what string) error {
-	return problem.Errorf(problem.BadUpstream, "inventory: the answer has %s", what).Caused(target)
+func malformed(system, what string) error {
+	return problem.Errorf(problem.BadUpstream, "%s: the answer has %s", system, what).Caused(system)
 }

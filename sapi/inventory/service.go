@@ -59,9 +59,9 @@ func (c connection) service(asked string) (inventory.Service, error) {
 	state, ok := states[c.State]
 	switch {
 	case !strings.EqualFold(c.Connection, asked):
-		return inventory.Service{}, malformed("another connection than was asked for")
+		return inventory.Service{}, malformed(target, "another connection than was asked for")
 	case !ok:
-		return inventory.Service{}, malformed("no known state")
+		return inventory.Service{}, malformed(target, "no known state")
 	}
 	service := inventory.Service{Connection: asked, Account: c.Account, Technology: inventory.TechnologyOther, State: state}
 	if technology, ok := technologies[c.Technology]; ok {
@@ -71,7 +71,7 @@ func (c connection) service(asked string) (inventory.Service, error) {
 		return service, nil
 	}
 	if c.Suspension == nil || c.Suspension.ID == "" || len(c.Suspension.ID) > maxID || c.Suspension.Since.IsZero() {
-		return inventory.Service{}, malformed("a suspended service without id or time of its suspension")
+		return inventory.Service{}, malformed(target, "a suspended service without id or time of its suspension")
 	}
 	service.Suspension = &inventory.Suspension{ID: c.Suspension.ID, Reason: inventory.ReasonOther, Since: c.Suspension.Since.UTC()}
 	if reason, ok := reasons[c.Suspension.Reason]; ok {

@@ -57,10 +57,10 @@ func (s *system) TelevisionSubscriber(ctx context.Context, in inventory.AccountQ
 		return inventory.TelevisionSubscriber{}, fmt.Errorf("inventory: get television subscriber: %w", err)
 	}
 	if found.Account != in.Account {
-		return inventory.TelevisionSubscriber{}, malformed(anotherAccount)
+		return inventory.TelevisionSubscriber{}, malformed(televisionTarget, anotherAccount)
 	}
 	if !fits(string(found.State), maxState) {
-		return inventory.TelevisionSubscriber{}, malformed("no state of the subscriber")
+		return inventory.TelevisionSubscriber{}, malformed(televisionTarget, "no state of the subscriber")
 	}
 	return inventory.TelevisionSubscriber{State: string(found.State)}, nil
 }
@@ -110,14 +110,14 @@ const anotherAccount = "another account than was asked for"
 func items[E any](in inventory.AccountQuery, account string, found list[E], text func(E) string) ([]string, error) {
 	switch {
 	case account != in.Account:
-		return nil, malformed(anotherAccount)
+		return nil, malformed(televisionTarget, anotherAccount)
 	case !found.given:
-		return nil, malformed("no list")
+		return nil, malformed(televisionTarget, "no list")
 	}
 	all := make([]string, len(found.entries))
 	for i, entry := range found.entries {
 		if all[i] = text(entry); !fits(all[i], maxItem) {
-			return nil, malformed("a list with an entry of no or too long a name")
+			return nil, malformed(televisionTarget, "a list with an entry of no or too long a name")
 		}
 	}
 	return all, nil
@@ -167,5 +167,5 @@ func refused(status int, text []byte) error {
 	}
 	e := problem.Errorf(problem.BadUpstream, "inventory answered %d: %s: %s", status, telemetry.MaskText(told.Code), telemetry.MaskText(told.Message))
 	e.Code = inventory.CodeRefused
-	return e.Caused(target)
+	return e.Caused(televisionTarget)
 }
