@@ -8,7 +8,6 @@
 package server
 
 import (
-	"puente/shared/admin"
 	"puente/shared/database"
 	"puente/shared/hop"
 	"puente/shared/policy"
@@ -19,14 +18,13 @@ import (
 // API is one API as its package declares it.
 type API struct {
 	Contract   *hop.Contract
-	Mount      func(*Env) error            // reads its configuration, wires itself, calls Handle
-	Fault      problem.Dialect             // how a public API shows errors; default RFC 9457
-	Texts      *typology.Declaration       // of its result codes, for operators to edit
-	Listener   Listener                    // default: Public for experience APIs, Internal for others
-	Migrations []database.Migrations       // of its PostgreSQL schema
-	Lasting    []string                    // its tables, as schema.table, whose rows are never pruned
-	Resources  func(*Env) []admin.Resource // what operators may list, get and apply
-	NotFound   string                      // code of the error where its path prefix matches and no operation does
+	Mount      func(*Env) error      // reads its configuration, wires itself, calls Handle
+	Fault      problem.Dialect       // how a public API shows errors; default RFC 9457
+	Texts      *typology.Declaration // of its result codes, for operators to edit
+	Listener   Listener              // default: Public for experience APIs, Internal for others
+	Migrations []database.Migrations // of its PostgreSQL schema
+	Lasting    []string              // its tables, as schema.table, whose rows are never pruned
+	NotFound   string                // code of the error where its path prefix matches and no operation does
 }
 
 // Listener says who reaches an API by HTTP.

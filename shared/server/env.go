@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"puente/shared/admin"
 	"puente/shared/audit"
 	"puente/shared/contract"
 	"puente/shared/database"
@@ -121,6 +122,13 @@ func (e *Env) Follow(name string, f Follower) {
 	e.host.follow(name, f)
 }
 
+// Administer lets operators list, get and apply what the API keeps.
+func (e *Env) Administer(resources ...admin.Resource) {
+	if err := e.host.admin.Add(resources...); err != nil {
+		e.fail(fmt.Errorf("%s: %w", e.api.Contract, err))
+	}
+}
+
 // Logger is the process's.
 func (e *Env) Logger() *slog.Logger { return e.host.log }
 
@@ -167,11 +175,6 @@ func (h *host) mount(api *API) error {
 	for _, op := range doc.Operations {
 		if env.left[op.ID] {
 			env.fail(fmt.Errorf("%s: operation %s of the contract has no route", api.Contract, op.ID))
-		}
-	}
-	if api.Resources != nil {
-		if err := h.admin.Add(api.Resources(env)...); err != nil {
-			env.fail(err)
 		}
 	}
 	return errors.Join(env.wrong...)
