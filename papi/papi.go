@@ -3,10 +3,12 @@ package papi
 
 import (
 	"puente/papi/reconnection"
+	"puente/papi/tvvalidation"
 	"puente/shared/server"
 )
 
 // Layer is what a process hosts that runs this layer.
 var Layer = server.Layer{Name: "papi", APIs: []server.API{
 	reconnection.API,
+	tvvalidation.API,
 }}

@@ -121,7 +121,7 @@ func TestRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.sample()
-			p := w.process(t, db, ring, func() {})
+			p := w.process(t, db, ring)
 			for _, with := range c.with {
 				with(w, p)
 			}
@@ -143,7 +143,7 @@ func TestAccessLacksAPlatform(t *testing.T) {
 	w.sample()
 	p := start(t, w)
 	for _, lacks := range platforms {
-		p.platforms = without{systems{world: w}, lacks}
+		p.platforms = without{p.inventory.(systems), lacks}
 		if _, err := p.Validate(t.Context(), tvvalidation.Request{Connection: phone}); code(err) != "ERROR_20" {
 			t.Errorf("%s: %v", lacks, err)
 		}

@@ -7,7 +7,18 @@
 //	comparison   the four platforms, asked at once: GREEN, RED, or YELLOW where one could not be asked
 //	             (comparison.go)
 //
-// A validation is a comparison that is recorded.
+// A validation is a comparison that is recorded. A normalization is a comparison, what follows from
+// its REDs, and another comparison; it has one row, written down before the first change (run.go):
+//
+//	(none) ──┬──────────▶ RUNNING ──────────▶ DONE
+//	         │ nothing to do                    ▲
+//	         ├──────────────────────────────────┘
+//	         └──────────▶ PLANNED: a dry run
+//
+// RUNNING belongs to one process for as long as that may change anything (ends_at); after a crash
+// another one takes the row over and finishes it: a background job, or whoever asks for the same
+// account meanwhile. What a platform is told it may be told again, so nothing has to be found out first
+// but what it has now, and what it is to have by now.
 package tvvalidation
 
 import (
@@ -15,6 +26,7 @@ import (
 	"embed"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -41,8 +53,9 @@ var API = server.API{
 
 // Config is section papi.tvvalidation.
 type Config struct {
-	Cache         CacheConfig         `yaml:"cache"`
-	Verifications VerificationsConfig `yaml:"verifications"`
+	Cache          CacheConfig          `yaml:"cache"`
+	Verifications  VerificationsConfig  `yaml:"verifications"`
+	Normalizations NormalizationsConfig `yaml:"normalizations"`
 }
 
 // CacheConfig says how long a view of the inventory is remembered.
@@ -56,10 +69,18 @@ type VerificationsConfig struct {
 	Keep time.Duration `yaml:"keep"` // whole days
 }
 
+// NormalizationsConfig says how normalizations are kept, and how those are finished whose process died.
+type NormalizationsConfig struct {
+	Resume time.Duration `yaml:"resume"` // how often one looks for them
+	Poll   time.Duration `yaml:"poll"`   // how often one looks who waits for another normalization
+	Keep   time.Duration `yaml:"keep"`
+}
+
 func defaults() Config {
 	return Config{
-		Cache:         CacheConfig{Lifetime: 5 * time.Second, Views: 10_000},
-		Verifications: VerificationsConfig{Keep: 90 * 24 * time.Hour},
+		Cache:          CacheConfig{Lifetime: 5 * time.Second, Views: 10_000},
+		Verifications:  VerificationsConfig{Keep: 90 * 24 * time.Hour},
+		Normalizations: NormalizationsConfig{Resume: 10 * time.Second, Poll: 50 * time.Millisecond, Keep: 90 * 24 * time.Hour},
 	}
 }
 
@@ -74,6 +95,9 @@ func (c *Config) Validate() error {
 	must(c.Cache.Lifetime >= 0 && c.Cache.Lifetime <= time.Minute, "cache.lifetime: must be from 0 to 1m")
 	must(c.Cache.Views >= 1, "cache.views: must be at least 1")
 	must(c.Verifications.Keep >= 24*time.Hour, "verifications.keep: must be at least 24h")
+	must(c.Normalizations.Resume >= time.Second, "normalizations.resume: must be at least 1s")
+	must(c.Normalizations.Poll >= time.Millisecond, "normalizations.poll: must be at least 1ms")
+	must(c.Normalizations.Keep >= time.Hour, "normalizations.keep: must be at least 1h")
 	return errors.Join(errs...)
 }
 
@@ -90,6 +114,7 @@ type mss interface {
 type television interface {
 	Access(context.Context, tvplatforms.AccessQuery) (tvplatforms.Access, error)
 	Holding(context.Context, tvplatforms.HoldingQuery) (tvplatforms.Holding, error)
+	Change(context.Context, tvplatforms.Change) error
 }
 
 // decodes are the tables as they are now.
@@ -109,12 +134,16 @@ type process struct {
 	events  *database.Writer[event, struct{}]
 	cache   *otter.Cache[[32]byte, view] // nil: none
 	metrics *metrics
+
+	worktime time.Duration  // of a run
+	patience time.Duration  // of a run with the platforms, each time it turns to them
+	flights  sync.WaitGroup // of normalizations in work here
 }
 
 func newProcess(cfg Config, ring *keyring.Ring, db *database.DB, log *slog.Logger) *process {
 	p := &process{
 		cfg: cfg, ring: ring, db: db, log: log, metrics: newMetrics(),
-		now: func() time.Time { return instant(time.Now()) },
+		now: func() time.Time { return instant(time.Now()) }, worktime: sla, patience: 9 * time.Second,
 	}
 	if cfg.Cache.Lifetime > 0 {
 		p.cache = otter.Must(&otter.Options[[32]byte, view]{
@@ -143,9 +172,12 @@ func mount(env *server.Env) error {
 	if err := p.register(env.Registerer()); err != nil {
 		return err
 	}
+	env.Every("resume", cfg.Normalizations.Resume, p.resume)
 	env.Every("prune", time.Hour, p.prune)
 	server.Handle(env, tvvalidation.Validate, p.Validate)
 	server.Handle(env, tvvalidation.QueryVerification, p.QueryVerification)
+	server.Handle(env, tvvalidation.Normalize, p.Normalize)
+	server.Handle(env, tvvalidation.QueryNormalization, p.QueryNormalization)
 	server.Handle(env, tvvalidation.QueryService, p.QueryService)
 	return nil
 }
@@ -170,7 +202,9 @@ func (p *process) QueryService(ctx context.Context, in tvvalidation.Request) (tv
 }
 
 // prune removes what is too old, and makes room for what comes.
-func (p *process) prune(ctx context.Context) error { return p.keepDays(ctx) }
+func (p *process) prune(ctx context.Context) error {
+	return errors.Join(p.keepDays(ctx), p.pruneNormalizations(ctx))
+}
 
 // complete is the part of the contract's check without which the process would go wrong: a typed
 // caller passes none.

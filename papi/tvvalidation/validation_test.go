@@ -95,8 +95,8 @@ func TestOnePlatformAway(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)
 				w.sample()
-				w.does[string(platform)] = what
-				p := w.process(t, db, ring, func() {})
+				w.set(string(platform), what)
+				p := w.process(t, db, ring)
 				out, err := p.Validate(within(t, time.Second), sample)
 				if want := good[:aspect] + "Y" + good[aspect+1:]; err != nil || verified(out) != want {
 					t.Errorf("%s %v, want %s", verified(out), err, want)
@@ -115,18 +115,18 @@ func TestLittleTimeLeft(t *testing.T) {
 	w.sample()
 	p := start(t, w)
 	for _, platform := range platforms[1:] {
-		w.does[string(platform)] = ignores
+		w.set(string(platform), ignores)
 	}
 	ctx := within(t, 300*time.Millisecond)
 	if out, err := p.Validate(ctx, sample); err != nil || verified(out) != "GYYY" || ctx.Err() != nil {
 		t.Errorf("%s %v, %v", verified(out), err, ctx.Err())
 	}
-	w.does[string(platforms[0])] = hangs
+	w.set(string(platforms[0]), hangs)
 	ctx = within(t, 300*time.Millisecond)
 	if _, err := p.Validate(ctx, sample); code(err) != "ERROR_19" || ctx.Err() != nil {
 		t.Errorf("%v, %v", err, ctx.Err())
 	}
-	w.does["devices"] = ignores
+	w.set("devices", ignores)
 	ctx = within(t, 300*time.Millisecond)
 	if _, err := p.Validate(ctx, sample); code(err) != "ERROR_18" || ctx.Err() != nil {
 		t.Errorf("%v, %v", err, ctx.Err())
@@ -145,7 +145,7 @@ func TestValidateCallerGoesAway(t *testing.T) {
 		ctx, leave := context.WithCancel(t.Context())
 		w.then[at] = leave
 		for _, platform := range platforms {
-			w.does[string(platform)] = hangs
+			w.set(string(platform), hangs)
 		}
 		if _, err := p.Validate(ctx, sample); problem.Leaving(ctx, err) == nil || code(problem.Leaving(ctx, err)) != "abandoned" {
 			t.Errorf("at %s: %v", at, err)
@@ -221,7 +221,7 @@ func TestCache(t *testing.T) {
 	cfg.Cache.Lifetime = time.Minute
 	cached := newProcess(cfg, p.ring, p.db, p.log)
 	cached.inventory, cached.platforms, cached.tables = p.inventory, p.platforms, p.tables
-	w.does["devices"] = fails
+	w.set("devices", fails)
 	for range 2 {
 		if _, err := cached.QueryService(t.Context(), sample); code(err) != "ERROR_18" {
 			t.Errorf("%v", err)

@@ -2,6 +2,7 @@ package tvvalidation
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -27,6 +28,7 @@ type line struct {
 type deed string
 
 const (
+	well    deed = "" // as it should
 	fails   deed = "fails"
 	panics  deed = "panics"
 	hangs   deed = "hangs"               // until the caller's time is over
@@ -43,6 +45,7 @@ type world struct {
 	lines   map[string]line     // by connection
 	held    map[string][]string // by platform and account
 	does    map[string]deed     // by operation: service, subscriber, channels, services, devices, access, CHANNELS, change CHANNELS, …
+	next    map[string][]deed   // of the next calls; then does
 	then    map[string]func()   // called once, before the operation
 	calls   map[string]int      // by operation
 	changes []tvplatforms.Change
@@ -51,7 +54,7 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	w := &world{
-		lines: map[string]line{}, held: map[string][]string{}, does: map[string]deed{}, then: map[string]func(){}, calls: map[string]int{}, over: make(chan struct{}),
+		lines: map[string]line{}, held: map[string][]string{}, does: map[string]deed{}, next: map[string][]deed{}, then: map[string]func(){}, calls: map[string]int{}, over: make(chan struct{}),
 	}
 	t.Cleanup(func() { close(w.over) })
 	return w
@@ -90,28 +93,50 @@ func (w *world) called(operation string) int {
 	return w.calls[operation]
 }
 
-// systems is the world as one process reaches it.
+// set says what an operation does from now on.
+func (w *world) set(operation string, what deed) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.does[operation] = what
+}
+
+// systems is the world as one process reaches it. Once that has died nothing answers it.
 type systems struct {
 	*world
-	die context.CancelFunc // the end of the process
+	dead chan struct{} // closed
+}
+
+func (s systems) alive() bool {
+	select {
+	case <-s.dead:
+		return false
+	default:
+		return true
+	}
 }
 
 // call does an operation's deed. Without one it does act, as the systems do.
 func (s systems) call(ctx context.Context, operation string, act func()) error {
 	s.mu.Lock()
 	s.calls[operation]++
-	then := s.then[operation]
+	then, does := s.then[operation], s.does[operation]
 	delete(s.then, operation)
+	if next := s.next[operation]; len(next) > 0 {
+		does, s.next[operation] = next[0], next[1:]
+	}
 	s.mu.Unlock()
 	if then != nil {
 		then()
 	}
-	s.mu.Lock()
-	does := s.does[operation]
-	if does == "" || does == acts || does == diesOn {
-		act()
+	if !s.alive() {
+		<-s.over
+		return problem.Unknown
 	}
-	s.mu.Unlock()
+	if does == well || does == acts || does == diesOn {
+		s.mu.Lock()
+		act()
+		s.mu.Unlock()
+	}
 	switch does {
 	case fails, acts:
 		return problem.BadUpstream
@@ -129,7 +154,7 @@ func (s systems) call(ctx context.Context, operation string, act func()) error {
 		<-s.over
 		return problem.Timeout
 	case dies, diesOn:
-		s.die()
+		close(s.dead)
 		<-s.over
 		return problem.Unknown
 	}
@@ -236,15 +261,17 @@ func testRing(t testing.TB) *keyring.Ring {
 // start makes a process before w, on a database of its own.
 func start(t testing.TB, w *world) *process {
 	t.Helper()
-	return w.process(t, databasetest.New(t, API.Migrations...), testRing(t), func() {})
+	return w.process(t, databasetest.New(t, API.Migrations...), testRing(t))
 }
 
-// process makes a process before w that remembers no view; die is its end.
-func (w *world) process(t testing.TB, db *database.DB, ring *keyring.Ring, die context.CancelFunc) *process {
+// process makes a process before w that remembers no view.
+func (w *world) process(t testing.TB, db *database.DB, ring *keyring.Ring) *process {
 	cfg := defaults()
 	cfg.Cache.Lifetime = 0
-	p := newProcess(cfg, ring, db, databasetest.Logger(t))
-	p.inventory, p.platforms, p.tables = systems{w, die}, systems{w, die}, testTables()
+	cfg.Normalizations.Poll = 5 * time.Millisecond
+	p := newProcess(cfg, ring, db, slog.New(slog.DiscardHandler))
+	s := systems{w, make(chan struct{})}
+	p.inventory, p.platforms, p.tables = s, s, testTables()
 	return p
 }
 

@@ -10,6 +10,24 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+type TvvalidationNormalization struct {
+	ID          pgtype.UUID
+	Key         []byte
+	Asked       []byte
+	Client      string
+	System      string
+	Channel     string
+	Correlation string
+	Account     []byte
+	Technology  string
+	State       string
+	Result      []byte
+	Token       []byte
+	EndsAt      time.Time
+	CreatedAt   time.Time
+	EndedAt     *time.Time
+}
+
 type TvvalidationTable struct {
 	Technology string
 	Kind       string

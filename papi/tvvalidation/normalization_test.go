@@ -1,0 +1,509 @@
+package tvvalidation
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"puente/contracts/papi/tvvalidation"
+	"puente/contracts/sapi/inventory"
+	"puente/contracts/sapi/tvplatforms"
+	"puente/shared/database"
+	"puente/shared/database/databasetest"
+)
+
+func keyed(key string) tvvalidation.NormalizationRequest {
+	return tvvalidation.NormalizationRequest{Key: key, Connection: phone}
+}
+
+func before(n tvvalidation.Normalization) string {
+	return lights(n.Channels.Before, n.Services.Before, n.Devices.Before, n.Subscriber.Before)
+}
+
+func after(n tvvalidation.Normalization) string {
+	all := ""
+	for _, c := range corrections(&n) {
+		if c.After == nil {
+			return "none"
+		}
+		all += lights(*c.After)
+	}
+	return all
+}
+
+// did is all actions: +ADD -REMOVE =SET, and the first letter of what became of each.
+func did(n tvvalidation.Normalization) string {
+	var all []string
+	signs := map[tvvalidation.ActionKind]string{tvvalidation.ActionAdd: "+", tvvalidation.ActionRemove: "-", tvvalidation.ActionSet: "="}
+	for _, c := range corrections(&n) {
+		for _, a := range c.Actions {
+			all = append(all, signs[a.Kind]+a.Item+":"+string(a.State[0]))
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// rows are the states of the normalizations.
+func rows(t testing.TB, db *database.DB) (states string) {
+	t.Helper()
+	if err := db.QueryRow(context.Background(), `select coalesce(string_agg(state, ' ' order by created_at), '') from tvvalidation.normalizations`).Scan(&states); err != nil {
+		t.Fatal(err)
+	}
+	return states
+}
+
+// later lets the time of all runs be over, for as long as that.
+func later(t testing.TB, db *database.DB, d time.Duration) {
+	t.Helper()
+	if _, err := db.Exec(context.Background(), `update tvvalidation.normalizations set ends_at = clock_timestamp() - $1::interval, created_at = created_at - $1::interval`, d); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNormalize(t *testing.T) {
+	w := newWorld(t)
+	w.sample()
+	w.hold(tvplatforms.PlatformDevices, "001a.2b3c.4d5e", "aa:bb:cc:dd:ee:ff")
+	w.hold(tvplatforms.PlatformSubscribers, "2")
+	p := start(t, w)
+	max := as(t.Context(), "chatbot", "MAX")
+	first, err := p.Normalize(max, keyed("1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.State != tvvalidation.NormalizationDone || first.EndedAt == nil || before(first) != "GRRR" || after(first) != "GGGG" || did(first) != "+UHD:D -OTT:D -AABBCCDDEEFF:D =1:D" {
+		t.Errorf("%+v", first)
+	}
+	slices.SortFunc(w.changes, func(a, b tvplatforms.Change) int { return strings.Compare(string(a.Platform), string(b.Platform)) })
+	if want := []tvplatforms.Change{
+		{Technology: "FTTH", Platform: "DEVICES", Account: account, Add: []string{}, Remove: []string{"aa:bb:cc:dd:ee:ff"}},
+		{Technology: "FTTH", Platform: "SERVICES", Account: account, Add: []string{"UHD"}, Remove: []string{"OTT"}},
+		{Technology: "FTTH", Platform: "SUBSCRIBERS", Account: account, Add: []string{"1"}, Remove: []string{"2"}},
+	}; !reflect.DeepEqual(w.changes, want) {
+		t.Errorf("changes %+v", w.changes)
+	}
+	if again, err := p.Normalize(max, keyed("1")); err != nil || !reflect.DeepEqual(again, first) {
+		t.Errorf("repeated: %+v %v\nwant %+v", again, err, first)
+	}
+	dry := keyed("1")
+	dry.DryRun = true
+	for name, in := range map[string]tvvalidation.NormalizationRequest{"dry run": dry, "other connection": {Key: "1", Connection: "6012450002"}} {
+		if _, err := p.Normalize(max, in); code(err) != "conflict" {
+			t.Errorf("%s under a used key: %v", name, err)
+		}
+	}
+	second, err := p.Normalize(as(t.Context(), "chatbot", "MiETB"), keyed("1")) // another's key
+	if err != nil || second.ID == first.ID || before(second) != "GGGG" || after(second) != "GGGG" || did(second) != "" || len(w.changes) != 3 {
+		t.Errorf("%+v %v", second, err)
+	}
+	if found, err := p.QueryNormalization(max, tvvalidation.IDQuery{ID: first.ID}); err != nil || !reflect.DeepEqual(found, first) {
+		t.Errorf("found %+v %v", found, err)
+	}
+	for _, query := range []tvvalidation.IDQuery{{ID: second.ID}, {ID: "1"}} {
+		if _, err := p.QueryNormalization(max, query); code(err) != "not_found" {
+			t.Errorf("%s: %v", query.ID, err)
+		}
+	}
+	if got := rows(t, p.db); got != "DONE DONE" {
+		t.Errorf("rows %s", got)
+	}
+	var found int
+	if err := p.db.QueryRow(t.Context(), `select count(*) from tvvalidation.normalizations n where n::text ~ 'CS-905967|6012450001|AABBCC'
+		or n::text like '%' || encode($1::bytea, 'hex') || '%'`, account).Scan(&found); err != nil || found != 0 {
+		t.Errorf("%d rows show the line: %v", found, err)
+	}
+	for outcome, want := range map[string]float64{"corrected": 2, "noop": 1} {
+		if n := testutil.ToFloat64(p.metrics.normalizations.WithLabelValues("FTTH", outcome)); n != want {
+			t.Errorf("%s: %v", outcome, n)
+		}
+	}
+	for name, in := range map[string]tvvalidation.NormalizationRequest{"no key": {Connection: phone}, "no connection": {Key: "1"}} {
+		if _, err := p.Normalize(max, in); code(err) != "invalid" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestDryRun(t *testing.T) {
+	w := newWorld(t)
+	w.sample()
+	p := start(t, w)
+	in := keyed("1")
+	in.DryRun = true
+	first, err := p.Normalize(t.Context(), in)
+	if err != nil || first.State != tvvalidation.NormalizationPlanned || before(first) != "GRGG" || after(first) != "none" || did(first) != "+UHD:P -OTT:P" || first.EndedAt == nil {
+		t.Errorf("%+v %v", first, err)
+	}
+	w.hold(tvplatforms.PlatformServices)
+	if again, err := p.Normalize(t.Context(), in); err != nil || !reflect.DeepEqual(again, first) {
+		t.Errorf("repeated: %+v %v", again, err)
+	}
+	if len(w.changes) > 0 {
+		t.Error("a dry run changed something")
+	}
+}
+
+// What the second comparison sees counts, whatever a platform said of the change.
+func TestActionStates(t *testing.T) {
+	db, ring := databasetest.New(t, API.Migrations...), testRing(t)
+	for name, c := range map[string]struct {
+		change        deed
+		second        deed
+		after, did    string
+		otherFails    bool
+		changesToMake int
+	}{
+		"done":               {well, well, "GGGG", "+UHD:D -OTT:D", false, 1},
+		"refused":            {refuses, well, "GRGG", "+UHD:F -OTT:F", false, 0},
+		"panicked":           {panics, well, "GRGG", "+UHD:F -OTT:F", false, 0},
+		"hung":               {hangs, well, "GRGG", "+UHD:F -OTT:F", false, 0},
+		"done all the same":  {acts, well, "GGGG", "+UHD:D -OTT:D", false, 1},
+		"not asked again":    {well, fails, "GYGG", "+UHD:U -OTT:U", false, 1},
+		"another not asked":  {well, well, "YGGG", "+UHD:D -OTT:D", true, 1},
+		"nobody asked again": {well, ignores, "GYGG", "+UHD:U -OTT:U", false, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.sample()
+			p := w.process(t, db, ring)
+			p.patience = 300 * time.Millisecond
+			w.set("change SERVICES", c.change)
+			w.next["SERVICES"] = []deed{well, c.second}
+			if c.otherFails { // what differs there is not touched, for nobody knows it
+				w.hold(tvplatforms.PlatformChannels)
+				w.set("CHANNELS", fails)
+			}
+			out, err := p.Normalize(t.Context(), keyed(name))
+			if err != nil || out.State != tvvalidation.NormalizationDone || after(out) != c.after || did(out) != c.did {
+				t.Errorf("%s %s %v", after(out), did(out), err)
+			}
+			if len(w.changes) != c.changesToMake || w.called("change SERVICES") != 1 || w.called("change CHANNELS") != 0 {
+				t.Errorf("changes %v", w.changes)
+			}
+		})
+	}
+}
+
+// What is refused leaves nothing behind: the same key may be used again.
+func TestNormalizeRefused(t *testing.T) {
+	w := newWorld(t)
+	w.sample()
+	p := start(t, w)
+	for _, platform := range platforms {
+		w.set(string(platform), fails)
+	}
+	if _, err := p.Normalize(t.Context(), keyed("1")); code(err) != "ERROR_19" {
+		t.Errorf("%v", err)
+	}
+	w.set("service", fails)
+	if _, err := p.Normalize(t.Context(), keyed("1")); code(err) != "ERROR_07" {
+		t.Errorf("%v", err)
+	}
+	if got := rows(t, p.db); got != "" {
+		t.Errorf("rows %s", got)
+	}
+	clear(w.does)
+	if out, err := p.Normalize(t.Context(), keyed("1")); err != nil || after(out) != "GGGG" {
+		t.Errorf("%+v %v", out, err)
+	}
+	for outcome, want := range map[string]float64{"ERROR_19": 1, "ERROR_07": 1} {
+		if n := testutil.ToFloat64(p.metrics.normalizations.WithLabelValues("none", outcome)); n != want {
+			t.Errorf("%s: %v", outcome, n)
+		}
+	}
+}
+
+// However many ask, under how many keys, of how many processes: a platform is told once.
+func TestOneAtATime(t *testing.T) {
+	for name, keys := range map[string]int{"one key": 1, "a key each": 40} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.sample()
+			p := start(t, w)
+			other := w.process(t, p.db, p.ring)
+			outs := make([]tvvalidation.Normalization, 40)
+			var all sync.WaitGroup
+			for i := range outs {
+				all.Go(func() {
+					var err error
+					if outs[i], err = []*process{p, other}[i%2].Normalize(t.Context(), keyed(fmt.Sprint(i%keys))); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			ids := map[string]bool{}
+			for _, out := range outs {
+				ids[out.ID] = true
+				if after(out) != "GGGG" || out.State != tvvalidation.NormalizationDone {
+					t.Errorf("%+v", out)
+				}
+			}
+			if len(ids) != keys || len(w.changes) != 1 {
+				t.Errorf("%d normalizations, changes %v", len(ids), w.changes)
+			}
+		})
+	}
+}
+
+// Who goes away, or has no time, does not take the changes with it.
+func TestNormalizeCallerGoesAway(t *testing.T) {
+	w := newWorld(t)
+	w.sample()
+	p := start(t, w)
+	ctx, leave := context.WithCancel(t.Context())
+	gone := make(chan struct{})
+	w.then["change SERVICES"] = func() { leave(); <-gone }
+	_, err := p.Normalize(ctx, keyed("1"))
+	close(gone)
+	if code(err) != "timeout" {
+		t.Fatalf("%v", err)
+	}
+	if out, err := p.Normalize(t.Context(), keyed("1")); err != nil || before(out) != "GRGG" || after(out) != "GGGG" {
+		t.Errorf("%+v %v", out, err)
+	}
+	p.flights.Wait()
+	if len(w.changes) != 1 || rows(t, p.db) != "DONE" {
+		t.Errorf("changes %v, rows %s", w.changes, rows(t, p.db))
+	}
+}
+
+// Whatever a process did when it died, another one finishes it: the job, who repeats the request, or who
+// asks for the same account.
+func TestCrash(t *testing.T) {
+	for name, c := range map[string]struct {
+		dies   func(*world)
+		begun  bool // its row is there
+		before string
+	}{
+		"looking at the inventory":     {func(w *world) { w.next["devices"] = []deed{dies} }, false, "GRGR"},
+		"in the first comparison":      {func(w *world) { w.next["CHANNELS"] = []deed{dies} }, false, "GRGR"},
+		"before a change":              {func(w *world) { w.next["change SERVICES"] = []deed{dies} }, true, "GRGR"},
+		"after a change":               {func(w *world) { w.next["change SERVICES"] = []deed{diesOn} }, true, "GRGR"},
+		"in the second comparison":     {func(w *world) { w.next["DEVICES"] = []deed{well, dies} }, true, "GRGR"},
+		"with the inventory different": {func(w *world) { w.next["change SERVICES"] = []deed{dies}; w.then["change SERVICES"] = w.newServices }, true, "GRGR"},
+	} {
+		for _, by := range []string{"job", "same key", "other key"} {
+			t.Run(name+", finished by "+by, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				w.sample()
+				w.hold(tvplatforms.PlatformSubscribers, "2")
+				db, ring := databasetest.New(t, API.Migrations...), testRing(t)
+				dead := w.process(t, db, ring)
+				dead.patience, dead.worktime = time.Hour, 2*time.Hour // it never gets so far
+				c.dies(w)
+				ctx, leave := context.WithCancel(t.Context())
+				var asking sync.WaitGroup
+				asking.Go(func() {
+					if _, err := dead.Normalize(ctx, keyed("1")); err == nil {
+						t.Error("the dead answered")
+					}
+				})
+				<-dead.platforms.(systems).dead
+				leave()
+				asking.Wait()
+				if got := rows(t, db); c.begun && got != "RUNNING" || !c.begun && got != "" {
+					t.Fatalf("rows %q", got)
+				}
+				p := w.process(t, db, ring)
+				if err := p.resume(t.Context()); err != nil || c.begun && rows(t, db) != "RUNNING" {
+					t.Fatalf("taken over too early: %v", err)
+				}
+				later(t, db, 2*time.Minute)
+				if c.begun && testutil.ToFloat64(p.overdue()) != 1 {
+					t.Error("not counted")
+				}
+				switch by {
+				case "job":
+					if err := p.resume(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				case "other key":
+					if out, err := p.Normalize(t.Context(), keyed("2")); err != nil || after(out) != "GGGG" {
+						t.Fatalf("%+v %v", out, err)
+					}
+				}
+				out, err := p.Normalize(t.Context(), keyed("1"))
+				if err != nil || after(out) != "GGGG" || out.State != tvvalidation.NormalizationDone || c.begun && before(out) != c.before {
+					t.Errorf("before %s, after %s, %v", before(out), after(out), err)
+				}
+				if strings.Contains(did(out), ":P") {
+					t.Errorf("actions %s", did(out))
+				}
+				if v, err := p.Validate(t.Context(), sample); err != nil || verified(v) != "GGGG" {
+					t.Errorf("%s %v", verified(v), err)
+				}
+				if n := w.called("change CHANNELS") + w.called("change DEVICES"); n != 0 {
+					t.Error("what was green was changed")
+				}
+				if testutil.ToFloat64(p.overdue()) != 0 {
+					t.Error("counted")
+				}
+			})
+		}
+	}
+}
+
+// newServices has the inventory change its mind.
+func (w *world) newServices() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l := w.lines[phone]
+	l.services = []string{"SRV-4K"}
+	w.lines[phone] = l
+}
+
+// crashed is a world in which a process died in its change of services, and another process.
+func crashed(t *testing.T) (*world, *process) {
+	w := newWorld(t)
+	w.sample()
+	dead := start(t, w)
+	dead.patience, dead.worktime = time.Hour, 2*time.Hour
+	w.next["change SERVICES"] = []deed{dies}
+	ctx, leave := context.WithCancel(t.Context())
+	var asking sync.WaitGroup
+	asking.Go(func() { _, _ = dead.Normalize(ctx, keyed("1")) })
+	<-dead.platforms.(systems).dead
+	leave()
+	asking.Wait()
+	later(t, dead.db, time.Second)
+	return w, w.process(t, dead.db, dead.ring)
+}
+
+// A line that is no more, or has another account, is not changed any more.
+func TestTakenOverTooLate(t *testing.T) {
+	for name, change := range map[string]func(*line){
+		"withdrawn":     func(l *line) { l.State = inventory.StateWithdrawn },
+		"other account": func(l *line) { l.Account = "CS-2" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, p := crashed(t)
+			l := w.lines[phone]
+			change(&l)
+			w.lines[phone] = l
+			if err := p.resume(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			out, err := p.Normalize(t.Context(), keyed("1"))
+			if err != nil || after(out) != "YYYY" || did(out) != "+UHD:U -OTT:U" || len(w.changes) != 0 {
+				t.Errorf("%+v %v", out, err)
+			}
+		})
+	}
+}
+
+// While the inventory is away nothing is given up at once.
+func TestTakenOverWithoutInventory(t *testing.T) {
+	w, p := crashed(t)
+	w.set("subscriber", fails)
+	if err := p.resume(t.Context()); code(err) != "ERROR_09" || rows(t, p.db) != "RUNNING" {
+		t.Errorf("%v, rows %s", err, rows(t, p.db))
+	}
+	later(t, p.db, time.Second)
+	if _, err := p.Normalize(t.Context(), keyed("1")); code(err) != "ERROR_09" {
+		t.Errorf("%v", err)
+	}
+	later(t, p.db, giveUp)
+	if err := p.resume(t.Context()); err != nil || rows(t, p.db) != "DONE" || len(w.changes) != 0 {
+		t.Errorf("%v, rows %s", err, rows(t, p.db))
+	}
+	clear(w.does)
+	if out, err := p.Normalize(t.Context(), keyed("2")); err != nil || after(out) != "GGGG" {
+		t.Errorf("%+v %v", out, err)
+	}
+}
+
+// A row that nobody can open does not keep its account busy.
+func TestTakenOverUnreadable(t *testing.T) {
+	w, p := crashed(t)
+	if _, err := p.db.Exec(t.Context(), `update tvvalidation.normalizations set result = '\x00'`); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.resume(t.Context()); err == nil {
+		t.Error("it is no error")
+	}
+	if out, err := p.Normalize(t.Context(), keyed("2")); err != nil || after(out) != "GGGG" || len(w.changes) != 1 {
+		t.Errorf("%+v %v", out, err)
+	}
+}
+
+// A process that was held up finds that another one took its work over, and tells nothing of its own.
+func TestHeldUp(t *testing.T) {
+	w := newWorld(t)
+	w.sample()
+	p := start(t, w)
+	other := w.process(t, p.db, p.ring)
+	w.then["change SERVICES"] = func() {
+		later(t, p.db, time.Second)
+		if err := other.resume(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if out, err := p.Normalize(t.Context(), keyed("1")); code(err) != "unknown" {
+		t.Errorf("%+v %v", out, err)
+	}
+	if out, err := p.Normalize(t.Context(), keyed("1")); err != nil || after(out) != "GGGG" {
+		t.Errorf("%+v %v", out, err)
+	}
+}
+
+// A job that is told to stop leaves the row to the next one.
+func TestResumeStopped(t *testing.T) {
+	w, p := crashed(t)
+	ctx, stop := context.WithCancel(t.Context())
+	w.then["change SERVICES"] = stop
+	if err := p.resume(ctx); err == nil || rows(t, p.db) != "RUNNING" {
+		t.Errorf("%v, rows %s", err, rows(t, p.db))
+	}
+	later(t, p.db, time.Second)
+	if err := p.resume(t.Context()); err != nil || rows(t, p.db) != "DONE" {
+		t.Errorf("%v, rows %s", err, rows(t, p.db))
+	}
+}
+
+// With the database away nothing is changed: nobody could write it down.
+func TestNoChangeWithoutTheTable(t *testing.T) {
+	w := newWorld(t)
+	w.sample()
+	p := start(t, w)
+	w.then["SERVICES"] = func() {
+		if _, err := p.db.Exec(context.Background(), `alter table tvvalidation.normalizations rename to elsewhere`); err != nil {
+			t.Error(err)
+		}
+	}
+	if out, err := p.Normalize(t.Context(), keyed("1")); err == nil || len(w.changes) != 0 {
+		t.Errorf("%+v %v", out, w.changes)
+	}
+}
+
+func TestPruneNormalizations(t *testing.T) {
+	w, p := crashed(t)
+	l := w.lines[phone]
+	l.Account, l.Connection = "CS-2", "6012450002"
+	w.lines[l.Connection] = l
+	for _, key := range []string{"2", "3"} {
+		in := keyed(key)
+		in.Connection = l.Connection
+		if _, err := p.Normalize(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := p.db.Exec(t.Context(), `update tvvalidation.normalizations set created_at = created_at - interval '91 days'
+		where id in (select id from tvvalidation.normalizations order by created_at limit 2)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.prune(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := rows(t, p.db); got != "RUNNING DONE" {
+		t.Errorf("rows %s", got)
+	}
+}
