@@ -22,6 +22,9 @@
 //
 //	{"responseHeader": …}
 //
+// Calls that the API makes at once stand after each other, all but the first marked "and", as in
+// "-- and salesorder request --"; they may come in any order.
+//
 // A file may have several exchanges; one between a call's request and its response happens while the
 // API waits for that. Section "sql" is a statement that changes what the database holds, such as the
 // time at which something happened. A backend may answer "hang" or "reset" in place of a status. For

@@ -3,8 +3,10 @@ package apitest
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"puente/shared/contract"
@@ -142,11 +144,12 @@ func (p *player) take(target string, r *http.Request, got *received) *call {
 	if len(sc.calls) == 0 {
 		return refuse("%s was called once too often", target)
 	}
-	c := sc.calls[0]
+	next := p.next(sc.calls, target, got)
+	c := sc.calls[next]
 	if c.target != target {
 		return refuse("%s: %s was called, want %s", c.request.at, target, c.target)
 	}
-	sc.calls = sc.calls[1:]
+	sc.calls = slices.Delete(slices.Clone(sc.calls), next, next+1)
 	if trace, ok := telemetry.ParseTraceparent(r.Header.Get("Traceparent")); !ok || trace.ID != sc.trace.ID || trace.Span == sc.trace.Span {
 		p.errs = append(p.errs, fmt.Errorf("%s: Traceparent %q does not continue %s", c.request.at, r.Header.Get("Traceparent"), sc.trace.Traceparent()))
 	}
@@ -154,6 +157,19 @@ func (p *player) take(target string, r *http.Request, got *received) *call {
 		p.errs = append(p.errs, err)
 	}
 	return c
+}
+
+// next finds the call that got is among the first and those made at once with it; the first if it is none.
+func (p *player) next(calls []*call, target string, got *received) int {
+	for i, c := range calls {
+		if i > 0 && !c.and {
+			break
+		}
+		if c.target == target && maps.Clone(p.values).compare(&c.request, got) == nil {
+			return i
+		}
+	}
+	return 0
 }
 
 // answer plays what happens meanwhile, then answers as the file says. finish completes headers and

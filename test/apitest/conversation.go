@@ -31,9 +31,10 @@ type exchange struct {
 }
 
 // call is a request that the API makes, and what it is answered. Meanwhile is what happens while the
-// API waits for that.
+// API waits for that. With a call marked "and" it does not wait for the one before.
 type call struct {
 	target    string
+	and       bool
 	request   message
 	meanwhile []step
 	response  message
@@ -70,7 +71,7 @@ func read(path string) (*conversation, error) {
 //
 //	file     = comment { step }
 //	step     = "sql" | "request" { call } "response"
-//	call     = "<target> request" { step } "<target> response"
+//	call     = [ "and " ] "<target> request" { step } "<target> response"
 func parse(path string, text []byte) (*conversation, error) {
 	comment, sections := split(path, text)
 	p := &parser{rest: sections, end: path}
@@ -152,13 +153,16 @@ func (p *parser) exchange(s section) *exchange {
 		if !ok {
 			break
 		}
-		c := &call{target: target, request: p.request(p.rest[0])}
+		c := &call{request: p.request(p.rest[0])}
+		if c.target, c.and = strings.CutPrefix(target, "and "); c.and && x.calls == nil {
+			p.refuse(p.rest[0], "%q follows no call", p.rest[0].name)
+		}
 		p.rest = p.rest[1:]
 		c.meanwhile = p.steps()
-		if s, ok := p.take(target + " response"); ok {
+		if s, ok := p.take(c.target + " response"); ok {
 			c.response = p.response(s, true)
 		} else {
-			p.refuse(c.request.section, "has no %q", target+" response")
+			p.refuse(c.request.section, "has no %q", c.target+" response")
 		}
 		x.calls = append(x.calls, c)
 	}

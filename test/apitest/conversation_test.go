@@ -57,6 +57,7 @@ GET /b
 
 func TestParseRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
+		"and after nothing":         {"# C\n-- request --\nGET /\n-- and b request --\nGET /\n-- b response --\n200 OK\n-- response --\n200 OK\n", `"and b request" follows no call`},
 		"no comment":                {"-- request --\nGET /\n-- response --\n200 OK\n", "f.txtar:1: a comment"},
 		"nothing":                   {"# Shows nothing.\n", "f.txtar:1: no request"},
 		"no response":               {"# c\n-- request --\nGET /\n", `f.txtar:2: has no "response"`},

@@ -25,7 +25,8 @@ type greeting struct {
 	Text string `json:"text"`
 }
 
-// greeter is an API that asks a phrase book, once for each letter "?" in the name.
+// greeter is an API that asks a phrase book, once for each letter "?" in the name, and then for something
+// louder, once for each "!".
 var greeter = server.API{Contract: &greetings, Mount: func(env *server.Env) error {
 	var cfg struct {
 		HTTP httpclient.Config `yaml:"http"`
@@ -37,8 +38,12 @@ var greeter = server.API{Contract: &greetings, Mount: func(env *server.Env) erro
 	look := book.Operation("look", httpclient.Safe)
 	server.Handle(env, hop.Operation[name, greeting]{Contract: &greetings, ID: "greet"}, func(ctx context.Context, in name) (greeting, error) {
 		text := "hello " + in.Name
-		for range strings.Count(in.Name, "?") {
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, book.URL()+"/phrase", http.NoBody)
+		for i := range strings.Count(in.Name, "?") + strings.Count(in.Name, "!") {
+			path := "/phrase"
+			if i >= strings.Count(in.Name, "?") {
+				path = "/louder"
+			}
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, book.URL()+path, http.NoBody)
 			if err != nil {
 				return greeting{}, err
 			}
@@ -64,6 +69,7 @@ func TestPlayerFindsWhatGoesOtherwise(t *testing.T) {
 	p := start(t, greeter, o)
 	const ask = "-- request --\nPOST /greetings\n\n{\"name\": \"a?\"}\n"
 	const book = "-- book request --\nGET /phrase\n-- book response --\n200 OK\n\nhola\n"
+	const loud, and, louder = "-- request --\nPOST /greetings\n\n{\"name\": \"a?!\"}\n", "-- and ", "-- book request --\nGET /louder\n-- book response --\n200 OK\n\nhola\n"
 	const hola = "-- response --\n200 OK\n\n{\"text\": \"hola\"}\n"
 	for title, c := range map[string]struct{ text, want string }{
 		"as it goes":                 {ask + book + hola, ""},
@@ -75,6 +81,10 @@ func TestPlayerFindsWhatGoesOtherwise(t *testing.T) {
 		"another path":               {ask + strings.Replace(book, "/phrase", "/phrases", 1) + hola, "start: differs"},
 		"a header that is not sent":  {ask + strings.Replace(book, "/phrase\n", "/phrase\nX-Missing: 1\n", 1) + hola, "header X-Missing: 0 values"},
 		"a body that is not sent":    {ask + strings.Replace(book, "/phrase\n", "/phrase\n\n{}\n", 1) + hola, "body: differs"},
+		"at once, in its order":      {loud + book + and + louder[3:] + hola, ""},
+		"at once, in another":        {loud + louder + and + book[3:] + hola, ""},
+		"not at once":                {loud + louder + book + hola, "want GET /louder"},
+		"at once and after":          {loud + louder + and + book[3:] + louder + hola, "book was not called"},
 		"another answer":             {ask + book + strings.Replace(hola, "hola", "adiós", 1), "body: differs"},
 		"another status":             {ask + book + strings.Replace(hola, "200 OK", "201 Created", 1), "start: differs"},
 		"an answer off the contract": {ask + strings.Replace(book, "hola", "a phrase that is too long", 1) + strings.Replace(hola, "hola", "a phrase that is too long", 1), "contract: greet 200"},
