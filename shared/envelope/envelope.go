@@ -109,14 +109,20 @@ func read(header, raw []byte) Header {
 	}
 	_ = json.Unmarshal(header, &in) // the check has said what is wrong with it
 	h := Header{System: text(in.System.Name, 64), Correlation: text(in.System.CorrelationID, 128), Enveloped: true}
-	if server := in.System.ProcessingServer; server.Kind() == '"' {
-		said := text(server, len(server))
-		h.ProcessingServer = &said
-	}
+	h.ProcessingServer = said(in.System.ProcessingServer)
 	if in.Property.Kind() == '[' && len(in.Property) > len("[]") {
 		h.Property = sent(raw)
 	}
 	return h
+}
+
+// said is a string, or nil of what is none.
+func said(v jsontext.Value) *string {
+	if v.Kind() != '"' {
+		return nil
+	}
+	s := text(v, len(v))
+	return &s
 }
 
 // text is a string of at most so many bytes, or nothing.

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"pgregory.net/rapid"
@@ -212,4 +213,32 @@ func TestOpenNamesNoValue(t *testing.T) {
 	if len(broken) != 2 {
 		t.Error([]problem.Field(broken))
 	}
+}
+
+// A member that only resembled one, such as na_me, was answered as if it were that one.
+func TestResponseHasOnlyThePairsSent(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{"name":"a","value":"b"}`:             "a b",
+		`{"NAME":"a","vAlue":null}`:            "a null",
+		`{"n\u0061me":"a \"q\"","value":""}`:   `a "q" `,
+		`{"na_me":"a","value":"b"}`:            "null b",
+		`{"name":"a","na-me":"b","value":"c"}`: "a c",
+		`{"na_me":5,"other":{},"value":"b"}`:   "null b",
+		`{}`:                                   "null null",
+	} {
+		got := Response(Header{Property: property(raw)}, time.Time{}, problem.Text{}).Property
+		if len(got) != 1 || shown(got[0].Name)+" "+shown(got[0].Value) != want {
+			t.Errorf("%s: %v, want %s", raw, got, want)
+		}
+	}
+	if got := Response(Header{}, time.Time{}, problem.Text{}).Property; got == nil || len(got) != 0 {
+		t.Error(got)
+	}
+}
+
+func shown(s *string) string {
+	if s == nil {
+		return "null"
+	}
+	return *s
 }

@@ -3,7 +3,6 @@ package envelope
 import (
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"puente/shared/problem"
@@ -65,7 +64,7 @@ func Response(h Header, at time.Time, text problem.Text) ResponseHeader {
 func pairs(sent []jsontext.Value) []Pair {
 	all := make([]Pair, len(sent))
 	for i, v := range sent {
-		_ = json.Unmarshal(v, &all[i], json.MatchCaseInsensitiveNames(true)) // it has passed the contract
+		all[i] = Pair{Name: said(folded(v, "name")), Value: said(folded(v, "value"))} // it has passed the contract
 	}
 	return all
 }
