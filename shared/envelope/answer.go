@@ -44,3 +44,8 @@ func Texts() []typology.Declared {
 func Text(code string, status int, detail, message, user string) typology.Declared {
 	return typology.Declared{Code: code, Text: problem.Text{Status: status, Detail: &detail, Message: &message, User: &user}}
 }
+
+// Terse declares the text of a code that has no words for the user.
+func Terse(code string, status int, detail, message string) typology.Declared {
+	return typology.Declared{Code: code, Text: problem.Text{Status: status, Detail: &detail, Message: &message}}
+}

@@ -30,7 +30,7 @@ var texts = typology.Declaration{
 	Phone: "Phone", Document: "Document_Number",
 	Texts: append(envelope.Texts(),
 		success(envelope.CodeOK, reconnected), success(textPQR, filed), success(textBatch, received),
-		withoutUser(envelope.Text(envelope.CodeInvalid, 200, "El request es nulo o faltan campos obligatorios", "Document_Number, Document_Type o Phone vacíos", "")),
+		envelope.Terse(envelope.CodeInvalid, 200, "El request es nulo o faltan campos obligatorios", "Document_Number, Document_Type o Phone vacíos"),
 		envelope.Text(reconexion.CodeNoService, 200, "Servicio no encontrado", "El número telefónico no existe en el sistema", "No se encontró servicio asociado al número {phone}"),
 		envelope.Text(reconexion.CodeNotSuspended, 200, "Servicio no está suspendido", "El servicio está activo, no requiere reconexión", "El servicio asociado al número {phone} no está suspendido"),
 		envelope.Text(reconexion.CodeNotHolder, 200, "Error de titularidad", "El documento no corresponde al titular del servicio", "El documento {document} no corresponde al titular del servicio {phone}"),
@@ -40,12 +40,7 @@ var texts = typology.Declaration{
 }
 
 func success(code, message string) typology.Declared {
-	return withoutUser(envelope.Text(code, 200, succeeded+message, message, ""))
-}
-
-func withoutUser(d typology.Declared) typology.Declared {
-	d.User = nil
-	return d
+	return envelope.Terse(code, 200, succeeded+message, message)
 }
 
 // header is that of a success, with the HTTP status that the typologies give it.
