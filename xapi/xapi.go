@@ -13,6 +13,7 @@ import (
 	"puente/xapi/portabilities"
 	"puente/xapi/reconexion"
 	"puente/xapi/tmforum"
+	"puente/xapi/validatetv"
 )
 
 // Layer is what a process hosts that runs this layer.
@@ -21,6 +22,8 @@ var Layer = server.Layer{
 	APIs: []server.API{
 		portabilities.API,
 		reconexion.API,
+		validatetv.API,
+		validatetv.Normalize,
 		tmforum.TroubleTicket,
 		tmforum.ServiceOrdering,
 	},
