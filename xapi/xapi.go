@@ -26,6 +26,8 @@ var Layer = server.Layer{
 		validatetv.Normalize,
 		tmforum.TroubleTicket,
 		tmforum.ServiceOrdering,
+		tmforum.ServiceTest,
+		tmforum.ServiceActivation,
 	},
 	Verifier: func(d hop.Dialer) policy.Verifier { return verifier{oauth2.NewClient(d)} },
 }

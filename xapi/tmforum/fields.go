@@ -31,8 +31,11 @@ func selected[T any](v T, fields string) T {
 // The collections whose resources have an href; it is relative, for where the platform is seen is
 // nothing that an answer knows.
 const (
-	tickets = "/tmf-api/troubleTicket/v4/troubleTicket/"
-	orders  = "/tmf-api/serviceOrdering/v4/serviceOrder/"
+	tickets  = "/tmf-api/troubleTicket/v4/troubleTicket/"
+	orders   = "/tmf-api/serviceOrdering/v4/serviceOrder/"
+	tests    = "/tmf-api/serviceTestManagement/v4/serviceTest/"
+	services = "/tmf-api/ServiceActivationAndConfiguration/v4/service/"
+	monitors = "/tmf-api/ServiceActivationAndConfiguration/v4/monitor/"
 )
 
 // href is where a resource of a collection is read.

@@ -2,10 +2,12 @@ package tmforum
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"puente/contracts/papi/reconnection"
+	"puente/contracts/papi/tvvalidation"
 	"puente/contracts/xapi/tmf621"
 	"puente/contracts/xapi/tmf641"
 	"puente/shared/access"
@@ -41,6 +43,14 @@ func TestServiceOrderConversations(t *testing.T) {
 	apitest.Run(t, ServiceOrdering, "testdata/tmf641/*.txtar", apitest.Below(&reconnection.Contract), apitest.Seed(callers("tmf641")))
 }
 
+func TestServiceTestConversations(t *testing.T) {
+	apitest.Run(t, ServiceTest, "testdata/tmf653/*.txtar", apitest.Below(&tvvalidation.Contract), apitest.Seed(callers("tmf653")))
+}
+
+func TestServiceActivationConversations(t *testing.T) {
+	apitest.Run(t, ServiceActivation, "testdata/tmf640/*.txtar", apitest.Below(&tvvalidation.Contract), apitest.Seed(callers("tmf640")))
+}
+
 // A value of the process that had no counterpart would be answered as an empty member.
 func TestEveryStateHasACounterpart(t *testing.T) {
 	for _, state := range []reconnection.PQRState{reconnection.PQROpen, reconnection.PQRInProgress, reconnection.PQRResolved, reconnection.PQRClosed} {
@@ -65,6 +75,40 @@ func TestEveryStateHasACounterpart(t *testing.T) {
 		if err != nil || order.State != tmf641.StateFailed || order.ServiceOrderItem[0].State != tmf641.StateFailed ||
 			order.ErrorMessage[0].Code != code || order.ErrorMessage[0].Reason == "" || order.ErrorMessage[0].Message == "" {
 			t.Errorf("%s: %+v %v", code, order, err)
+		}
+	}
+}
+
+// The same of the television validation.
+func TestEveryTelevisionStateHasACounterpart(t *testing.T) {
+	for _, state := range []tvvalidation.ServiceState{tvvalidation.ServiceActive, tvvalidation.ServiceSuspended} {
+		if got := serviceOf(tvvalidation.Service{State: state}).State; got == "" {
+			t.Errorf("%s has none", state)
+		}
+	}
+	for _, semaphore := range []tvvalidation.Semaphore{tvvalidation.Green, tvvalidation.Red, tvvalidation.Yellow} {
+		if got := normalized(tvvalidation.Correction{Before: tvvalidation.Check{Semaphore: semaphore}}).Semaphore; got == "" {
+			t.Errorf("%s has none", semaphore)
+		}
+	}
+}
+
+// What the process says of its refusal is more than the words of its code.
+func TestExplainedKeepsWhatTheProcessSays(t *testing.T) {
+	of := func(detail string, code string) error {
+		return fmt.Errorf("hop: %w", &problem.Error{Kind: problem.Rejected, Code: code, Detail: detail})
+	}
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{of("", tvvalidation.CodePlatforms), "Error en la consulta paralela a plataformas"},
+		{of("The table lacks CH-9", tvvalidation.CodeChannelTable), "The table lacks CH-9"},
+		{of("", "ERROR_99"), ""},
+		{problem.Timeout, ""},
+	} {
+		if got := problem.Of(explained(c.err)); got.Detail != c.want || got.Kind != problem.Of(c.err).Kind {
+			t.Errorf("%v: %v, want %s", c.err, got, c.want)
 		}
 	}
 }
