@@ -46,6 +46,12 @@ func TestSubjectLimit(t *testing.T) {
 		apitest.Setting("policies.apis.validatetv.subjects", []any{map[string]any{"name": "phone", "member": "Phone", "requests": 1, "window": "1m"}}))
 }
 
+func TestTypologies(t *testing.T) {
+	run(t, API, "testdata/validatetv/typology/*.txtar", apitest.SQL(`
+		update typology.texts set error_detail_code = 'No está', error_message = null, error_message_user = '{phone}', http_status = 404 where api = 'validatetv' and code = 'ERROR_06';
+		update typology.texts set error_detail_code = null, error_message = 'Listo {correlationID}', error_message_user = '{phone}', http_status = 202 where api = 'validatetv' and code = 'OK_01'`))
+}
+
 func TestDescriptions(t *testing.T) {
 	check := func(s tvvalidation.Semaphore, expected, found []string) tvvalidation.Check {
 		return tvvalidation.Check{Semaphore: s, Expected: expected, Found: found}
