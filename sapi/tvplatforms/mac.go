@@ -28,9 +28,11 @@ func spelling(p tvplatforms.Platform, group int, separator string) func(item str
 	}
 }
 
+var separators = strings.NewReplacer(":", "", "-", "", ".", "")
+
 // hexDigits are the twelve of a MAC address, without separators and in upper case.
 func hexDigits(item string) (digits string, ok bool) {
-	digits = strings.ToUpper(strings.NewReplacer(":", "", "-", "", ".", "").Replace(item))
+	digits = strings.ToUpper(separators.Replace(item))
 	other := strings.ContainsFunc(digits, func(r rune) bool { return (r < '0' || r > '9') && (r < 'A' || r > 'F') })
 	return digits, len(digits) == 12 && !other
 }

@@ -126,9 +126,12 @@ func TestResource(t *testing.T) {
 
 // A value that looks like a placeholder is not filled again, null stays null and empty empty.
 func TestFill(t *testing.T) {
-	got := typology.Fill(problem.Text{Detail: text("{phone} {correlationID} {document} {pqr} {x}"), Message: text("")},
+	got := typology.Fill(problem.Text{Detail: text("{phone} {correlationID} {document} {pqr} {x}"), Message: text(""), User: text("{{phone} } {phone")},
 		typology.Values{Correlation: "{phone}", Phone: "{pqr}", Document: "***", PQR: "P"})
-	if *got.Detail != "{pqr} {phone} *** P {x}" || *got.Message != "" || got.User != nil {
-		t.Errorf("%q %q %v", *got.Detail, *got.Message, got.User)
+	if *got.Detail != "{pqr} {phone} *** P {x}" || *got.Message != "" || *got.User != "{{pqr} } {phone" {
+		t.Errorf("%q %q %q", *got.Detail, *got.Message, *got.User)
+	}
+	if got := typology.Fill(problem.Text{}, typology.Values{}); got != (problem.Text{}) {
+		t.Errorf("%+v", got)
 	}
 }

@@ -43,14 +43,40 @@ type Values struct {
 
 // Fill is t with its placeholders filled. What a value holds is not looked at again.
 func Fill(t problem.Text, v Values) problem.Text {
-	r := strings.NewReplacer("{correlationID}", v.Correlation, "{phone}", v.Phone, "{document}", v.Document, "{pqr}", v.PQR)
 	for _, text := range []**string{&t.Detail, &t.Message, &t.User} {
 		if *text != nil && strings.Contains(**text, "{") {
-			filled := r.Replace(**text)
+			filled := v.fill(**text)
 			*text = &filled
 		}
 	}
 	return t
+}
+
+func (v Values) fill(text string) string {
+	var filled strings.Builder
+	for {
+		before, rest, _ := strings.Cut(text, "{")
+		filled.WriteString(before)
+		name, after, found := strings.Cut(rest, "}")
+		if !found {
+			filled.WriteString(text[len(before):])
+			return filled.String()
+		}
+		switch name {
+		case "correlationID":
+			filled.WriteString(v.Correlation)
+		case "phone":
+			filled.WriteString(v.Phone)
+		case "document":
+			filled.WriteString(v.Document)
+		case "pqr":
+			filled.WriteString(v.PQR)
+		default: // no placeholder: the brace stands for itself
+			filled.WriteByte('{')
+			after = rest
+		}
+		text = after
+	}
 }
 
 // anything stands for every system.
