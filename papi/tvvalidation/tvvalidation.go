@@ -158,9 +158,14 @@ func newProcess(cfg Config, ring *keyring.Ring, db *database.DB, log *slog.Logge
 func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 func mount(env *server.Env) error {
+	_, err := wire(env)
+	return err
+}
+
+func wire(env *server.Env) (*process, error) {
 	cfg := defaults()
 	if err := env.Config(&cfg); err != nil {
-		return err
+		return nil, err
 	}
 	p := newProcess(cfg, env.Keyring(), env.Database(), env.Logger())
 	p.inventory, p.platforms = inventory.NewClient(env), tvplatforms.NewClient(env)
@@ -170,7 +175,7 @@ func mount(env *server.Env) error {
 	env.Follow("tvtables", tables)
 	env.Administer(tables.resource())
 	if err := p.register(env.Registerer()); err != nil {
-		return err
+		return nil, err
 	}
 	env.Every("resume", cfg.Normalizations.Resume, p.resume)
 	env.Every("prune", time.Hour, p.prune)
@@ -179,7 +184,7 @@ func mount(env *server.Env) error {
 	server.Handle(env, tvvalidation.Normalize, p.Normalize)
 	server.Handle(env, tvvalidation.QueryNormalization, p.QueryNormalization)
 	server.Handle(env, tvvalidation.QueryService, p.QueryService)
-	return nil
+	return p, nil
 }
 
 // QueryService tells what television a connection has by the inventory, in the inventory's codes. It is

@@ -230,7 +230,11 @@ func atOnce(ctx context.Context, calls ...func(context.Context) ([]string, error
 // errLate is the error of a call that has not ended in time.
 var errLate = problem.Errorf(problem.Timeout, "it did not answer in time")
 
-// refused is a refusal by one of the document's codes.
+// refused is a refusal by one of the document's codes. The systems that gave rise to it stay in its trail.
 func refused(code, detail string, cause error) error {
-	return &problem.Error{Kind: problem.Rejected, Code: code, Detail: detail, Err: cause}
+	e := &problem.Error{Kind: problem.Rejected, Code: code, Detail: detail, Err: cause}
+	if cause != nil {
+		e.Trail = problem.Of(cause).Trail
+	}
+	return e
 }
