@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"puente/contracts/papi/tvvalidation"
 	"puente/shared/hop"
 	"puente/shared/problem"
@@ -83,10 +85,13 @@ func (p *process) normalize(ctx context.Context, r request) (tvvalidation.Normal
 		if err != nil {
 			return tvvalidation.Normalization{}, err
 		}
+		var last pgtype.UUID
 		if !r.dryRun {
-			if waited, err := p.alone(ctx, want.account); err != nil {
+			var waited bool
+			if last, waited, err = p.alone(ctx, want.account); err != nil {
 				return tvvalidation.Normalization{}, err
-			} else if waited {
+			}
+			if waited {
 				continue // the inventory may have others by now
 			}
 		}
@@ -94,19 +99,19 @@ func (p *process) normalize(ctx context.Context, r request) (tvvalidation.Normal
 		if before.all(tvvalidation.Yellow) {
 			return tvvalidation.Normalization{}, refused(tvvalidation.CodePlatforms, "No platform could be asked", nil)
 		}
-		n, err := p.plan(r, &want, &before)
+		n, err := p.plan(r, &want, &before, last)
 		if err != nil {
 			return tvvalidation.Normalization{}, err
 		}
 		if out, started, err := p.carryOut(ctx, r, n, &want, before); started || err != nil {
 			return out, err
-		} // somebody else has the key or the account by now
+		} // somebody else has the key or the account by now, or had
 	}
 }
 
 // plan is what follows from the first comparison: nothing to do, or what is to be done.
-func (p *process) plan(r request, want *expectation, before *checks) (run, error) {
-	n, err := p.newRun(want.account)
+func (p *process) plan(r request, want *expectation, before *checks, last pgtype.UUID) (run, error) {
+	n, err := p.newRun(want.account, last)
 	if err != nil {
 		return n, err
 	}
@@ -135,7 +140,7 @@ func (p *process) plan(r request, want *expectation, before *checks) (run, error
 }
 
 // carryOut writes n down, which ends it where nothing is to be done, and then does what is. It is false
-// where another normalization has n's key, or works at its account.
+// where another normalization has n's key, or works at its account, or has since the comparison.
 func (p *process) carryOut(ctx context.Context, r request, n run, want *expectation, before checks) (out tvvalidation.Normalization, started bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.worktime) // not that of whoever asked for it
 	defer cancel()

@@ -507,3 +507,71 @@ func TestPruneNormalizations(t *testing.T) {
 		t.Errorf("rows %s", got)
 	}
 }
+
+// A comparison made before another one acted says nothing of what there is to be done.
+func TestComparedBeforeAnotherActed(t *testing.T) {
+	w := newWorld(t)
+	w.sample()
+	p := start(t, w)
+	other := w.process(t, p.db, p.ring)
+	p.now = func() func() time.Time { // between the comparison and the row
+		var once sync.Once
+		return func() time.Time {
+			if w.called("SERVICES") == 1 {
+				once.Do(func() {
+					if out, err := other.Normalize(context.Background(), keyed("2")); err != nil || after(out) != "GGGG" {
+						t.Errorf("%+v %v", out, err)
+					}
+				})
+			}
+			return instant(time.Now())
+		}
+	}()
+	out, err := p.Normalize(t.Context(), keyed("1"))
+	if err != nil || before(out) != "GGGG" || did(out) != "" || len(w.changes) != 1 {
+		t.Errorf("%+v %v, changes %v", out, err, w.changes)
+	}
+}
+
+// Who waits for another one waits no longer than its time, and is served all the same.
+func TestAnotherInWork(t *testing.T) {
+	w := newWorld(t)
+	w.sample()
+	p := start(t, w)
+	other := w.process(t, p.db, p.ring)
+	entered, goOn := make(chan struct{}), make(chan struct{})
+	w.then["change SERVICES"] = func() { close(entered); <-goOn }
+	var all sync.WaitGroup
+	all.Go(func() {
+		if out, err := other.Normalize(t.Context(), keyed("1")); err != nil || after(out) != "GGGG" {
+			t.Errorf("%+v %v", out, err)
+		}
+	})
+	<-entered
+	for range 2 {
+		if out, err := p.Normalize(within(t, 100*time.Millisecond), keyed("2")); code(err) != "timeout" {
+			t.Errorf("%+v %v", out, err)
+		}
+	}
+	if out, err := p.QueryNormalization(t.Context(), tvvalidation.IDQuery{ID: running(t, p.db)}); err != nil || out.State != tvvalidation.NormalizationRunning || did(out) != "+UHD:P -OTT:P" || after(out) != "none" {
+		t.Errorf("%+v %v", out, err)
+	}
+	dry := keyed("3")
+	dry.DryRun = true
+	if out, err := p.Normalize(t.Context(), dry); err != nil || out.State != tvvalidation.NormalizationPlanned {
+		t.Errorf("a dry run waits: %+v %v", out, err)
+	}
+	close(goOn)
+	all.Wait()
+	if out, err := p.Normalize(t.Context(), keyed("2")); err != nil || before(out) != "GGGG" || len(w.changes) != 1 {
+		t.Errorf("%+v %v", out, err)
+	}
+}
+
+func running(t testing.TB, db *database.DB) (id string) {
+	t.Helper()
+	if err := db.QueryRow(context.Background(), `select id::text from tvvalidation.normalizations where state = 'RUNNING'`).Scan(&id); err != nil {
+		t.Fatal(err)
+	}
+	return id
+}

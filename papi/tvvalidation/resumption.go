@@ -99,12 +99,7 @@ func (p *process) leave(ctx context.Context, n run, began time.Time, err error) 
 	return err
 }
 
-// pruneNormalizations removes those that are too old, some at a time.
+// pruneNormalizations removes those that are too old.
 func (p *process) pruneNormalizations(ctx context.Context) error {
-	for {
-		n, err := sql.New(p.db).PruneNormalizations(ctx, p.cfg.Normalizations.Keep)
-		if err != nil || n == 0 {
-			return err
-		}
-	}
+	return sql.New(p.db).PruneNormalizations(ctx, p.cfg.Normalizations.Keep)
 }

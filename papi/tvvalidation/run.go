@@ -23,13 +23,14 @@ import (
 type run struct {
 	id      string
 	account [32]byte
+	last    pgtype.UUID // of those that acted on the account, when the platforms were compared
 	token   [16]byte
 	out     tvvalidation.Normalization
 }
 
-func (p *process) newRun(account string) (run, error) {
+func (p *process) newRun(account string, last pgtype.UUID) (run, error) {
 	id, err := uuid.NewV7()
-	n := run{id: id.String(), account: p.accountKey(account)}
+	n := run{id: id.String(), account: p.accountKey(account), last: last}
 	_, _ = rand.Read(n.token[:]) // crypto/rand: never fails
 	return n, err
 }
@@ -43,7 +44,8 @@ func (p *process) accountKey(account string) [32]byte {
 // beyond is how much longer than its time a run has its row.
 const beyond = time.Second
 
-// start writes n down. It is false where another one has the key, or works at the account.
+// start writes n down. It is false where another one has the key, or where one works at the account or
+// has since the comparison: that says no longer what the platforms have.
 func (p *process) start(ctx context.Context, r request, n *run) (bool, error) {
 	sealed, err := p.sealRun(n)
 	if err != nil {
@@ -51,7 +53,8 @@ func (p *process) start(ctx context.Context, r request, n *run) (bool, error) {
 	}
 	started, err := sql.New(p.db).StartNormalization(ctx, sql.StartNormalizationParams{
 		ID: n.id, Key: r.key[:], Asked: r.asked[:], Client: r.by.Client, System: r.by.System, Channel: r.by.Channel, Correlation: r.correlation,
-		Account: n.account[:], Technology: string(n.out.Technology), State: string(n.out.State), Result: sealed, Token: n.token[:], Lasts: p.worktime + beyond,
+		Account: n.account[:], Technology: string(n.out.Technology), Acts: n.out.State == tvvalidation.NormalizationRunning, Last: n.last,
+		State: string(n.out.State), Result: sealed, Token: n.token[:], Lasts: p.worktime + beyond,
 	})
 	if err != nil {
 		return false, database.Problem(fmt.Errorf("start normalization: %w", err))
@@ -128,17 +131,18 @@ func (p *process) earlier(ctx context.Context, r request) (out tvvalidation.Norm
 	return out, err == nil, err
 }
 
-// alone returns once nobody works at the account, and tells whether it had to wait for that.
-func (p *process) alone(ctx context.Context, account string) (waited bool, err error) {
+// alone returns once nobody works at the account: the last one that did, and whether that had to be
+// waited for.
+func (p *process) alone(ctx context.Context, account string) (last pgtype.UUID, waited bool, err error) {
 	key := p.accountKey(account)
-	_, waited, err = p.await(ctx, func(ctx context.Context) (sql.TvvalidationNormalization, bool, error) {
-		row, err := sql.New(p.db).RunningNormalization(ctx, key[:])
+	row, waited, err := p.await(ctx, func(ctx context.Context) (sql.TvvalidationNormalization, bool, error) {
+		row, err := sql.New(p.db).LastNormalization(ctx, key[:])
 		return row.TvvalidationNormalization, row.Over, err
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = nil
 	}
-	return waited, err
+	return row.ID, waited, err
 }
 
 // await returns the row that look finds once it is not RUNNING, or look's error. A row that nobody works

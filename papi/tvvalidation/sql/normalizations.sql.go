@@ -15,7 +15,7 @@ import (
 const countOverdueNormalizations = `-- name: CountOverdueNormalizations :one
 select count(*) from (
     select from tvvalidation.normalizations
-    where state = 'RUNNING' and ends_at < clock_timestamp() - $1::interval
+    where ended_at is null and ends_at < now() - $1::interval
     order by ends_at limit 100000
 ) as rows
 `
@@ -29,7 +29,7 @@ func (q *Queries) CountOverdueNormalizations(ctx context.Context, age time.Durat
 
 const endNormalization = `-- name: EndNormalization :execrows
 update tvvalidation.normalizations set state = 'DONE', result = $1, ended_at = clock_timestamp()
-where id = $2 and token = $3 and state = 'RUNNING'
+where id = $2 and token = $3 and state not in ('DONE', 'PLANNED')
 `
 
 type EndNormalizationParams struct {
@@ -44,6 +44,42 @@ func (q *Queries) EndNormalization(ctx context.Context, arg EndNormalizationPara
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const lastNormalization = `-- name: LastNormalization :one
+select n.id, n.key, n.asked, n.client, n.system, n.channel, n.correlation, n.account, n.technology, n.acts, n.state, n.result, n.token, n.ends_at, n.created_at, n.ended_at, (ends_at < now())::boolean as over
+from tvvalidation.normalizations as n where account = $1 and acts order by created_at desc limit 1
+`
+
+type LastNormalizationRow struct {
+	TvvalidationNormalization TvvalidationNormalization
+	Over                      bool
+}
+
+// The last one that acts, or did.
+func (q *Queries) LastNormalization(ctx context.Context, account []byte) (LastNormalizationRow, error) {
+	row := q.db.QueryRow(ctx, lastNormalization, account)
+	var i LastNormalizationRow
+	err := row.Scan(
+		&i.TvvalidationNormalization.ID,
+		&i.TvvalidationNormalization.Key,
+		&i.TvvalidationNormalization.Asked,
+		&i.TvvalidationNormalization.Client,
+		&i.TvvalidationNormalization.System,
+		&i.TvvalidationNormalization.Channel,
+		&i.TvvalidationNormalization.Correlation,
+		&i.TvvalidationNormalization.Account,
+		&i.TvvalidationNormalization.Technology,
+		&i.TvvalidationNormalization.Acts,
+		&i.TvvalidationNormalization.State,
+		&i.TvvalidationNormalization.Result,
+		&i.TvvalidationNormalization.Token,
+		&i.TvvalidationNormalization.EndsAt,
+		&i.TvvalidationNormalization.CreatedAt,
+		&i.TvvalidationNormalization.EndedAt,
+		&i.Over,
+	)
+	return i, err
 }
 
 const normalizationByID = `-- name: NormalizationByID :one
@@ -64,7 +100,7 @@ func (q *Queries) NormalizationByID(ctx context.Context, arg NormalizationByIDPa
 }
 
 const normalizationByKey = `-- name: NormalizationByKey :one
-select n.id, n.key, n.asked, n.client, n.system, n.channel, n.correlation, n.account, n.technology, n.state, n.result, n.token, n.ends_at, n.created_at, n.ended_at, (ends_at < clock_timestamp())::boolean as over
+select n.id, n.key, n.asked, n.client, n.system, n.channel, n.correlation, n.account, n.technology, n.acts, n.state, n.result, n.token, n.ends_at, n.created_at, n.ended_at, (ends_at < now())::boolean as over
 from tvvalidation.normalizations as n where key = $1
 `
 
@@ -86,6 +122,7 @@ func (q *Queries) NormalizationByKey(ctx context.Context, key []byte) (Normaliza
 		&i.TvvalidationNormalization.Correlation,
 		&i.TvvalidationNormalization.Account,
 		&i.TvvalidationNormalization.Technology,
+		&i.TvvalidationNormalization.Acts,
 		&i.TvvalidationNormalization.State,
 		&i.TvvalidationNormalization.Result,
 		&i.TvvalidationNormalization.Token,
@@ -98,7 +135,7 @@ func (q *Queries) NormalizationByKey(ctx context.Context, key []byte) (Normaliza
 }
 
 const overdueNormalizations = `-- name: OverdueNormalizations :many
-select id, key, asked, client, system, channel, correlation, account, technology, state, result, token, ends_at, created_at, ended_at from tvvalidation.normalizations where state = 'RUNNING' and ends_at < clock_timestamp()
+select id, key, asked, client, system, channel, correlation, account, technology, acts, state, result, token, ends_at, created_at, ended_at from tvvalidation.normalizations where ended_at is null and ends_at < now()
 order by ends_at limit 100
 `
 
@@ -121,6 +158,7 @@ func (q *Queries) OverdueNormalizations(ctx context.Context) ([]TvvalidationNorm
 			&i.Correlation,
 			&i.Account,
 			&i.Technology,
+			&i.Acts,
 			&i.State,
 			&i.Result,
 			&i.Token,
@@ -138,60 +176,25 @@ func (q *Queries) OverdueNormalizations(ctx context.Context) ([]TvvalidationNorm
 	return items, nil
 }
 
-const pruneNormalizations = `-- name: PruneNormalizations :execrows
-delete from tvvalidation.normalizations where id = any (array(
-    select n.id from tvvalidation.normalizations n
-    where n.created_at < clock_timestamp() - $1::interval and n.state <> 'RUNNING'
-    order by n.created_at limit 1000
-))
+const pruneNormalizations = `-- name: PruneNormalizations :exec
+delete from tvvalidation.normalizations
+where created_at between '-infinity' and now() - $1::interval and ended_at is not null
 `
 
-func (q *Queries) PruneNormalizations(ctx context.Context, kept time.Duration) (int64, error) {
-	result, err := q.db.Exec(ctx, pruneNormalizations, kept)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const runningNormalization = `-- name: RunningNormalization :one
-select n.id, n.key, n.asked, n.client, n.system, n.channel, n.correlation, n.account, n.technology, n.state, n.result, n.token, n.ends_at, n.created_at, n.ended_at, (ends_at < clock_timestamp())::boolean as over
-from tvvalidation.normalizations as n where account = $1 and state = 'RUNNING'
-`
-
-type RunningNormalizationRow struct {
-	TvvalidationNormalization TvvalidationNormalization
-	Over                      bool
-}
-
-func (q *Queries) RunningNormalization(ctx context.Context, account []byte) (RunningNormalizationRow, error) {
-	row := q.db.QueryRow(ctx, runningNormalization, account)
-	var i RunningNormalizationRow
-	err := row.Scan(
-		&i.TvvalidationNormalization.ID,
-		&i.TvvalidationNormalization.Key,
-		&i.TvvalidationNormalization.Asked,
-		&i.TvvalidationNormalization.Client,
-		&i.TvvalidationNormalization.System,
-		&i.TvvalidationNormalization.Channel,
-		&i.TvvalidationNormalization.Correlation,
-		&i.TvvalidationNormalization.Account,
-		&i.TvvalidationNormalization.Technology,
-		&i.TvvalidationNormalization.State,
-		&i.TvvalidationNormalization.Result,
-		&i.TvvalidationNormalization.Token,
-		&i.TvvalidationNormalization.EndsAt,
-		&i.TvvalidationNormalization.CreatedAt,
-		&i.TvvalidationNormalization.EndedAt,
-		&i.Over,
-	)
-	return i, err
+// A range with two ends looks small to the planner, which then uses the index from the first day.
+func (q *Queries) PruneNormalizations(ctx context.Context, kept time.Duration) error {
+	_, err := q.db.Exec(ctx, pruneNormalizations, kept)
+	return err
 }
 
 const startNormalization = `-- name: StartNormalization :execrows
-insert into tvvalidation.normalizations (id, key, asked, client, system, channel, correlation, account, technology, state, result, token, ends_at, ended_at)
-values ($1::text::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10::text, $11, $12,
-    clock_timestamp() + $13::interval, case when $10::text <> 'RUNNING' then clock_timestamp() end)
+insert into tvvalidation.normalizations (id, key, asked, client, system, channel, correlation, account, technology, acts, state, result, token, ends_at, ended_at)
+select $1::text::uuid, $2, $3, $4, $5, $6, $7, $8, $9,
+    $10::boolean, $11::text, $12, $13, clock_timestamp() + $14::interval,
+    case when $11::text <> 'RUNNING' then clock_timestamp() end
+where not $10::boolean or (
+    select n.id from tvvalidation.normalizations n where n.account = $8 and n.acts order by n.created_at desc limit 1
+) is not distinct from $15::uuid
 on conflict do nothing
 `
 
@@ -205,14 +208,17 @@ type StartNormalizationParams struct {
 	Correlation string
 	Account     []byte
 	Technology  string
+	Acts        bool
 	State       string
 	Result      []byte
 	Token       []byte
 	Lasts       time.Duration
+	Last        pgtype.UUID
 }
 
-// None is started under a key that was used, nor RUNNING where another one is. The commit waits for the
-// disk: what is begun after it must not be forgotten.
+// None is started under a key that was used, nor is one that acts where another one does, or did after
+// the comparison that it follows from. The commit waits for the disk: what is begun after it must not be
+// forgotten.
 func (q *Queries) StartNormalization(ctx context.Context, arg StartNormalizationParams) (int64, error) {
 	result, err := q.db.Exec(ctx, startNormalization,
 		arg.ID,
@@ -224,10 +230,12 @@ func (q *Queries) StartNormalization(ctx context.Context, arg StartNormalization
 		arg.Correlation,
 		arg.Account,
 		arg.Technology,
+		arg.Acts,
 		arg.State,
 		arg.Result,
 		arg.Token,
 		arg.Lasts,
+		arg.Last,
 	)
 	if err != nil {
 		return 0, err
@@ -237,7 +245,7 @@ func (q *Queries) StartNormalization(ctx context.Context, arg StartNormalization
 
 const takeNormalizationOver = `-- name: TakeNormalizationOver :execrows
 update tvvalidation.normalizations set token = $1, ends_at = clock_timestamp() + $2::interval
-where id = $3 and token = $4 and state = 'RUNNING' and ends_at < clock_timestamp()
+where id = $3 and token = $4 and state not in ('DONE', 'PLANNED') and ends_at < now()
 `
 
 type TakeNormalizationOverParams struct {

@@ -20,6 +20,7 @@ type TvvalidationNormalization struct {
 	Correlation string
 	Account     []byte
 	Technology  string
+	Acts        bool
 	State       string
 	Result      []byte
 	Token       []byte
