@@ -173,7 +173,7 @@ func TestActionStates(t *testing.T) {
 			w := newWorld(t)
 			w.sample()
 			p := w.process(t, db, ring)
-			p.patience = 300 * time.Millisecond
+			p.patience = time.Second
 			w.set("change SERVICES", c.change)
 			w.next["SERVICES"] = []deed{well, c.second}
 			if c.otherFails { // what differs there is not touched, for nobody knows it

@@ -114,20 +114,23 @@ func TestLittleTimeLeft(t *testing.T) {
 	w := newWorld(t)
 	w.sample()
 	p := start(t, w)
+	if err := p.keepDays(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	for _, platform := range platforms[1:] {
 		w.set(string(platform), ignores)
 	}
-	ctx := within(t, 300*time.Millisecond)
+	ctx := within(t, time.Second)
 	if out, err := p.Validate(ctx, sample); err != nil || verified(out) != "GYYY" || ctx.Err() != nil {
 		t.Errorf("%s %v, %v", verified(out), err, ctx.Err())
 	}
 	w.set(string(platforms[0]), hangs)
-	ctx = within(t, 300*time.Millisecond)
+	ctx = within(t, time.Second)
 	if _, err := p.Validate(ctx, sample); code(err) != "ERROR_19" || ctx.Err() != nil {
 		t.Errorf("%v, %v", err, ctx.Err())
 	}
 	w.set("devices", ignores)
-	ctx = within(t, 300*time.Millisecond)
+	ctx = within(t, time.Second)
 	if _, err := p.Validate(ctx, sample); code(err) != "ERROR_18" || ctx.Err() != nil {
 		t.Errorf("%v, %v", err, ctx.Err())
 	}
@@ -210,6 +213,35 @@ func TestCopiesAtOnce(t *testing.T) {
 	if n := testutil.ToFloat64(cached.metrics.views.WithLabelValues("cache")); n != 199 {
 		t.Errorf("%v from the cache", n)
 	}
+}
+
+// Who goes away while all wait for the same view does not take it with it.
+func TestSharedViewOutlivesItsCaller(t *testing.T) {
+	w := newWorld(t)
+	w.sample()
+	p := start(t, w)
+	cfg := p.cfg
+	cfg.Cache.Lifetime = time.Minute
+	cached := newProcess(cfg, p.ring, p.db, p.log)
+	cached.inventory, cached.platforms, cached.tables = p.inventory, p.platforms, p.tables
+	ctx, leave := context.WithCancel(t.Context())
+	var other sync.WaitGroup
+	w.next["devices"] = []deed{hangs}
+	w.then["devices"] = func() {
+		joined := make(chan struct{})
+		other.Go(func() {
+			close(joined)
+			if _, err := cached.QueryService(t.Context(), sample); err != nil {
+				t.Error(err)
+			}
+		})
+		<-joined
+		leave()
+	}
+	if _, err := cached.QueryService(ctx, sample); err == nil || w.called("service") > 2 {
+		t.Errorf("%v", err)
+	}
+	other.Wait()
 }
 
 // What failed is asked for again; what did not is not, until a fresh view is there.

@@ -81,12 +81,6 @@ func (w *world) hold(platform tvplatforms.Platform, items ...string) {
 	w.held[string(platform)+" "+account] = items
 }
 
-func (w *world) holds(platform tvplatforms.Platform) []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Sorted(slices.Values(w.held[string(platform)+" "+account]))
-}
-
 func (w *world) called(operation string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
