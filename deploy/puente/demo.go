@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -110,7 +110,7 @@ func lockDemo(dir string) (*os.File, error) {
 }
 
 // channelAPIs are those that the demo's channels may call; each is also the scope that it asks for.
-var channelAPIs = []string{"portabilities", "reconexion"}
+var channelAPIs = []string{"portabilities", "reconexion", "validatetv", "normalizetv"}
 
 // remembered are the notes of the last demo in this directory, so that its secrets stay good; or
 // fresh ones.
@@ -199,7 +199,7 @@ func (d *demo) seed(ctx context.Context, store *access.Store) error {
 			client.Systems = []string{c.System}
 			apis := channelAPIs
 			if slices.Contains(c.Scopes, "tmforum") {
-				apis = append(slices.Clone(apis), "tmf621", "tmf641")
+				apis = append(slices.Clone(apis), "tmf621", "tmf640", "tmf641", "tmf653")
 			}
 			for _, api := range apis {
 				client.Contracts = append(client.Contracts, access.ContractSpec{API: api, Tier: "default"})
@@ -210,9 +210,26 @@ func (d *demo) seed(ctx context.Context, store *access.Store) error {
 	return store.Seed(ctx, e)
 }
 
+//go:embed tvtables.yaml
+var tvTables []byte
+
+// seedTables gives a new demo the tables by which television is compared. What is there stays as its
+// operator made it.
+func (d *demo) seedTables(ctx context.Context) error {
+	client := admin.NewClient(d.notes.Ops, config.NewSecret(d.notes.Admin.Token))
+	there, err := client.List(ctx, "tvtables")
+	if err == nil && len(there) == 0 {
+		_, err = client.Apply(ctx, tvTables)
+	}
+	return err
+}
+
 // ready writes demo.json, whole or not at all, and prints the banner.
 func (d *demo) ready(at server.Addresses) error {
 	d.notes.Public, d.notes.Ops = "http://"+at.Public, "http://"+at.Operations
+	if err := d.seedTables(context.Background()); err != nil {
+		return err
+	}
 	text, err := json.MarshalIndent(d.notes, "", "  ")
 	if err != nil {
 		return err
@@ -239,37 +256,4 @@ func writeWhole(name string, text []byte) error {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return nil
-}
-
-// banner shows where everything is, and the main job as lines to paste.
-func (d *demo) banner() string {
-	n, c, portal := d.notes, d.notes.Clients["tienda"], d.notes.Clients["miEtb"]
-	return fmt.Sprintf(`
-Puente %s is ready.
-
-  public      %s    experience APIs
-  operations  %s    /metrics /livez /readyz /admin/v1
-  sandbox     %s    the third-party systems, played
-  data        %s    demo.json has every address and secret
-
-Portabilities: ask for the NIP of the sample's line.
-
-  TOKEN=$(curl -s -u %s:%s -d grant_type=client_credentials %s | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
-  curl -i %s/v1/salesOrder/portabilities/portabilidades \
-    -H "Authorization: Bearer $TOKEN" -H 'X-System-Name: TIENDA' -H 'Content-Type: application/json' \
-    -d '{"date":"2025-05-25T00:00:00","nip":"","numOrder":"MDM-PLTE-022944","operator":"FAKE","operatorCode":"00036","planType":"2","phone":"3000000019","resend":false,"extendedMonth":true,"order":{"flow":"LTE"}}'
-
-Reconexion: the sample of its document, with the token of the portal.
-
-  TOKEN=$(curl -s -u %s:%s -d grant_type=client_credentials %s | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
-  curl -i %s/api/services/v2/reconexion -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
-    -d '{"WSRequestHeader":{"System":{"name":"MiETB","correlationID":"MIETB-31072025-131528403","processingServer":null},"Property":[]},"WSRequestBody":{"Audit":{"Canal":"WEB"},"Document_Number":"1026578508","Document_Type":"CC","Phone":"SR-50452171"}}'
-
-  bin/puente audit show <X-Correlation-ID of the answer>     what happened, layer by layer
-  curl -s %s/_sandbox/ledger/botservice     what the third party did
-
-Ctrl-C stops everything.
-
-`, n.Version, n.Public, n.Ops, n.Sandbox, d.dir, url.QueryEscape(c.ID), url.QueryEscape(c.Secret), n.TokenURL, n.Public,
-		url.QueryEscape(portal.ID), url.QueryEscape(portal.Secret), n.TokenURL, n.Public, n.Sandbox)
 }

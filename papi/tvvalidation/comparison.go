@@ -82,10 +82,10 @@ func (r *rules) decode(codes []string) ([]string, error) {
 	return set(decoded), nil
 }
 
+var separators = strings.NewReplacer(":", "", "-", "", ".", "", " ", "")
+
 // canonical is a MAC address without separators and case.
-func canonical(mac string) string {
-	return strings.ToUpper(strings.NewReplacer(":", "", "-", "", ".", "", " ", "").Replace(mac))
-}
+func canonical(mac string) string { return strings.ToUpper(separators.Replace(mac)) }
 
 func canonicalSet(macs []string) []string {
 	all := make([]string, len(macs))

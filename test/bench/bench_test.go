@@ -14,7 +14,9 @@ import (
 
 	"puente/contracts/xapi/portabilities"
 	"puente/contracts/xapi/reconexion"
+	"puente/contracts/xapi/validatetv"
 	"puente/shared/contract"
+	"puente/shared/hop"
 )
 
 // What the bench asks must be what the contract takes, or it would measure refusals.
@@ -43,29 +45,39 @@ func TestBodiesKeepTheContract(t *testing.T) {
 	}
 }
 
-// The same of the row in the envelope.
-func TestEnvelopeKeepsTheContract(t *testing.T) {
-	doc, err := reconexion.Contract.Document()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := newRequest(rowReconexion, "127.0.0.1:1", "token")
-	r.number(1234567890123456)
-	_, body, _ := strings.Cut(string(r.text), "\r\n\r\n")
-	if len(body) != bodyBytes {
-		t.Errorf("%d bytes", len(body))
-	}
-	var envelope struct {
-		Body jsontext.Value `json:"WSRequestBody"`
-	}
-	if err := json.Unmarshal([]byte(body), &envelope); err != nil {
-		t.Fatal(err)
-	}
-	if _, broken := doc.Operation(reconexion.Reconnect.ID).Body.Read(envelope.Body, contract.Limits{}); len(broken) > 0 {
-		t.Error(broken)
-	}
-	if !strings.Contains(body, `"correlationID":"BENCH-220520251453-567890123456"`) || !strings.Contains(body, `"Phone":"3890123456"`) {
-		t.Error(body)
+// The same of the rows in the envelope.
+func TestEnvelopesKeepTheContract(t *testing.T) {
+	for row, want := range map[string]struct {
+		contract *hop.Contract
+		id       string
+		phone    string
+	}{
+		rowReconexion: {&reconexion.Contract, reconexion.Reconnect.ID, "3890123456"},
+		rowFanOut:     {&validatetv.Contract, validatetv.ValidateTV.ID, "6000000000"}, // 1234567890123456 is a multiple of 16
+		rowUncached:   {&validatetv.Contract, validatetv.ValidateTV.ID, "6090123456"},
+	} {
+		doc, err := want.contract.Document()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := newRequest(row, "127.0.0.1:1", "token")
+		r.number(1234567890123456)
+		_, body, _ := strings.Cut(string(r.text), "\r\n\r\n")
+		if len(body) != bodyBytes {
+			t.Errorf("%s: %d bytes", row, len(body))
+		}
+		var envelope struct {
+			Body jsontext.Value `json:"WSRequestBody"`
+		}
+		if err := json.Unmarshal([]byte(body), &envelope); err != nil {
+			t.Fatal(err)
+		}
+		if _, broken := doc.Operation(want.id).Body.Read(envelope.Body, contract.Limits{}); len(broken) > 0 {
+			t.Errorf("%s: %v", row, broken)
+		}
+		if !strings.Contains(body, `"correlationID":"BENCH-220520251453-567890123456"`) || !strings.Contains(body, `"Phone":"`+want.phone+`"`) {
+			t.Error(body)
+		}
 	}
 }
 
@@ -73,6 +85,7 @@ func TestEnvelopeKeepsTheContract(t *testing.T) {
 func TestOperatorEchoes(t *testing.T) {
 	mux := http.NewServeMux()
 	playOperator(mux.Handle)
+	playTelevision(mux, mux.Handle)
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	if chain, err := chainOf(t.Context(), server.URL); err != nil || chain <= 0 {
@@ -81,6 +94,9 @@ func TestOperatorEchoes(t *testing.T) {
 	for _, one := range []struct{ method, path, body, want string }{
 		{"GET", inventoryPath + "/mss/v1/connections/3000000001", "", `{"CONEXION":"3000000001",`},
 		{"GET", inventoryPath + "/mss/v1/connections/3000000001/titular", "", `{"TIPO_DOCUMENTO":"CC","NUMERO_DOCUMENTO":"1026578508",`},
+		{"GET", inventoryPath + "/mss/v1/connections/6000000001", "", `{"CONEXION":"6000000001","CUENTA":"CS-905967","TECNOLOGIA":"FTTH",`},
+		{"GET", inventoryPath + "/mss/v1/cuentas/CS-905967/canales", "", `{"CUENTA":"CS-905967","CANALES":[`},
+		{"GET", platformsPath + "/asap/v1/suscriptores/CS-905967/decos", "", `{"decos":[`},
 		{"POST", ordersPath + "/om/v1/reconexiones", `{"referencia":"RX-2","conexion":"3000000001"}`, `{"numeroOrden":"ORD52","cun":"CUN52","referencia":"RX-2",`},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), one.method, server.URL+one.path, strings.NewReader(one.body))

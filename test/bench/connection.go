@@ -88,7 +88,7 @@ func (c *connection) exchange(r *request) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if !bytes.Contains(body, r.success) {
+		if !r.success(body) {
 			return 0, &unexpected{status, bytes.Clone(body)}
 		}
 	}

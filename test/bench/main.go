@@ -7,6 +7,8 @@
 //	make bench ARGS='-shapes typed -profile' one shape, and CPU profiles of it
 //	make bench ARGS='-rows reconexion -delay 20ms -c 4'
 //	                                         what a reconnection adds to slow backends
+//	make bench ARGS='-rows late-write,fan-out,uncached'
+//	                                         what a television validation adds to four slow platforms
 //
 // The load is a closed loop on keep-alive connections: figures for overload come from elsewhere.
 // Everything runs on loopback, as children of this program, and ends with it.
@@ -41,7 +43,7 @@ type options struct {
 }
 
 // roles are what this program plays as a child of itself.
-var roles = map[string]func(context.Context, []string) error{"stub": playStub, "proxy": playProxy, "load": playLoad}
+var roles = map[string]func(context.Context, []string) error{"stub": playStub, "proxy": playProxy, "calls": playCalls, "load": playLoad}
 
 func main() {
 	runtime.LockOSThread() // the kernel ends children with the thread that started them: it must be one that stays
@@ -78,7 +80,7 @@ func parse(args []string) (options, error) {
 	f.IntVar(&o.rounds, "rounds", 5, "rounds, each through all shapes and rows")
 	f.DurationVar(&o.duration, "duration", 3*time.Second, "of each run")
 	f.DurationVar(&o.warmUp, "warmup", time.Second, "of each row and shape before the first round")
-	f.IntVar(&o.connections, "c", 32, "connections")
+	f.IntVar(&o.connections, "c", 32, "connections; the rows that wait have at least 64")
 	f.DurationVar(&o.delay, "delay", 0, "of each answer of a backend; see the last lines of the report")
 	f.BoolVar(&quick, "quick", false, "2 rounds of 1 s")
 	f.BoolVar(&o.profile, "profile", false, "afterwards write CPU and allocation profiles of each process, row and shape")
@@ -139,7 +141,7 @@ func bench(ctx context.Context, args []string) (err error) {
 	}
 	report := newReport(ctx, o, site, samples)
 	report.print(os.Stdout)
-	if err := complain(os.Stdout, targets); err != nil {
+	if err := complain(os.Stdout, targets.shapes); err != nil {
 		return err
 	}
 	if err := report.save(o.results); err != nil {
@@ -148,12 +150,12 @@ func bench(ctx context.Context, args []string) (err error) {
 	if !o.profile {
 		return nil
 	}
-	return site.explain(site.profile(ctx, o, targets))
+	return site.explain(site.profile(ctx, o, targets.shapes))
 }
 
 // bound is the longest that a run with these options may take.
 func (o options) bound() time.Duration {
-	runs := len(o.shapes) * (1 + len(o.rows))
+	runs := len(o.shapes) * (2 + len(o.rows))
 	each := o.duration + quietAtMost + time.Second
 	bound := 2*time.Minute + time.Duration(runs*(o.rounds+2))*each
 	if o.profile {

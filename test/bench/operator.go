@@ -21,13 +21,22 @@ const (
 	ordersPath    = "/orders"
 )
 
-// playOperator declares the backend calls of a reconnection: any line is LTE and suspended for loss, and
-// each order is a new one.
+// playOperator declares the backend calls of a reconnection: any mobile line is LTE and suspended for
+// loss, any fixed one FTTH and active, and each order is a new one.
 func playOperator(handle func(pattern string, handler http.Handler)) {
 	const connections = inventoryPath + "/mss/v1/connections/{connection}"
 	note := strings.Repeat("n", answerBytes/2)
 	service := `{"CONEXION":"` + place + `","CUENTA":"CS-905967","TECNOLOGIA":"LTE","ESTADO":"SUSPENDIDO","SUSPENSION":{"ID":"SUS-1","MOTIVO":"PERDIDA","FECHA":"2025-07-30T05:00:00-05:00"},"NOTA":"` + note + `"}`
-	handle("GET "+connections, echo(http.StatusOK, service, func(r *http.Request) string { return r.PathValue("connection") }))
+	named := func(r *http.Request) string { return r.PathValue("connection") }
+	mobile := echo(http.StatusOK, service, named)
+	fixed := echo(http.StatusOK, `{"CONEXION":"`+place+`","CUENTA":"CS-905967","TECNOLOGIA":"FTTH","ESTADO":"ACTIVO","SUSPENSION":null}`, named)
+	handle("GET "+connections, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.PathValue("connection"), "60") {
+			fixed.ServeHTTP(w, r)
+			return
+		}
+		mobile.ServeHTTP(w, r)
+	}))
 	handle("GET "+connections+"/titular", echo(http.StatusOK, `{"TIPO_DOCUMENTO":"CC","NUMERO_DOCUMENTO":"`+holderDocument+`","NOTA":"`+note+`"}`, nil))
 	var filed atomic.Int64
 	order := `{"numeroOrden":"ORD` + place + `","estado":"ABIERTA","fecha":"2025-07-31T09:26:10Z","nota":"` + note + `"}`

@@ -25,6 +25,7 @@ const (
 	shapeTyped  = "typed"  // one process, typed hops
 	shapeHTTP   = "http"   // one process, hops by HTTP
 	shapeLayers = "layers" // three processes
+	shapeCalls  = "calls"  // the baseline of fanning out
 )
 
 var shapeNames = []string{shapeTyped, shapeHTTP, shapeLayers}
@@ -140,14 +141,18 @@ drain: {delay: 0s, timeout: 2s}
 database: {url: %q}
 keys: {ring: [{id: bench, secret: %q}], active: bench}
 admin: {tokens: {bench: {secret: %q, role: admin}}}
-policies: {token: {audience: puente}}
+policies:
+  token: {audience: puente}
+  apis: {validatetv: {subjects: [{name: phone, member: Phone, requests: 1000000000, window: 1m}]}}
+papi: {tvvalidation: {cache: {lifetime: 1m}}}
 sapi:
   salesorder: {http: {url: %q}}
   inventory: {http: {url: %q}}
   orders: {http: {url: %q}}
   pqr: {http: {url: %q}}
+  tvplatforms: {ftth: {http: {url: %q}}}
   oauth2: {http: {url: %q}, issuer: %q, audience: puente}
-`, dataDir, p.database, p.key, p.admin, p.stub+botService, p.stub+inventoryPath, p.stub+ordersPath, p.stub+"/pqr", p.stub, p.stub)
+`, dataDir, p.database, p.key, p.admin, p.stub+botService, p.stub+inventoryPath, p.stub+ordersPath, p.stub+"/pqr", p.stub+platformsPath, p.stub, p.stub)
 	ops := `addr: "127.0.0.1:0"`
 	if o.profile {
 		ops += ", profile: true"
@@ -166,14 +171,22 @@ sapi:
 // edge is the process that the channels call: the last one started.
 func (p *platform) edge() *instance { return p.processes[len(p.processes)-1] }
 
+// processLayer is the process that hosts the process APIs: the second of three, or the only one.
+func (p *platform) processLayer() *instance { return p.processes[len(p.processes)/2] }
+
 // seed makes the bench's client, whose tier never refuses.
 func (p *platform) seed(ctx context.Context) error {
 	documents := `[
 {"kind": "Tier", "id": "bench", "spec": {"limits": [{"requests": 1000000000, "window": "1m"}, {"requests": 1000000000, "window": "24h"}]}},
 {"kind": "System", "id": "` + clientSystem + `", "spec": {}},
-{"kind": "Client", "id": "` + clientID + `", "spec": {"name": "bench", "systems": ["` + clientSystem + `"], "contracts": [{"api": "portabilities", "tier": "bench"}, {"api": "reconexion", "tier": "bench"}]}}
+{"kind": "Client", "id": "` + clientID + `", "spec": {"name": "bench", "systems": ["` + clientSystem + `"], "contracts": [{"api": "portabilities", "tier": "bench"}, {"api": "reconexion", "tier": "bench"}, {"api": "validatetv", "tier": "bench"}]}}
 ]`
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+p.edge().Operations+"/admin/v1/apply", strings.NewReader(documents))
+	return errors.Join(p.apply(ctx, p.edge(), documents), p.apply(ctx, p.processLayer(), tables))
+}
+
+// apply has the operations API of a process make things as documents say.
+func (p *platform) apply(ctx context.Context, at *instance, documents string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+at.Operations+"/admin/v1/apply", strings.NewReader(documents))
 	if err != nil {
 		return err
 	}

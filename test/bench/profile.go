@@ -18,8 +18,8 @@ const profiled = 10 * time.Second
 var profiles = map[string]string{"profile": "cpu", "allocs": "allocs"}
 
 // profile writes CPU and allocation profiles of each process for each row.
-func (s *site) profile(ctx context.Context, o options, targets []*target) error {
-	for _, t := range targets[1:] {
+func (s *site) profile(ctx context.Context, o options, shapes []*target) error {
+	for _, t := range shapes {
 		for _, row := range t.rows {
 			taken := make(chan error, 1)
 			go func() { taken <- t.platform.profile(ctx, o.results, row) }()

@@ -82,8 +82,8 @@ func newReport(ctx context.Context, o options, s *site, samples []sample) *repor
 // linesOf sums up samples: the baseline, then row by row.
 func linesOf(samples []sample) []line {
 	var lines []line
-	for _, row := range append([]string{rowForward}, rowNames...) {
-		for _, shape := range append([]string{shapeProxy}, shapeNames...) {
+	for _, row := range append([]string{rowForward, rowCalls}, rowNames...) {
+		for _, shape := range append([]string{shapeProxy, shapeCalls}, shapeNames...) {
 			of := slices.DeleteFunc(slices.Clone(samples), func(s sample) bool { return s.Row != row || s.Shape != shape })
 			if len(of) == 0 {
 				continue
@@ -122,7 +122,7 @@ func (r *report) print(w io.Writer) {
 		if l.Goal > 0 {
 			goal = fmt.Sprintf("≤ %.2f", l.Goal)
 		}
-		if l.Shape != shapeProxy {
+		if l.Shape != shapeProxy && l.Shape != shapeCalls {
 			postgres, redis = fmt.Sprintf("%.1f", l.Postgres.Median), fmt.Sprintf("%.1f", l.Redis.Median)
 		}
 		fmt.Fprintf(t, "%s\t%s\t%.1f\t%.2f\t%.2f–%.2f\t%s\t%.0f\t%.1f\t%.1f\t%d\t%s\t%s\t\n", l.Row, l.Shape, l.CPU.Median,
@@ -130,7 +130,8 @@ func (r *report) print(w io.Writer) {
 	}
 	_ = t.Flush() // w is the terminal
 	r.printChain(w)
-	fmt.Fprintln(w, "\nshapes: proxy is httputil.ReverseProxy; typed one process, http one process with --hops http, layers three processes."+
+	r.printFanOut(w)
+	fmt.Fprintln(w, "\nshapes: proxy is httputil.ReverseProxy, calls makes the four calls of fanning out by net/http; typed one process, http one process with --hops http, layers three processes."+
 		"\nPostgreSQL and Redis are beside the CPU of our processes, not in it. No answer was other than a success.")
 }
 
@@ -142,12 +143,11 @@ func (r *report) printChain(w io.Writer) {
 				l.Row, l.Shape, l.P50.Median-r.Chain, r.Delay, r.Chain)
 		}
 	}
-	fmt.Fprintln(w)
 }
 
 // complain writes what the processes under test had to complain of, a line each and how many more.
-func complain(w io.Writer, targets []*target) error {
-	for _, t := range targets[1:] {
+func complain(w io.Writer, shapes []*target) error {
+	for _, t := range shapes {
 		for _, i := range t.platform.processes {
 			lines, err := i.complaints()
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -31,13 +32,34 @@ type sample struct {
 	tally
 }
 
-// build starts the baseline and every shape: the first target is the baseline.
-func (s *site) build(ctx context.Context, o options) ([]*target, error) {
+// targets are the baselines and the shapes.
+type targets struct {
+	forward, calls *target
+	shapes         []*target
+}
+
+// of is the baseline of a row.
+func (t *targets) of(row string) *target {
+	if fansOut(row) {
+		return t.calls
+	}
+	return t.forward
+}
+
+// build starts the baselines and every shape.
+func (s *site) build(ctx context.Context, o options) (*targets, error) {
 	proxy, addr, err := s.crew.serve("proxy", "-backend", s.stub)
 	if err != nil {
 		return nil, err
 	}
-	targets := []*target{{shape: shapeProxy, addr: addr, rows: []string{rowForward}, processes: []*process{proxy.process}}}
+	calls, callsAddr, err := s.crew.serve("calls", "-backend", s.stub)
+	if err != nil {
+		return nil, err
+	}
+	all := &targets{
+		forward: &target{shape: shapeProxy, addr: addr, rows: []string{rowForward}, processes: []*process{proxy.process}},
+		calls:   &target{shape: shapeCalls, addr: callsAddr, rows: []string{rowCalls}, processes: []*process{calls.process}},
+	}
 	for _, shape := range o.shapes {
 		p, err := s.startPlatform(ctx, o, shape)
 		if err != nil {
@@ -51,15 +73,21 @@ func (s *site) build(ctx context.Context, o options) ([]*target, error) {
 		for _, i := range p.processes {
 			t.processes = append(t.processes, i.process)
 		}
-		targets = append(targets, t)
+		all.shapes = append(all.shapes, t)
 	}
-	return targets, nil
+	return all, nil
 }
 
-// measure warms everything up and runs the rounds. Within a round every shape has a baseline of
-// its own just before it, so that a machine that slows down slows both.
-func (s *site) measure(ctx context.Context, o options, targets []*target) ([]sample, error) {
-	for _, t := range targets {
+// measure warms everything up and runs the rounds. Within a round every shape has baselines of its own
+// just before its rows, so that a machine that slows down slows both.
+func (s *site) measure(ctx context.Context, o options, all *targets) ([]sample, error) {
+	warm := all.shapes
+	for _, row := range o.rows {
+		if base := all.of(row); !slices.Contains(warm, base) {
+			warm = append(slices.Clone(warm), base)
+		}
+	}
+	for _, t := range warm {
 		for _, row := range t.rows {
 			if _, err := s.run(ctx, t, row, o.warmUp, o.connections); err != nil {
 				return nil, err
@@ -79,19 +107,22 @@ func (s *site) measure(ctx context.Context, o options, targets []*target) ([]sam
 		return &samples[len(samples)-1], nil
 	}
 	for round := 1; round <= o.rounds; round++ {
-		for _, t := range targets[1:] {
-			m, err := take(round, targets[0], rowForward)
-			if err != nil {
-				return nil, err
-			}
-			m.Ratio = 1
-			baseline := m.CPU
+		for _, t := range all.shapes {
+			baselines := map[*target]float64{} // CPU
 			for _, row := range t.rows {
+				base := all.of(row)
+				if baselines[base] == 0 {
+					m, err := take(round, base, base.rows[0])
+					if err != nil {
+						return nil, err
+					}
+					m.Ratio, baselines[base] = 1, m.CPU
+				}
 				m, err := take(round, t, row)
 				if err != nil {
 					return nil, err
 				}
-				m.Ratio = m.CPU / baseline
+				m.Ratio = m.CPU / baselines[base]
 			}
 		}
 	}
@@ -106,6 +137,9 @@ const numbersPerRun = 5_000_000
 func (s *site) run(ctx context.Context, t *target, row string, duration time.Duration, connections int) (sample, error) {
 	s.next += numbersPerRun
 	m := sample{Row: row, Shape: t.shape, Processes: map[string]float64{}}
+	if waits(row) {
+		connections = max(connections, fanConnections)
+	}
 	before := s.meters(t)
 	done, err := s.load.answer(ctx, job{
 		Addr: t.addr, Row: row, Token: t.token, First: s.next, Connections: connections, Duration: duration,

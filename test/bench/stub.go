@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,7 +25,7 @@ const (
 	clientSystem = "BENCH"
 )
 
-var clientScopes = []string{"portabilities", "reconexion"}
+var clientScopes = []string{"portabilities", "reconexion", "validatetv"}
 
 // botService is where the stub plays BotService.
 const botService = "/botservice"
@@ -32,8 +33,8 @@ const botService = "/botservice"
 // answerBytes is the size of the stub's answers.
 const answerBytes = 1024
 
-// playStub plays BotService's portability resource, the operator's inventory and order management, a
-// backend for the plain forward, and the OAuth provider. It costs as little as it can: every answer is
+// playStub plays BotService's portability resource, the operator's inventory, order management and
+// television platforms, a backend for the plain forward, and the OAuth provider. It costs as little as it can: every answer is
 // ready, and comes at once or after the delay given.
 func playStub(ctx context.Context, args []string) error {
 	f := flag.NewFlagSet("stub", flag.ContinueOnError)
@@ -56,12 +57,21 @@ func playStub(ctx context.Context, args []string) error {
 	mux := http.NewServeMux()
 	provider.Mount(func(_, pattern string, handler http.HandlerFunc) { mux.HandleFunc(pattern, handler) })
 	accepted := ready(`{"success":true,"state":"NIP_REQUESTED","requestId":"a0B5g00000XyZ12","note":"%s"}`)
+	lateAccepted := delayed(slowest, accepted)
 	handle := func(pattern string, handler http.Handler) { mux.Handle(pattern, delayed(*delay, handler)) }
 	handle("GET "+botService+"/api/saleorder/v1/portability",
 		ready(`{"state":"NIP_REQUESTED","requestId":"a0B5g00000XyZ12","nipRequests":[{"correlationId":"TIENDA-220520251453-1067385177","resend":false}],"portIns":[],"note":"%s"}`))
-	handle("POST "+botService+"/api/saleorder/v1/portability", accepted)
+	handle("POST "+botService+"/api/saleorder/v1/portability", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body) // half a body is for no late phone
+		if bytes.Contains(text, []byte(`"phone":"3`+late)) {
+			lateAccepted.ServeHTTP(w, r)
+			return
+		}
+		accepted.ServeHTTP(w, r)
+	}))
 	handle("POST "+forwardPath, accepted)
 	playOperator(handle)
+	playTelevision(mux, handle)
 	return serveUntilEOF(ctx, listener, mux)
 }
 

@@ -82,7 +82,7 @@ func begin(t *testing.T, s shape, with settings) *platform {
 	secret := config.NewSecret("sandbox-secret-" + rand.Text())
 	clients := []oauthprovider.Client{{ClientID: introspector, Secret: secret}}
 	for i := range pool {
-		clients = append(clients, oauthprovider.Client{ClientID: clientID(i), Secret: secret, Scopes: []string{"portabilities", "reconexion", "tmforum"}})
+		clients = append(clients, oauthprovider.Client{ClientID: clientID(i), Secret: secret, Scopes: []string{"portabilities", "reconexion", "validatetv", "normalizetv", "tmforum"}})
 	}
 	clients = append(clients, oauthprovider.Client{ClientID: "unentitled", Secret: secret})
 	p.sandbox = sandboxtest.Start(t, sandbox.Config{Clients: clients})
@@ -135,6 +135,7 @@ func (p *platform) write(t testing.TB, one *process, key, secret string) {
 	if w.timeouts == "" {
 		w.timeouts = ", timeout: 2500ms, attemptTimeout: 2500ms"
 	}
+	const patient = ", timeout: 3s, attemptTimeout: 1500ms" // with the platforms: shorter than the defaults, to save time
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `instance: %s
 dataDir: %q
@@ -156,11 +157,16 @@ sapi:
     portIn: {settle: 1s, inquire: 1s}
 %s  inventory:
     http: {url: %q, breaker: %s}
+    television: {breaker: %s}
   orders:
     http: {url: %q, breaker: %s}
     billing: {breaker: %s}
   pqr:
     http: {url: %q, breaker: %s}
+  tvplatforms:
+    ftth: {http: {url: %q, breaker: %s%s}}
+    hfc: {http: {url: %q, breaker: %s%s}}
+    iptv: {http: {url: %q, breaker: %s%s}}
   oauth2:
     http: {url: %q}
     issuer: %q
@@ -168,7 +174,8 @@ sapi:
     introspection: {client: %s, secret: %q}
 `, one.name, filepath.Join(p.dir, one.name), w.database, w.patience, key, adminToken, oauthprovider.DefaultAudience, indent(w.policies, "  "), w.reconnect,
 		w.botService, w.breaker, w.timeouts, indent(w.salesorder, "    "),
-		p.sandbox.URL+"/inventory", w.breaker, p.sandbox.URL+"/orders", w.breaker, w.breaker, p.sandbox.URL+"/pqr", w.breaker,
+		p.sandbox.URL+"/inventory", w.breaker, w.breaker, p.sandbox.URL+"/orders", w.breaker, w.breaker, p.sandbox.URL+"/pqr", w.breaker,
+		p.sandbox.URL+"/tvplatforms/ftth", w.breaker, patient, p.sandbox.URL+"/tvplatforms/hfc", w.breaker, patient, p.sandbox.URL+"/tvplatforms/iptv", w.breaker, patient,
 		p.sandbox.URL, p.sandbox.URL, oauthprovider.DefaultAudience, introspector, secret)
 	if w.redis != "" {
 		fmt.Fprintf(&b, "redis: {url: %q}\n", w.redis)
@@ -244,7 +251,13 @@ func clientID(i int) string { return fmt.Sprintf("client-%03d", i) }
 func system(i int) string   { return fmt.Sprintf("SYS%03d", i) }
 
 // held are the contracts of each of the clients.
-const held = "{api: portabilities, tier: default}, {api: reconexion, tier: default}, {api: tmf621, tier: default}, {api: tmf641, tier: default}"
+var held = func() string {
+	var contracts []string
+	for _, api := range []string{"portabilities", "reconexion", "validatetv", "normalizetv", "tmf621", "tmf640", "tmf641", "tmf653"} {
+		contracts = append(contracts, "{api: "+api+", tier: default}")
+	}
+	return strings.Join(contracts, ", ")
+}()
 
 // enrol registers the clients that scenarios take, one system each.
 func (p *platform) enrol(t testing.TB) {
@@ -256,6 +269,7 @@ func (p *platform) enrol(t testing.TB) {
 		b.WriteString(document("Client", clientID(i), fmt.Sprintf(`{name: e2e, systems: [%s], contracts: [%s]}`, system(i), held)))
 	}
 	b.WriteString(document("Client", "unentitled", `{name: e2e, systems: [SYS000], contracts: [`+held+`]}`))
+	p.applyTables(t, tvTables)
 	p.apply(t, b.String())
 }
 

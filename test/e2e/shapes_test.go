@@ -49,6 +49,11 @@ var together = []scenario{
 	{"reconexion typologies", typologies},
 	{"reconexion records", reconexionRecords},
 	{"reconexion as TM Forum has it", tmForum},
+	{"television sample", televisionSample},
+	{"television codes", televisionCodes},
+	{"television normalized", normalizations},
+	{"television normalized at once", normalizedAtOnce},
+	{"television as TM Forum has it", televisionAsTMForum},
 }
 
 // alone are played one after another: each changes what all requests of the shape meet.
@@ -62,6 +67,8 @@ var alone = []scenario{
 	{"reconexion failures", technicalFailures},
 	{"reconexion silent successes", silentSuccesses},
 	{"reconexion in progress", reconexionInProgress},
+	{"television failures", televisionFaults},
+	{"television tables", televisionTables},
 	{"in progress", inProgress},
 	{"leaver", leaver},
 	{"hung up", hungUp},
