@@ -1,0 +1,195 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"puente/test/sandbox"
+	"puente/test/sandbox/fault"
+	"puente/test/sandbox/inventory"
+	"puente/test/sandbox/tvplatforms"
+)
+
+// tvPlatform is a check and the sandbox's name of the platform that it asks.
+var tvPlatforms = map[string]string{tvChannels: "channels", tvServices: "services", tvDevices: "devices", tvSubscriber: "subscribers"}
+
+// televisionFaults: a platform that hangs, breaks or talks nonsense is Yellow and costs the others
+// nothing; all four are ERROR_19; what the inventory does not tell has its own code.
+func televisionFaults(t *testing.T, p *platform) {
+	c, l := p.caller(t), p.newTV(t, "FTTH")
+	p.drift(t, l, tvplatforms.Setting{Services: []string{}}) // so that there is something to see
+	for _, f := range []fault.Fault{{Kind: fault.Hang}, {Kind: fault.Garbage}, {Kind: fault.Status, Status: 500}} {
+		f.System = "tvplatforms"
+		for check, platform := range tvPlatforms {
+			f.Operation = "ftth_" + platform
+			p.sandbox.Fault(t, f)
+			a, r := c.television(t, validateTVPath, l.phone)
+			p.sandbox.ClearFaults("")
+			want := map[string]string{tvServices: "Red"}
+			want[check] = "Yellow"
+			t := of(t, fmt.Sprint(f.Operation, " ", f.Kind))
+			wantTV(t, a, r, "OK_01", want)
+			if got := r.checks[check].Description; got != "No fue posible consultar la plataforma" {
+				t.Errorf("told %q", got)
+			}
+			if sent := p.sandbox.Requests(sandbox.Filter{System: "tvplatforms", Operation: f.Operation, Correlation: a.correlation()}); len(sent) < 1 || len(sent) > 2 { // its retries have a budget
+				t.Errorf("asked %d times", len(sent))
+			}
+		}
+	}
+
+	p.sandbox.Fault(t, fault.Fault{System: "tvplatforms", Kind: fault.Status, Status: 503})
+	for _, path := range []string{validateTVPath, normalizeTVPath} {
+		a, r := c.television(t, path, l.phone)
+		wantTV(t, a, r, "ERROR_19", nil)
+	}
+	p.sandbox.ClearFaults("")
+
+	for operation, codes := range map[string][2]string{ // of an error that the inventory tells, and of garbage
+		"service": {"ERROR_07", "ERROR_07"}, "television_subscriber": {"ERROR_08", "ERROR_09"}, "television_channels": {"ERROR_13", "ERROR_13"},
+		"television_services": {"ERROR_17", "ERROR_17"}, "television_devices": {"ERROR_18", "ERROR_18"},
+	} {
+		for i, f := range []fault.Fault{{Kind: fault.Status, Status: 500, Body: `{"codigo":"MSS-500","mensaje":"Error"}`}, {Kind: fault.Garbage}} {
+			f.System, f.Operation = "inventory", operation
+			p.sandbox.Fault(t, f)
+			a, r := c.television(t, normalizeTVPath, l.phone) // which does not go by what is remembered
+			p.sandbox.ClearFaults("")
+			wantTV(of(t, fmt.Sprint(operation, " ", f.Kind)), a, r, codes[i], nil)
+		}
+	}
+	if made := p.changesOf(l); made != nil {
+		t.Errorf("changed %v", made)
+	}
+}
+
+// televisionTables: what operators make of a table holds from the next request on, for those who remember
+// the inventory, too; one that is not there, or that lacks a code, has its own errors.
+func televisionTables(t *testing.T, p *platform) {
+	c, l := p.caller(t), p.newTV(t, "HFC")
+	told := func(what, code string, semaphores map[string]string) {
+		t.Helper()
+		var a answer
+		var r tvResult
+		eventually(t, 5*time.Second, what, func() bool {
+			a, r = c.television(t, validateTVPath, l.phone)
+			return r.code == code
+		})
+		wantTV(of(t, what), a, r, code, semaphores)
+	}
+	told("as it is", "OK_01", nil)
+	t.Cleanup(func() { p.applyTables(t, tvTables) })
+	for table, code := range map[string]string{"HFC:channels": "ERROR_11", "HFC:services": "ERROR_15"} {
+		if status, body := p.admin(t, p.processLayer(), http.MethodDelete, "/admin/v1/tvtables/"+table, ""); status/100 != 2 {
+			t.Fatalf("delete %s: %d %s", table, status, body)
+		}
+		told("without "+table, code, nil)
+		p.applyTables(t, tvTables)
+		told("with "+table+" again", "OK_01", nil)
+	}
+	p.applyTables(t, document("TVTable", "HFC:channels", strings.Replace(channelTable, "CAN-FOX: FOX, ", "", 1)))
+	told("a channel that the table lacks", "ERROR_11", nil)
+	p.applyTables(t, document("TVTable", "HFC:channels", `{decodes: {CAN-HBO: HBO}, filters: {mss: [CAN-BASICO, CAN-FOX], platform: [BASICO, FOX]}}`))
+	told("a channel that nobody compares", "OK_01", nil)
+	status, body := p.admin(t, p.processLayer(), http.MethodPost, "/admin/v1/apply", document("TVTable", "HFC:channels", `{decodes: {A: X, B: X}}`))
+	if status != http.StatusBadRequest || !strings.Contains(body, "decodes") {
+		t.Errorf("two codes for one of the platform's: %d %s", status, body)
+	}
+}
+
+// televisionAsTMForum: the same as TM Forum names it.
+func televisionAsTMForum(t *testing.T, p *platform) {
+	c, other, l := p.caller(t), p.caller(t), p.newTV(t, "IPTV")
+	p.drift(t, l, tvplatforms.Setting{State: ptr("0")})
+	get := func(who *caller, path string) answer {
+		t.Helper()
+		a, err := who.try(http.MethodGet, path, "", "X-Correlation-ID", who.correlation(), "Content-Type", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaks(t, a)
+		return a
+	}
+	created := c.post(t, serviceTests, text(members{"relatedService": members{"id": l.phone}}), "X-Correlation-ID", c.correlation())
+	href := created.header.Get("Location")
+	if created.status != http.StatusCreated || href == "" || strings.Count(created.body, `"metricName"`) != 4 || strings.Count(created.body, `"ruleViolation":[{`) != 1 {
+		t.Fatalf("%d %v %s", created.status, created.header, created.body)
+	}
+	if a := get(c, href); a.status != 200 || strings.Count(a.body, `"ruleViolation":[{`) != 1 {
+		t.Errorf("read again: %d %s", a.status, a.body)
+	}
+	if a := get(other, href); a.status != 404 {
+		t.Errorf("another's: %d %s", a.status, a.body)
+	}
+	if a := get(c, activation+"/service/"+l.phone); a.status != 200 || !strings.Contains(a.body, l.account) {
+		t.Errorf("the service: %d %s", a.status, a.body)
+	}
+	if a := get(c, activation+"/service/"+p.phone()); a.status != 404 {
+		t.Errorf("no service: %d %s", a.status, a.body)
+	}
+	_, r := c.television(t, normalizeTVPath, l.phone)
+	if a := get(c, activation+"/monitor/"+r.id); a.status != 200 || !strings.Contains(a.body, `"state":"Completed"`) {
+		t.Errorf("the monitor: %d %s", a.status, a.body)
+	}
+	if a := get(other, activation+"/monitor/"+r.id); a.status != 404 {
+		t.Errorf("another's: %d %s", a.status, a.body)
+	}
+}
+
+// One platform of the four swallows what it is asked. Every answer comes, has the other three right and is
+// Yellow there, never Green; its breaker opens, and then it is not asked and costs no time.
+func TestBlackHoledPlatform(t *testing.T) {
+	t.Parallel()
+	p := begin(t, typed, settings{
+		breaker:  "{consecutive: 20}",
+		policies: "apis: {validatetv: {subjects: [{name: phone, member: Phone, requests: 100000, window: 1m}]}}\n",
+	})
+	c, l := p.caller(t), p.newTV(t, "FTTH")
+	p.set(t, inventory.Televise(l.phone, inventory.TelevisionChange{Services: &[]string{}}))
+	want := map[string]string{tvServices: "Red", tvDevices: "Yellow"}
+	ask := func(n, together int) (slowest time.Duration) {
+		bodies := make(chan string, n)
+		for range n {
+			bodies <- inEnvelope(c.system, c.correlation(), text(members{"Phone": l.phone}))
+		}
+		close(bodies)
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		for range together {
+			all.Go(func() {
+				for body := range bodies {
+					a := c.post(t, validateTVPath, body, "X-System-Name", "")
+					wantTV(t, a, resultOf(t, a), "OK_01", want)
+					mu.Lock()
+					slowest = max(slowest, a.took)
+					mu.Unlock()
+				}
+			})
+		}
+		all.Wait()
+		return slowest
+	}
+	p.sandbox.Fault(t, fault.Fault{System: "tvplatforms", Operation: "ftth_devices", Kind: fault.Hang})
+	first := ask(32, 16)
+	if first > answerWithin {
+		t.Errorf("an answer took %s", first)
+	}
+	if state := p.circuit(t, "ftth_devices.safe"); state != "open" {
+		t.Fatalf("the circuit is %s", state)
+	}
+	p.setCircuit(t, "ftth_devices.safe", "open") // for as long as it takes: none tries
+	before := len(p.sandbox.Requests(sandbox.Filter{System: "tvplatforms", Operation: "ftth_devices"}))
+	then := ask(campaign(64, 2000), 16)
+	if after := len(p.sandbox.Requests(sandbox.Filter{System: "tvplatforms", Operation: "ftth_devices"})); after != before {
+		t.Errorf("asked %d times while the circuit was open", after-before)
+	}
+	for _, other := range []string{"ftth_channels.safe", "ftth_services.safe", "ftth_subscribers.safe", "hfc_devices.safe"} {
+		if state := p.circuit(t, other); state != "closed" {
+			t.Errorf("%s is %s", other, state)
+		}
+	}
+	t.Logf("slowest answer %s while the platform hung, %s with its circuit open", first, then)
+}
