@@ -48,7 +48,7 @@ func (m *metrics) normalized(out *tvvalidation.Normalization, err error) {
 	switch e := problem.Of(err); {
 	case err == nil:
 		technology, became = string(out.Technology), outcome(out)
-	case e.Kind == problem.Rejected && e.Code != "":
+	case e.Code != "":
 		became = e.Code
 	}
 	m.normalizations.WithLabelValues(technology, became).Inc()

@@ -97,7 +97,7 @@ func (p *process) normalize(ctx context.Context, r request) (tvvalidation.Normal
 		}
 		before := p.askSome(ctx, &want)
 		if before.all(tvvalidation.Yellow) {
-			return tvvalidation.Normalization{}, refused(tvvalidation.CodePlatforms, "No platform could be asked", nil)
+			return tvvalidation.Normalization{}, failed(tvvalidation.CodePlatforms, "No platform could be asked", nil)
 		}
 		n, err := p.plan(r, &want, &before, last)
 		if err != nil {

@@ -24,7 +24,7 @@ func (p *process) Validate(ctx context.Context, in tvvalidation.Request) (out tv
 	}
 	found := p.ask(calls, &want)
 	if found.all(tvvalidation.Yellow) {
-		return out, left(ctx, refused(tvvalidation.CodePlatforms, "No platform could be asked", nil))
+		return out, left(ctx, failed(tvvalidation.CodePlatforms, "No platform could be asked", nil))
 	}
 	id, err := uuid.NewV7()
 	if err != nil {

@@ -60,11 +60,16 @@ func (g *gaps) refusal(channelTable, serviceTable error) error {
 		{serviceTable, tableCode(serviceTable, tvvalidation.CodeServiceTable, tvvalidation.CodeServiceTableUnread), "The services cannot be decoded"},
 		{g.services, tvvalidation.CodeServices, "The inventory could not tell the services"},
 		{g.devices, tvvalidation.CodeDevices, "The inventory could not tell the devices"},
-		{g.access, tvvalidation.CodeNoAccess, "There is no access to the platforms"},
 	} {
 		if part.err != nil {
-			return refused(part.code, part.detail, part.err)
+			return failed(part.code, part.detail, part.err)
 		}
+	}
+	if errors.Is(g.access, errNoAccess) {
+		return refused(tvvalidation.CodeNoAccess, "There is no access to the platforms", g.access)
+	}
+	if g.access != nil {
+		return failed(tvvalidation.CodeNoAccess, "The access to the platforms could not be found out", g.access)
 	}
 	return nil
 }
@@ -111,7 +116,7 @@ func (p *process) loadView(ctx context.Context, connection string) (view, error)
 	case errors.Is(err, problem.NotFound):
 		return view{}, refused(tvvalidation.CodeNoService, "There is no such service", err)
 	case err != nil:
-		return view{}, refused(tvvalidation.CodeAccount, "The account could not be found out", fmt.Errorf("look up the service: %w", err))
+		return view{}, failed(tvvalidation.CodeAccount, "The account could not be found out", fmt.Errorf("look up the service: %w", err))
 	case service.State == inventory.StateWithdrawn:
 		return view{}, refused(tvvalidation.CodeNoService, "There is no such service", errors.New("it was withdrawn"))
 	case service.Account == "":
@@ -152,9 +157,12 @@ func (p *process) loadParts(ctx context.Context, v view) (view, error) {
 		},
 		func(ctx context.Context) ([]string, error) {
 			found, err := p.platforms.Access(ctx, tvplatforms.AccessQuery{Technology: tvplatforms.Technology(v.technology)})
+			if e := problem.Of(err); e != nil && e.Code == tvplatforms.CodeNoAccess {
+				err = fmt.Errorf("%w: %w", errNoAccess, err)
+			}
 			for _, platform := range platforms {
 				if err == nil && !slices.Contains(found.Platforms, platform) {
-					err = fmt.Errorf("there is none to %s of %s", platform, v.technology)
+					err = fmt.Errorf("%w: to %s of %s", errNoAccess, platform, v.technology)
 				}
 			}
 			return nil, err
@@ -230,9 +238,23 @@ func atOnce(ctx context.Context, calls ...func(context.Context) ([]string, error
 // errLate is the error of a call that has not ended in time.
 var errLate = problem.Errorf(problem.Timeout, "it did not answer in time")
 
-// refused is a refusal by one of the document's codes. The systems that gave rise to it stay in its trail.
+// errNoAccess is the error of a technology whose platforms, or one of them, nobody can reach.
+var errNoAccess = errors.New("there is no access")
+
+// refused is a refusal by one of the document's codes: so it is with the line, and will be.
 func refused(code, detail string, cause error) error {
-	e := &problem.Error{Kind: problem.Rejected, Code: code, Detail: detail, Err: cause}
+	return coded(problem.Rejected, code, detail, cause)
+}
+
+// failed is one of the document's codes for what keeps the line from being compared, or changed, for now.
+// Nothing was done: whoever asks again may be served, under the same correlation, too.
+func failed(code, detail string, cause error) error {
+	return coded(problem.Unavailable, code, detail, cause)
+}
+
+// coded is an error with one of the document's codes. The systems that gave rise to it stay in its trail.
+func coded(kind problem.Kind, code, detail string, cause error) error {
+	e := &problem.Error{Kind: kind, Code: code, Detail: detail, Err: cause}
 	if cause != nil {
 		e.Trail = problem.Of(cause).Trail
 	}

@@ -43,11 +43,17 @@ func televisionFaults(t *testing.T, p *platform) {
 	}
 
 	p.sandbox.Fault(t, fault.Fault{System: "tvplatforms", Kind: fault.Status, Status: 503})
-	for _, path := range []string{validateTVPath, normalizeTVPath} {
-		a, r := c.television(t, path, l.phone)
-		wantTV(t, a, r, "ERROR_19", nil)
+	bodies := map[string]string{validateTVPath: "", normalizeTVPath: ""}
+	for path := range bodies {
+		bodies[path] = inEnvelope(c.system, c.correlation(), text(members{"Phone": l.phone, "dryRun": true}))
+		a := c.post(t, path, bodies[path], "X-System-Name", "")
+		wantTV(t, a, resultOf(t, a), "ERROR_19", nil)
 	}
 	p.sandbox.ClearFaults("")
+	for path, body := range bodies { // what was not done is done under the same correlation
+		a := c.post(t, path, body, "X-System-Name", "")
+		wantTV(t, a, resultOf(t, a), "OK_01", map[string]string{tvServices: "Red"})
+	}
 
 	for operation, codes := range map[string][2]string{ // of an error that the inventory tells, and of garbage
 		"service": {"ERROR_07", "ERROR_07"}, "television_subscriber": {"ERROR_08", "ERROR_09"}, "television_channels": {"ERROR_13", "ERROR_13"},
