@@ -43,9 +43,9 @@ func catalogue(t *testing.T, p *platform) {
 		t := of(t, one.name)
 		for code, says := range map[string]string{
 			"BAD_REQUEST": `"status":400`, "GATEWAY_TIMEOUT": `"acts":"operator"`,
-			"INVALID_FIELD":       `[{"code":"INVALID_FIELD","status":409,"meaning":"The system behind the API does not accept a field of the request; messageServer names it where it is one of the caller's.","acts":"caller","retry":"with a new correlation"}]`,
+			"INVALID_FIELD":       `[{"code":"INVALID_FIELD","api":"portabilities","status":409,"meaning":"The system behind the API does not accept a field of the request; messageServer names it where it is one of the caller's.","acts":"caller","retry":"with a new correlation"},`,
 			"REQUEST_IN_PROGRESS": `"retry":"later"`, "correlation_reused": `"status":422`, "OPERATION_NOT_FOUND": `"retry":"no"`, "NIP_LIMIT": `"status":429`, "INVALID_ENCRYPTION": `"status":400`,
-			"ERROR_08": `"status":200`, "ERROR_30": `"status":429`,
+			"ERROR_08": `"api":"reconexion","status":200`, "error_08": `"api":"validatetv","status":200`, "ERROR_30": `"status":429`,
 		} {
 			if status, body := one.get("/errors/" + code); status != 200 || !strings.Contains(body, says) {
 				t.Errorf("%s: %d %s", code, status, body)
