@@ -22,6 +22,11 @@ type JSON struct {
 	// returns nil where there is nothing to read; may be nil.
 	Refusal func(status int, text []byte) error
 
+	// Absent reports whether the text of a 404 to a GET is the system's own word that it has nothing. A
+	// gateway before it says 404 in JSON, too, of a path that it does not know. nil: all JSON is believed,
+	// and no text at all.
+	Absent func(text []byte) bool
+
 	out    http.RoundTripper
 	system string
 	method string
@@ -111,8 +116,11 @@ func (j *JSON) failure(e *problem.Error, status int, text []byte) error {
 	case status == http.StatusTooManyRequests:
 		return e
 	case status == http.StatusNotFound && j.method == http.MethodGet:
-		// A page in HTML comes from something before the system, and says nothing of what the system has.
-		if len(bytes.TrimSpace(text)) == 0 || jsontext.Value(text).IsValid() {
+		absent := j.Absent
+		if absent == nil {
+			absent = plausible
+		}
+		if absent(text) {
 			return e
 		}
 	case j.Refusal != nil:
@@ -121,6 +129,12 @@ func (j *JSON) failure(e *problem.Error, status int, text []byte) error {
 		}
 	}
 	return problem.Errorf(problem.BadUpstream, "%s answered %d", j.system, status).Caused(j.system)
+}
+
+// plausible is false of a page in HTML, which comes from something before the system and says nothing of
+// what the system has.
+func plausible(text []byte) bool {
+	return len(bytes.TrimSpace(text)) == 0 || jsontext.Value(text).IsValid()
 }
 
 // offset is where decoding failed. The decoder's own text may quote the answer, and an answer may hold

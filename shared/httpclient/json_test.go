@@ -146,3 +146,19 @@ func TestJSONWithoutAnswer(t *testing.T) {
 		}
 	}
 }
+
+// A system whose "not there" is acted upon is believed in its own words only.
+func TestJSONAbsent(t *testing.T) {
+	l := newLedger(t)
+	read := l.client(t).JSON("getBalance", Safe, "GET /lines/{}/balance")
+	read.Absent = func(text []byte) bool { return strings.Contains(string(text), "NO_EXISTE") }
+	l.status = http.StatusNotFound
+	for answer, want := range map[string]problem.Kind{
+		`{"codigo": "NO_EXISTE"}`: problem.NotFound, ``: problem.BadUpstream, `{"message": "no Route matched"}`: problem.BadUpstream,
+	} {
+		l.answer = answer
+		if err := read.Call(t.Context(), Ask{Path: []string{"1"}}, new(any)); !errors.Is(err, want) {
+			t.Errorf("%s: %v", answer, err)
+		}
+	}
+}
