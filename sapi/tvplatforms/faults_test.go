@@ -89,6 +89,9 @@ func TestFaults(t *testing.T) {
 		{"error", fault.Fault{Kind: fault.Status, Status: 500}, problem.BadUpstream, 1},
 		{"garbage", fault.Fault{Kind: fault.Garbage}, problem.BadUpstream, 1},
 		{"a page that is not found", fault.Fault{Kind: fault.Status, Status: 404, Body: "<html>no such page</html>"}, problem.BadUpstream, 1},
+		{"a gateway's 404", fault.Fault{Kind: fault.Status, Status: 404, Body: `{"message":"no Route matched with those values"}`}, problem.BadUpstream, 1},
+		{"another gateway's 404", fault.Fault{Kind: fault.Status, Status: 404, Body: `{"error":"Not Found"}`}, problem.BadUpstream, 1},
+		{"a 404 without words", fault.Fault{Kind: fault.Status, Status: 404}, problem.BadUpstream, 1},
 		{"too long", fault.Fault{Kind: fault.Status, Status: 200, Body: strings.Repeat(" ", 256<<10) + "{}"}, problem.BadUpstream, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -34,7 +34,7 @@ func newFTTH(out *httpclient.Client, target string, p tvplatforms.Platform) adap
 			get:    out.JSON("getSubscriber", httpclient.Safe, "GET "+asap),
 			set:    out.JSON("setState", httpclient.Safe, "PUT "+asap+"/estado"),
 		}
-		a.set.Refusal = ftthRefusal(target)
+		a.get.Absent, a.set.Refusal = ftthUnknown, ftthRefusal(target)
 		return a
 	}
 	list := asap + "/" + map[tvplatforms.Platform]string{
@@ -46,7 +46,7 @@ func newFTTH(out *httpclient.Client, target string, p tvplatforms.Platform) adap
 		add:    out.JSON("addItem", httpclient.Safe, "PUT "+list+"/{}"),
 		remove: out.JSON("removeItem", httpclient.Safe, "DELETE "+list+"/{}"),
 	}
-	a.add.Refusal, a.remove.Refusal = ftthRefusal(target), ftthRefusal(target)
+	a.list.Absent, a.add.Refusal, a.remove.Refusal = ftthUnknown, ftthRefusal(target), ftthRefusal(target)
 	return a
 }
 
@@ -144,6 +144,13 @@ var errGone = errors.New("not there")
 type ftthRejection struct {
 	Code    string `json:"codigo"`
 	Message string `json:"mensaje"`
+}
+
+// ftthUnknown reports whether a platform says that it has no such account. What another 404 means, a
+// gateway's for instance, nobody may take for an account that has nothing.
+func ftthUnknown(text []byte) bool {
+	var told ftthRejection
+	return json.Unmarshal(text, &told) == nil && told.Code == "CUENTA_NO_EXISTE"
 }
 
 // ftthRefusal reads how a change is refused. Errors of another shape may come from anywhere before the

@@ -29,7 +29,7 @@ func newIPTV(out *httpclient.Client, target string, p tvplatforms.Platform) adap
 			get:    out.JSON("getProfile", httpclient.Safe, "GET "+iptvAccount+"profile"),
 			set:    out.JSON("setProfile", httpclient.Safe, "PUT "+iptvAccount+"profile"),
 		}
-		a.set.Refusal = iptvRefusal(target)
+		a.get.Absent, a.set.Refusal = iptvUnknown, iptvRefusal(target)
 		return a
 	}
 	path := iptvAccount + map[tvplatforms.Platform]string{
@@ -40,7 +40,7 @@ func newIPTV(out *httpclient.Client, target string, p tvplatforms.Platform) adap
 		get:   out.JSON("getBundle", httpclient.Safe, "GET "+path),
 		patch: out.JSON("changeBundle", httpclient.Safe, "PATCH "+path),
 	}
-	a.patch.Refusal = iptvRefusal(target)
+	a.get.Absent, a.patch.Refusal = iptvUnknown, iptvRefusal(target)
 	return a
 }
 
@@ -150,6 +150,13 @@ func (a *iptvBundle) change(ctx context.Context, account string, add, remove []s
 
 type iptvRejection struct {
 	Error string `json:"error"`
+}
+
+// iptvUnknown reports whether a platform says that it has no such account: a 404 of another shape may come
+// from anywhere before it.
+func iptvUnknown(text []byte) bool {
+	var told iptvRejection
+	return json.Unmarshal(text, &told) == nil && told.Error == "unknown account"
 }
 
 // iptvRefusal reads how a change is refused. Errors of another shape may come from anywhere before the
