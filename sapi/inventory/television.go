@@ -44,10 +44,11 @@ type (
 	}
 )
 
-// The longest texts that the contract has, in characters.
+// What the contract has at most: of a text, characters, and entries of a list.
 const (
 	maxState = 32
 	maxItem  = 64
+	maxItems = 500
 )
 
 // TelevisionSubscriber tells the state that an account's subscriber is to have on the platforms.
@@ -113,6 +114,8 @@ func items[E any](in inventory.AccountQuery, account string, found list[E], text
 		return nil, malformed(televisionTarget, anotherAccount)
 	case !found.given:
 		return nil, malformed(televisionTarget, "no list")
+	case len(found.entries) > maxItems:
+		return nil, malformed(televisionTarget, "a list of more entries than any account has")
 	}
 	all := make([]string, len(found.entries))
 	for i, entry := range found.entries {

@@ -11,8 +11,11 @@ import (
 	"puente/shared/problem"
 )
 
-// maxItem is the longest item that the contract has, in characters.
-const maxItem = 64
+// What the contract has at most: of an item, characters, and items of a holding.
+const (
+	maxItem  = 64
+	maxItems = 500
+)
 
 // Access tells which platforms of a technology can be asked. None of them is.
 func (s *system) Access(_ context.Context, in tvplatforms.AccessQuery) (tvplatforms.Access, error) {
@@ -43,6 +46,9 @@ func (s *system) Holding(ctx context.Context, in tvplatforms.HoldingQuery) (tvpl
 	}
 	if err != nil {
 		return tvplatforms.Holding{}, fmt.Errorf("tvplatforms: query holding: %w", err)
+	}
+	if len(items) > maxItems {
+		return tvplatforms.Holding{}, malformed(p.target, "more items than any subscriber has")
 	}
 	for _, item := range items {
 		if item == "" || utf8.RuneCountInString(item) > maxItem {
