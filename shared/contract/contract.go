@@ -30,6 +30,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -91,9 +92,15 @@ type Operation struct {
 // SubjectLimit limits calls that name the same business subject, such as a phone.
 type SubjectLimit struct {
 	Name     string        `yaml:"name"`   // shown in headers and metrics
-	Member   string        `yaml:"member"` // top-level member of the body
+	Member   string        `yaml:"member"` // of the body: a top-level member, or a path of members with dots
 	Requests int           `yaml:"requests"`
 	Window   time.Duration `yaml:"window"`
+}
+
+// Outermost is the top-level member that Member begins with.
+func (l SubjectLimit) Outermost() string {
+	name, _, _ := strings.Cut(l.Member, ".")
+	return name
 }
 
 // Deprecation is what callers of a deprecated operation are told with every answer.

@@ -136,10 +136,10 @@ func (r *reading) subjects(place string, op *Operation) {
 	if op.Body != nil {
 		members = op.Body.Members()
 	}
-	op.Subjects = slices.DeleteFunc(slices.Clone(op.Subjects), func(l SubjectLimit) bool { return !slices.Contains(members, l.Member) })
+	op.Subjects = slices.DeleteFunc(slices.Clone(op.Subjects), func(l SubjectLimit) bool { return !slices.Contains(members, l.Outermost()) })
 	own, _ := extensions(r.doc.Paths.Value(op.Path).GetOperation(op.Method).Extensions).subjects()
 	for _, l := range own {
-		if !slices.Contains(members, l.Member) {
+		if !slices.Contains(members, l.Outermost()) {
 			r.add(place, "x-subjects: the body has no member %s", l.Member)
 		}
 	}

@@ -3,6 +3,7 @@ package policy
 import (
 	"bytes"
 	"encoding/hex"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -52,7 +53,7 @@ func (e *Edge) limits(x *Exchange) {
 		}
 	}
 	for _, s := range x.subjects() {
-		if value := member(x.Body, s.Member); len(value) > 0 {
+		if value := named(x.Body, s.Member); len(value) > 0 {
 			sum := e.Ring.MAC("subject", []byte(s.Name), value)
 			limits = append(limits, ratelimit.Limit{Name: s.Name, Key: "subject:" + x.Route.API + ":" + hex.EncodeToString(sum[:16]), Requests: s.Requests, Window: s.Window})
 		}
@@ -86,6 +87,17 @@ func (e *Edge) count(x *Exchange, policy string, limits []ratelimit.Limit) bool 
 		x.Answer.Header.Del("Retry-After") // in shadow nothing is to be tried again
 	}
 	return passed
+}
+
+// named is what a path of members, separated by dots, leads to in a canonical body; nil: nothing.
+func named(body []byte, path string) []byte {
+	for {
+		first, rest, deeper := strings.Cut(path, ".")
+		if body = member(body, first); !deeper || body == nil {
+			return body
+		}
+		path = rest
+	}
 }
 
 // member is the value of a top-level member of a canonical body, or nil: a string's text whatever

@@ -144,6 +144,11 @@ func TestMemberFindsTopLevelMembersOnly(t *testing.T) {
 	if got := member([]byte(`[1]`), "phone"); got != nil {
 		t.Errorf("of an array: %s", got)
 	}
+	for path, want := range map[string]string{"order.phone": "1", "order.flow": "", "phone.order": "", "n": "5"} {
+		if got := string(named(body, path)); got != want {
+			t.Errorf("named(%s) = %s, want %s", path, got, want)
+		}
+	}
 }
 
 // Modes that let nobody in were accepted, and every call was answered 403.

@@ -81,7 +81,7 @@ func spelled(s *policy.Settings, layers []Layer) error {
 			continue
 		}
 		for i, subject := range s.APIs[api].Subjects {
-			if !known[subject.Member] {
+			if !known[subject.Outermost()] {
 				errs = append(errs, fmt.Errorf("policies.apis.%s.subjects[%d].member: no body of the API has a member %s", api, i, subject.Member))
 			}
 		}
