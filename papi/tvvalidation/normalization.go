@@ -36,8 +36,8 @@ func (p *process) request(ctx context.Context, in tvvalidation.NormalizationRequ
 }
 
 // Normalize has the platforms changed that differ from the inventory. A caller that goes away, or whose
-// time is over, does not take the changes with it: they end within their own time, and what came of them
-// is found under the same key.
+// time is over, takes only the questions with it: changes that were begun end within their own time, and
+// what came of them is found under the same key.
 func (p *process) Normalize(ctx context.Context, in tvvalidation.NormalizationRequest) (tvvalidation.Normalization, error) {
 	if err := complete(in.Connection); err != nil {
 		return tvvalidation.Normalization{}, err
@@ -50,6 +50,8 @@ func (p *process) Normalize(ctx context.Context, in tvvalidation.NormalizationRe
 		err error
 	}
 	ended := make(chan ending, 1)
+	wait, cancel := context.WithDeadline(ctx, newBudget(ctx).answer)
+	defer cancel()
 	p.flights.Go(func() {
 		var e ending
 		defer func() {
@@ -59,18 +61,14 @@ func (p *process) Normalize(ctx context.Context, in tvvalidation.NormalizationRe
 			p.metrics.normalized(&e.out, e.err)
 			ended <- e
 		}()
-		own, cancel := context.WithTimeout(context.WithoutCancel(ctx), sla)
-		defer cancel()
-		e.out, e.err = p.normalize(own, p.request(ctx, in))
+		e.out, e.err = p.normalize(wait, p.request(ctx, in))
 	})
-	wait, cancel := context.WithDeadline(ctx, newBudget(ctx).answer)
-	defer cancel()
 	select {
 	case e := <-ended:
 		return e.out, e.err
 	case <-wait.Done():
 		return tvvalidation.Normalization{}, &problem.Error{
-			Kind: problem.Timeout, Detail: "The normalization goes on; asking again under the same key tells its end", Err: wait.Err(),
+			Kind: problem.Timeout, Detail: "The normalization is not over; asking again under the same key tells what became of it", Err: wait.Err(),
 		}
 	}
 }
@@ -96,6 +94,9 @@ func (p *process) normalize(ctx context.Context, r request) (tvvalidation.Normal
 			}
 		}
 		before := p.askSome(ctx, &want)
+		if err := late(ctx); err != nil { // nobody waits for it any more: nothing is begun
+			return tvvalidation.Normalization{}, err
+		}
 		if before.all(tvvalidation.Yellow) {
 			return tvvalidation.Normalization{}, failed(tvvalidation.CodePlatforms, "No platform could be asked", nil)
 		}
@@ -105,7 +106,12 @@ func (p *process) normalize(ctx context.Context, r request) (tvvalidation.Normal
 		}
 		if out, started, err := p.carryOut(ctx, r, n, &want, before); started || err != nil {
 			return out, err
-		} // somebody else has the key or the account by now, or had
+		}
+		select { // somebody else has the key or the account by now, or had: all is asked again, not at once
+		case <-time.After(p.cfg.Normalizations.Poll):
+		case <-ctx.Done():
+			return tvvalidation.Normalization{}, late(ctx)
+		}
 	}
 }
 

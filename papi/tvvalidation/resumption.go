@@ -89,6 +89,9 @@ func (p *process) leave(ctx context.Context, n run, began time.Time, err error) 
 	e := problem.Of(err)
 	final := e.Kind == problem.Rejected && e.Code == tvvalidation.CodeNoService
 	if !final && time.Since(began) < giveUp {
+		if e := sql.New(p.db).LeaveNormalization(context.WithoutCancel(ctx), sql.LeaveNormalizationParams{ID: n.id, Token: n.token[:]}); e != nil {
+			err = errors.Join(err, database.Problem(e))
+		}
 		return err
 	}
 	p.log.WarnContext(ctx, "normalization given up", "normalization", n.id, "error", err)

@@ -113,10 +113,20 @@ func (p *process) openRun(id string, sealed []byte) (out tvvalidation.Normalizat
 	return out, nil
 }
 
+// bound is how long a key names the same normalization: as long as any edge remembers the correlation that
+// it comes from. After that a caller may mean another one by it.
+const bound = 48 * time.Hour
+
 // earlier is what became of the normalization that r repeats, if there is one.
 func (p *process) earlier(ctx context.Context, r request) (out tvvalidation.Normalization, found bool, err error) {
 	row, _, err := p.await(ctx, func(ctx context.Context) (sql.TvvalidationNormalization, bool, error) {
-		row, err := sql.New(p.db).NormalizationByKey(ctx, r.key[:])
+		q := sql.New(p.db)
+		row, err := q.NormalizationByKey(ctx, sql.NormalizationByKeyParams{Key: r.key[:], Bound: bound})
+		if err == nil && row.Free {
+			if err = q.FreeKey(ctx, sql.FreeKeyParams{ID: row.TvvalidationNormalization.ID, Key: r.key[:]}); err == nil {
+				err = pgx.ErrNoRows
+			}
+		}
 		if err == nil && [32]byte(row.TvvalidationNormalization.Asked) != r.asked {
 			err = &problem.Error{Kind: problem.Conflict, Detail: "The key is another normalization's"}
 		}

@@ -93,6 +93,12 @@ func (p *process) view(ctx context.Context, connection string) (view, error) {
 		return p.loadView(ctx, connection)
 	}))
 	p.metrics.viewed(asked)
+	if errors.Is(err, context.DeadlineExceeded) && problem.Of(err).Code == "" { // whoever asked for all of us asks on
+		var parts *gaps
+		if !errors.As(err, &parts) {
+			err = failed(tvvalidation.CodeAccount, "The account could not be found out", err)
+		}
+	}
 	return v, err
 }
 

@@ -25,7 +25,9 @@ var (
 	QueryService       = hop.Operation[Request, Service]{Contract: &Contract, ID: "queryService"}
 )
 
-// Codes of the process's refusals, all of kind Rejected (source document, "Manejo de errores").
+// Codes of the process's errors (source document, "Manejo de errores"). What is so with the line, and will
+// be, is Rejected: CodeNoService, CodeAccount where there is none, CodeNoAccess. What fails for now is
+// Unavailable, the rest of CodeAccount and CodeNoAccess included.
 const (
 	CodeNoService          = "ERROR_06" // no such service, or withdrawn
 	CodeAccount            = "ERROR_07" // the account query failed, or there is no account
@@ -198,8 +200,9 @@ func (c *Client) Verification(ctx context.Context, in IDQuery) (Verification, er
 	return hop.Call(ctx, c.peer, QueryVerification, in)
 }
 
-// Normalize changes the platforms that differ. Errors: the codes above, before anything was changed; and
-// Timeout or Unknown, where it goes on by itself and asking again under the same key tells its end.
+// Normalize changes the platforms that differ. Errors: the codes above, where nothing was changed under
+// this key or what was begun goes on by itself; Timeout, Unknown and Unavailable without code likewise.
+// Asking again under the same key tells.
 func (c *Client) Normalize(ctx context.Context, in NormalizationRequest) (Normalization, error) {
 	return hop.Call(ctx, c.peer, Normalize, in)
 }

@@ -46,9 +46,27 @@ func (q *Queries) EndNormalization(ctx context.Context, arg EndNormalizationPara
 	return result.RowsAffected(), nil
 }
 
+const freeKey = `-- name: FreeKey :exec
+update tvvalidation.normalizations set key = sha256(id::text::bytea) where id = $1 and key = $2 and state <> 'RUNNING'
+`
+
+type FreeKeyParams struct {
+	ID  pgtype.UUID
+	Key []byte
+}
+
+// The key names another normalization from now on; this one is found by its id alone.
+func (q *Queries) FreeKey(ctx context.Context, arg FreeKeyParams) error {
+	_, err := q.db.Exec(ctx, freeKey, arg.ID, arg.Key)
+	return err
+}
+
 const lastNormalization = `-- name: LastNormalization :one
 select n.id, n.key, n.asked, n.client, n.system, n.channel, n.correlation, n.account, n.technology, n.acts, n.state, n.result, n.token, n.ends_at, n.created_at, n.ended_at, (ends_at < now())::boolean as over
-from tvvalidation.normalizations as n where account = $1 and acts order by created_at desc limit 1
+from tvvalidation.normalizations as n where id = coalesce(
+    (select r.id from tvvalidation.normalizations r where r.account = $1 and r.state = 'RUNNING'),
+    (select l.id from tvvalidation.normalizations l where l.account = $1 and l.acts order by l.created_at desc limit 1)
+)
 `
 
 type LastNormalizationRow struct {
@@ -56,7 +74,7 @@ type LastNormalizationRow struct {
 	Over                      bool
 }
 
-// The last one that acts, or did.
+// The one that acts, whatever the clock said when it began; else the last one that did.
 func (q *Queries) LastNormalization(ctx context.Context, account []byte) (LastNormalizationRow, error) {
 	row := q.db.QueryRow(ctx, lastNormalization, account)
 	var i LastNormalizationRow
@@ -82,6 +100,22 @@ func (q *Queries) LastNormalization(ctx context.Context, account []byte) (LastNo
 	return i, err
 }
 
+const leaveNormalization = `-- name: LeaveNormalization :exec
+update tvvalidation.normalizations set ends_at = clock_timestamp()
+where id = $1::text::uuid and token = $2 and state not in ('DONE', 'PLANNED')
+`
+
+type LeaveNormalizationParams struct {
+	ID    string
+	Token []byte
+}
+
+// Whoever comes next may take it over.
+func (q *Queries) LeaveNormalization(ctx context.Context, arg LeaveNormalizationParams) error {
+	_, err := q.db.Exec(ctx, leaveNormalization, arg.ID, arg.Token)
+	return err
+}
+
 const normalizationByID = `-- name: NormalizationByID :one
 select result from tvvalidation.normalizations where id = $1::text::uuid and client = $2 and system = $3
 `
@@ -100,17 +134,23 @@ func (q *Queries) NormalizationByID(ctx context.Context, arg NormalizationByIDPa
 }
 
 const normalizationByKey = `-- name: NormalizationByKey :one
-select n.id, n.key, n.asked, n.client, n.system, n.channel, n.correlation, n.account, n.technology, n.acts, n.state, n.result, n.token, n.ends_at, n.created_at, n.ended_at, (ends_at < now())::boolean as over
-from tvvalidation.normalizations as n where key = $1
+select n.id, n.key, n.asked, n.client, n.system, n.channel, n.correlation, n.account, n.technology, n.acts, n.state, n.result, n.token, n.ends_at, n.created_at, n.ended_at, (ends_at < now())::boolean as over, (state <> 'RUNNING' and created_at < now() - $1::interval)::boolean as free
+from tvvalidation.normalizations as n where key = $2
 `
+
+type NormalizationByKeyParams struct {
+	Bound time.Duration
+	Key   []byte
+}
 
 type NormalizationByKeyRow struct {
 	TvvalidationNormalization TvvalidationNormalization
 	Over                      bool
+	Free                      bool
 }
 
-func (q *Queries) NormalizationByKey(ctx context.Context, key []byte) (NormalizationByKeyRow, error) {
-	row := q.db.QueryRow(ctx, normalizationByKey, key)
+func (q *Queries) NormalizationByKey(ctx context.Context, arg NormalizationByKeyParams) (NormalizationByKeyRow, error) {
+	row := q.db.QueryRow(ctx, normalizationByKey, arg.Bound, arg.Key)
 	var i NormalizationByKeyRow
 	err := row.Scan(
 		&i.TvvalidationNormalization.ID,
@@ -130,6 +170,7 @@ func (q *Queries) NormalizationByKey(ctx context.Context, key []byte) (Normaliza
 		&i.TvvalidationNormalization.CreatedAt,
 		&i.TvvalidationNormalization.EndedAt,
 		&i.Over,
+		&i.Free,
 	)
 	return i, err
 }
@@ -192,8 +233,9 @@ insert into tvvalidation.normalizations (id, key, asked, client, system, channel
 select $1::text::uuid, $2, $3, $4, $5, $6, $7, $8, $9,
     $10::boolean, $11::text, $12, $13, clock_timestamp() + $14::interval,
     case when $11::text <> 'RUNNING' then clock_timestamp() end
-where not $10::boolean or (
-    select n.id from tvvalidation.normalizations n where n.account = $8 and n.acts order by n.created_at desc limit 1
+where not $10::boolean or coalesce(
+    (select n.id from tvvalidation.normalizations n where n.account = $8 and n.state = 'RUNNING'),
+    (select n.id from tvvalidation.normalizations n where n.account = $8 and n.acts order by n.created_at desc limit 1)
 ) is not distinct from $15::uuid
 on conflict do nothing
 `
@@ -216,7 +258,7 @@ type StartNormalizationParams struct {
 	Last        pgtype.UUID
 }
 
-// None is started under a key that was used, nor is one that acts where another one does, or did after
+// None is started under a key that is another's, nor is one that acts where another one does, or did after
 // the comparison that it follows from. The commit waits for the disk: what is begun after it must not be
 // forgotten.
 func (q *Queries) StartNormalization(ctx context.Context, arg StartNormalizationParams) (int64, error) {
