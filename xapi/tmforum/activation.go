@@ -77,10 +77,11 @@ var refusals = map[string]string{
 	tvvalidation.CodeNoAccess:           "Error en la validación de acceso a plataformas",
 }
 
-// explained is err with the words of its code, if that is one of the television validation's.
+// explained is err in the words of its code, if that is one of the television validation's: the process
+// has words for operators.
 func explained(err error) error {
 	var e *problem.Error
-	if !errors.As(err, &e) || e.Detail != "" || refusals[e.Code] == "" {
+	if !errors.As(err, &e) || refusals[e.Code] == "" {
 		return err
 	}
 	told := *e

@@ -93,8 +93,8 @@ func TestEveryTelevisionStateHasACounterpart(t *testing.T) {
 	}
 }
 
-// What the process says of its refusal is more than the words of its code.
-func TestExplainedKeepsWhatTheProcessSays(t *testing.T) {
+// What the process says of its refusal is for operators; callers have the words of its code.
+func TestExplainedInTheWordsOfTheCode(t *testing.T) {
 	of := func(detail string, code string) error {
 		return fmt.Errorf("hop: %w", &problem.Error{Kind: problem.Rejected, Code: code, Detail: detail})
 	}
@@ -103,8 +103,8 @@ func TestExplainedKeepsWhatTheProcessSays(t *testing.T) {
 		want string
 	}{
 		{of("", tvvalidation.CodePlatforms), "Error en la consulta paralela a plataformas"},
-		{of("The table lacks CH-9", tvvalidation.CodeChannelTable), "The table lacks CH-9"},
-		{of("", "ERROR_99"), ""},
+		{of("The table lacks CH-9", tvvalidation.CodeChannelTable), "Error en la configuración de canales adicionales"},
+		{of("There is none", "ERROR_99"), "There is none"},
 		{problem.Timeout, ""},
 	} {
 		if got := problem.Of(explained(c.err)); got.Detail != c.want || got.Kind != problem.Of(c.err).Kind {

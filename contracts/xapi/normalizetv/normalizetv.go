@@ -54,7 +54,7 @@ type Result struct {
 	DryRun     bool       `json:"dryRun"`
 }
 
-// Correction is schema Correction: one platform held against the inventory, as it is now, as it was, and
+// Correction is schema Correction, and of set-top boxes DeviceCorrection: one platform held against the inventory, as it is now, as it was, and
 // what was done.
 type Correction struct {
 	ExecutionDate string    `json:"Execution_Date"`
