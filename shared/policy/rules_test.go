@@ -112,6 +112,15 @@ func TestBearerTakesOneWellFormedToken(t *testing.T) {
 	}
 }
 
+func TestTokensHaveTheCharactersOfRFC6750(t *testing.T) {
+	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
+	for b := range 256 {
+		if got := b64token(string([]byte{'a', byte(b), 'a'})); got != (strings.IndexByte(allowed, byte(b)) >= 0) {
+			t.Errorf("%q: %v", byte(b), got)
+		}
+	}
+}
+
 func TestMadeCorrelationsHaveTheDocumentedPattern(t *testing.T) {
 	at := time.Date(2025, 5, 22, 14, 53, 0, 0, bogota)
 	id := made("MiETB", at)
