@@ -97,8 +97,11 @@ const wouldRefuse = "would_refuse"
 
 // judge applies a policy's verdict as its mode says. It reports whether the request goes on.
 func (x *Exchange) judge(policy string, err error) bool {
+	if err == nil {
+		return true
+	}
 	mode := x.mode(policy)
-	if err == nil || mode == Off {
+	if mode == Off {
 		return true
 	}
 	if mode == Shadow {
