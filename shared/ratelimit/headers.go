@@ -19,9 +19,9 @@ func SetHeaders(h http.Header, d Decision) {
 	if len(d.PerLimit) == 0 {
 		return
 	}
-	policies, standings := lists(d.PerLimit)
-	join(h, "Ratelimit-Policy", policies)
-	join(h, "Ratelimit", standings)
+	v := valuesOf(d)
+	join(h, "Ratelimit-Policy", v[0:1:1])
+	join(h, "Ratelimit", v[1:2:2])
 	if d.Degraded {
 		h["X-Ratelimit-Degraded"] = []string{"true"}
 	}
@@ -33,8 +33,7 @@ func SetHeaders(h http.Header, d Decision) {
 			return
 		}
 	}
-	values := [...]string{strconv.Itoa(d.Limit.Requests), strconv.Itoa(d.Remaining), strconv.Itoa(seconds(d.Reset))}
-	h["X-Ratelimit-Limit"], h["X-Ratelimit-Remaining"], h["X-Ratelimit-Reset"] = values[:1:1], values[1:2:2], values[2:]
+	h["X-Ratelimit-Limit"], h["X-Ratelimit-Remaining"], h["X-Ratelimit-Reset"] = v[2:3:3], v[3:4:4], v[4:5:5]
 }
 
 // Headers are those that show d to the caller.
@@ -44,27 +43,56 @@ func Headers(d Decision) http.Header {
 	return h
 }
 
-// lists are the values of RateLimit-Policy and RateLimit. The draft forbids a name twice: limits
-// that share one are told apart by their windows, "client-1", "client-60".
-func lists(standings []Standing) (policies, remaining string) {
-	var room [2][256]byte // most lists fit
-	p, r := room[0][:0], room[1][:0]
-	for i, s := range standings {
-		if i > 0 {
-			p, r = append(p, ", "...), append(r, ", "...)
-		}
-		w := seconds(s.Limit.Window)
-		p, r = appendName(p, s.Limit.Name), appendName(r, s.Limit.Name)
-		if repeated(standings, s.Limit.Name) {
-			p = strconv.AppendInt(append(p, '-'), int64(w), 10)
-			r = strconv.AppendInt(append(r, '-'), int64(w), 10)
-		}
-		p = strconv.AppendInt(append(p, `";q=`...), int64(max(s.Limit.Requests, 0)), 10)
-		p = strconv.AppendInt(append(p, ";w="...), int64(w), 10)
-		r = strconv.AppendInt(append(r, `";r=`...), int64(s.Remaining), 10)
-		r = strconv.AppendInt(append(r, ";t="...), int64(seconds(s.Reset)), 10)
+// valuesOf are the values of RateLimit-Policy, RateLimit, X-RateLimit-Limit, -Remaining and -Reset, parts
+// of one text in one list: every answer has them.
+func valuesOf(d Decision) *[5]string {
+	var room [512]byte // most fit
+	var ends [5]int
+	b := appendPolicies(room[:0], d.PerLimit)
+	ends[0] = len(b)
+	b = appendStandings(b, d.PerLimit)
+	ends[1] = len(b)
+	for i, n := range [...]int{d.Limit.Requests, d.Remaining, seconds(d.Reset)} {
+		b = strconv.AppendInt(b, int64(n), 10)
+		ends[2+i] = len(b)
 	}
-	return string(p), string(r)
+	text, from, values := string(b), 0, new([5]string)
+	for i, end := range ends {
+		values[i], from = text[from:end], end
+	}
+	return values
+}
+
+func appendPolicies(b []byte, standings []Standing) []byte {
+	for i, s := range standings {
+		b = appendName(b, standings, i)
+		b = strconv.AppendInt(append(b, ";q="...), int64(max(s.Limit.Requests, 0)), 10)
+		b = strconv.AppendInt(append(b, ";w="...), int64(seconds(s.Limit.Window)), 10)
+	}
+	return b
+}
+
+func appendStandings(b []byte, standings []Standing) []byte {
+	for i, s := range standings {
+		b = appendName(b, standings, i)
+		b = strconv.AppendInt(append(b, ";r="...), int64(s.Remaining), 10)
+		b = strconv.AppendInt(append(b, ";t="...), int64(seconds(s.Reset)), 10)
+	}
+	return b
+}
+
+// appendName begins an Item. The draft forbids a name twice: limits that share one are told apart by
+// their windows, "client-1", "client-60".
+func appendName(b []byte, standings []Standing, i int) []byte {
+	if i > 0 {
+		b = append(b, ", "...)
+	}
+	limit := &standings[i].Limit
+	b = appendText(append(b, '"'), limit.Name)
+	if repeated(standings, limit.Name) {
+		b = strconv.AppendInt(append(b, '-'), int64(seconds(limit.Window)), 10)
+	}
+	return append(b, '"')
 }
 
 func repeated(standings []Standing, name string) bool {
@@ -77,11 +105,10 @@ func repeated(standings []Standing, name string) bool {
 	return n > 1
 }
 
-// appendName opens an RFC 9651 §3.3.3 String; what it cannot hold becomes an underscore.
-func appendName(b []byte, name string) []byte {
-	b = append(b, '"')
-	for i := range len(name) {
-		c := name[i]
+// appendText appends what stands in an RFC 9651 §3.3.3 String; what it cannot hold becomes an underscore.
+func appendText(b []byte, text string) []byte {
+	for i := range len(text) {
+		c := text[i]
 		if c < ' ' || c > '~' || c == '"' || c == '\\' {
 			c = '_'
 		}
@@ -90,11 +117,12 @@ func appendName(b []byte, name string) []byte {
 	return b
 }
 
-func join(h http.Header, name, value string) {
+// join adds value, a list of one, to what h has by that name.
+func join(h http.Header, name string, value []string) {
 	if before := h[name]; len(before) > 0 {
-		value = strings.Join(before, ", ") + ", " + value
+		value = []string{strings.Join(before, ", ") + ", " + value[0]}
 	}
-	h[name] = []string{value}
+	h[name] = value
 }
 
 // seconds rounds up: a caller that waits that long has waited long enough.
