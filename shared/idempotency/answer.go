@@ -19,16 +19,13 @@ type answerHead struct {
 	Refusal string `json:"refusal,omitempty"`
 }
 
-// headBytes is what most heads fit in.
-const headBytes = 128
+// kept are the headers that belong to an answer, whenever it is told.
+var kept = [...]string{"Content-Type", "Location"}
 
-// encode is a as it is sealed. It is on the way of every request that acts: no reflection.
-func (a Answer) encode() []byte {
-	b := make([]byte, 0, headBytes+len(a.Body))
+// encode appends a as it is sealed. It is on the way of every request that acts: no reflection.
+func (a Answer) encode(b []byte) []byte {
 	b = strconv.AppendInt(append(b, `{"status":`...), int64(a.Status), 10)
-	if len(a.Header) > 0 {
-		b = appendHeader(append(b, `,"header":`...), a.Header)
-	}
+	b = appendHeader(append(b, `,"header":`...), a.Header)
 	if a.Refusal != "" {
 		b = appendQuoted(append(b, `,"refusal":`...), a.Refusal)
 	}
@@ -39,9 +36,12 @@ func (a Answer) encode() []byte {
 func appendHeader(b []byte, h http.Header) []byte {
 	comma := []byte{','}
 	b = append(b, '{')
-	for name, values := range h {
+	for _, name := range kept {
+		if len(h[name]) == 0 {
+			continue
+		}
 		b = append(appendQuoted(b, name), ":["...)
-		for _, v := range values {
+		for _, v := range h[name] {
 			b = append(appendQuoted(b, v), comma...)
 		}
 		b = append(bytes.TrimSuffix(b, comma), "],"...)

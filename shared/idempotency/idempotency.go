@@ -50,7 +50,10 @@ func (c Config) days() int {
 type Claim struct {
 	Scope string // whose key it is, such as client|system|api|operation; the same key elsewhere is another
 	Key   string
-	Body  []byte // all that makes two requests the same; nothing of it is stored but a MAC
+
+	// What makes two requests the same; nothing of it is stored but a MAC.
+	Path string
+	Body []byte
 
 	// Deadline is when the request has ended, whatever became of it. Its distance from now counts,
 	// by the clock of the database.
@@ -60,7 +63,7 @@ type Claim struct {
 // Answer is what the first request was answered.
 type Answer struct {
 	Status int
-	Header http.Header // the few that belong to the answer, such as Content-Type
+	Header http.Header // of which Content-Type and Location are kept
 	Body   []byte
 
 	Refusal string // code of the refusal that the answer is; empty: a success

@@ -64,7 +64,7 @@ func TestMidnightDoesNotDoubleAnEffect(t *testing.T) {
 			p := payment()
 			p.Deadline = time.Now().Add(time.Hour) // longer than the two are apart
 			key := first.ring.MAC("idempotency key", []byte(p.Scope), []byte(p.Key))
-			met, err := first.claim(t.Context(), tx, []claim{{key: key, body: first.ring.MAC("idempotency body", key[:], p.Body), deadline: p.Deadline}})
+			met, err := first.claim(t.Context(), tx, []claim{{key: key, body: first.ring.MAC("idempotency body", key[:], []byte(p.Path), p.Body), deadline: p.Deadline}})
 			if err != nil || met[0].state != Started {
 				t.Fatalf("the first: %v, %v", met, err)
 			}

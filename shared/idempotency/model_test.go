@@ -109,11 +109,11 @@ func TestAnswerReadsBack(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		a := Answer{
 			Status:  rapid.IntRange(100, 599).Draw(r, "status"),
-			Header:  rapid.MapOf(rapid.String(), rapid.SliceOf(rapid.String())).Draw(r, "header"),
+			Header:  rapid.MapOf(rapid.SampledFrom(kept[:]), rapid.SliceOfN(rapid.String(), 1, 3)).Draw(r, "header"),
 			Body:    rapid.SliceOf(rapid.Byte()).Draw(r, "body"),
 			Refusal: rapid.String().Draw(r, "refusal"),
 		}
-		got, err := decodeAnswer(a.encode())
+		got, err := decodeAnswer(a.encode([]byte("before"))[len("before"):])
 		if err != nil || got.Status != a.Status || !bytes.Equal(got.Body, a.Body) || got.Refusal != a.Refusal || !maps.EqualFunc(got.Header, a.Header, slices.Equal) {
 			r.Fatalf("%+v, %v, want %+v", got, err, a)
 		}

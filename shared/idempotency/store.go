@@ -7,26 +7,21 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"puente/shared/database"
+	"puente/shared/keyring"
 )
-
-// sealer is what is needed of the key ring.
-type sealer interface {
-	Seal(context string, plain []byte) []byte
-	Open(context string, sealed []byte) ([]byte, error)
-	MAC(purpose string, parts ...[]byte) [32]byte
-}
 
 // Store keeps claims and answers in PostgreSQL. While that is away every method fails with
 // problem.Unavailable, within about two seconds.
 type Store struct {
 	db     *database.DB
-	ring   sealer
+	ring   *keyring.Ring
 	log    *slog.Logger
 	days   int        // before today, in which a key is remembered
 	at     *time.Time // in tests, the time in place of the database's
@@ -42,7 +37,7 @@ type Store struct {
 const group = 64
 
 // New makes the store; Run keeps its partitions.
-func New(db *database.DB, ring sealer, cfg Config, log *slog.Logger, reg prometheus.Registerer) *Store {
+func New(db *database.DB, ring *keyring.Ring, cfg Config, log *slog.Logger, reg prometheus.Registerer) *Store {
 	s := &Store{db: db, ring: ring, log: log, days: cfg.days(), maintaining: make(chan struct{}, 1)}
 	begins := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "idempotency_begins_total",
@@ -61,7 +56,7 @@ func New(db *database.DB, ring sealer, cfg Config, log *slog.Logger, reg prometh
 // the error's chain holds database.ErrUnknown the key may be taken until its deadline.
 func (s *Store) Begin(ctx context.Context, c Claim) (Outcome, error) {
 	key := s.ring.MAC("idempotency key", []byte(c.Scope), []byte(c.Key))
-	it := claim{key: key, body: s.ring.MAC("idempotency body", key[:], c.Body), deadline: c.Deadline}
+	it := claim{key: key, body: s.ring.MAC("idempotency body", key[:], []byte(c.Path), c.Body), deadline: c.Deadline}
 	rand.Read(it.token[:])
 
 	met, err := s.claims.Do(ctx, it)
@@ -89,11 +84,11 @@ func (s *Store) Begin(ctx context.Context, c Claim) (Outcome, error) {
 // Finish stores the answer of a claim, before it is sent. After an error other than ErrTaken the
 // answer may not be stored: then the key is Resumed after its deadline.
 func (s *Store) Finish(ctx context.Context, t Ticket, a Answer) error {
-	kept, err := s.endings.Do(ctx, ending{t, s.ring.Seal(sealContext(t.key), a.encode())})
+	held, err := s.endings.Do(ctx, ending{t, s.seal(t.key, a)})
 	if err != nil {
 		return fmt.Errorf("idempotency: finish: %w", err)
 	}
-	if !kept {
+	if !held {
 		return ErrTaken
 	}
 	return nil
@@ -105,6 +100,21 @@ func (s *Store) Release(ctx context.Context, t Ticket) error {
 		return fmt.Errorf("idempotency: release: %w", err)
 	}
 	return nil
+}
+
+// plains are those of answers on their way into a seal.
+var plains = sync.Pool{New: func() any { return new([]byte) }}
+
+const keptPlain = 64 << 10
+
+func (s *Store) seal(key [32]byte, a Answer) []byte {
+	plain := plains.Get().(*[]byte)
+	*plain = a.encode((*plain)[:0])
+	sealed := s.ring.Seal(sealContext(key), *plain)
+	if cap(*plain) <= keptPlain {
+		plains.Put(plain)
+	}
+	return sealed
 }
 
 func (s *Store) open(key [32]byte, sealed []byte) (*Answer, error) {

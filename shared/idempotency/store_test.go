@@ -3,12 +3,8 @@ package idempotency
 import (
 	"bytes"
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/binary"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"sync"
@@ -18,43 +14,20 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"puente/shared/config"
 	"puente/shared/database"
 	"puente/shared/database/databasetest"
+	"puente/shared/keyring"
 	"puente/shared/problem"
 )
 
-// testRing is a key ring of one key.
-type testRing struct{ cipher.AEAD }
-
-func newRing(t testing.TB) testRing {
-	block, err := aes.NewCipher(make([]byte, 32))
+// newRing is a key ring of one key.
+func newRing(t testing.TB) *keyring.Ring {
+	ring, err := keyring.New([]keyring.Key{{ID: "test", Secret: config.NewSecret(base64.StdEncoding.EncodeToString(make([]byte, 32)))}}, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	aead, err := cipher.NewGCM(block)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return testRing{aead}
-}
-
-func (r testRing) Seal(context string, plain []byte) []byte {
-	nonce := make([]byte, r.NonceSize())
-	rand.Read(nonce)
-	return r.AEAD.Seal(nonce, nonce, plain, []byte(context))
-}
-
-func (r testRing) Open(context string, sealed []byte) ([]byte, error) {
-	return r.AEAD.Open(nil, sealed[:r.NonceSize()], sealed[r.NonceSize():], []byte(context))
-}
-
-func (r testRing) MAC(purpose string, parts ...[]byte) [32]byte {
-	h := hmac.New(sha256.New, []byte(purpose))
-	for _, part := range parts {
-		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
-		h.Write(part)
-	}
-	return [32]byte(h.Sum(nil))
+	return ring
 }
 
 // newStore is the store of one replica; a time stands in for the clock of the database.
@@ -67,7 +40,7 @@ func newStore(t testing.TB, db *database.DB, at ...time.Time) *Store {
 }
 
 func payment() Claim {
-	return Claim{Scope: "tienda|TIENDA|portabilities|create", Key: "c-1", Body: []byte(`{"amount":100}`), Deadline: time.Now().Add(time.Minute)}
+	return Claim{Scope: "tienda|TIENDA|portabilities|create", Key: "c-1", Path: "/v1/payments/1", Body: []byte(`{"amount":100}`), Deadline: time.Now().Add(time.Minute)}
 }
 
 var paid = Answer{Status: http.StatusCreated, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte("{\"order\":\"A-1\"}\n")}
@@ -144,13 +117,15 @@ func TestKeyBelongsToItsScopeAndBody(t *testing.T) {
 	s := newStore(t, databasetest.New(t, Migrations))
 	first := begin(t, s, payment(), Started)
 
-	otherBody, otherScope, otherKey, shifted := payment(), payment(), payment(), payment()
+	otherBody, otherPath, otherScope, otherKey, shifted := payment(), payment(), payment(), payment(), payment()
+	otherPath.Path = "/v1/payments/2"
 	otherBody.Body = []byte(`{"amount":101}`)
 	otherScope.Scope = "kiosk|KIOSKOS|portabilities|create"
 	otherKey.Key = "c-2"
 	shifted.Scope, shifted.Key = payment().Scope+"c", "-1" // the same letters in a row
 
 	begin(t, s, otherBody, Reused)
+	begin(t, s, otherPath, Reused)
 	for _, c := range []Claim{otherScope, otherKey, shifted} {
 		begin(t, s, c, Started)
 	}
@@ -296,10 +271,11 @@ func BenchmarkBeginFinish(b *testing.B) {
 	}
 	answer := Answer{Status: 200, Header: paid.Header, Body: make([]byte, 1024)}
 	deadline := time.Now().Add(time.Hour)
+	b.ReportAllocs()
 	b.SetParallelism(16)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			out, err := s.Begin(b.Context(), Claim{Scope: "bench", Key: rand.Text(), Body: answer.Body[:600], Deadline: deadline})
+			out, err := s.Begin(b.Context(), Claim{Scope: "bench", Key: rand.Text(), Path: "/v1/payments/1", Body: answer.Body[:600], Deadline: deadline})
 			if err != nil || out.State != Started {
 				b.Error(out.State, err)
 				return

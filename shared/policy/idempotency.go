@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"maps"
-	"net/http"
 	"time"
 
 	"puente/shared/contract"
@@ -36,7 +35,7 @@ func (e *Edge) once(x *Exchange) {
 	deadline, _ := x.ctx.Deadline()
 	outcome, err := e.Answers.Begin(x.Context(), idempotency.Claim{
 		Scope: x.Principal.Scoped(x.Route.API, x.Route.Operation.ID),
-		Key:   key, Body: append([]byte(x.Request.URL.Path+"\n"), x.Body...), Deadline: deadline,
+		Key:   key, Path: x.Request.URL.Path, Body: x.Body, Deadline: deadline,
 	})
 	if err == nil {
 		err = repeated(outcome.State)
@@ -83,12 +82,12 @@ func (e *Edge) keep(x *Exchange, outcome idempotency.Outcome) {
 	var err error
 	switch kind := kindOf(x); {
 	case x.Err == nil:
-		err = e.Answers.Finish(ctx, outcome.Ticket, idempotency.Answer{Status: x.Answer.Status, Header: kept(x.Answer.Header), Body: x.Answer.Body})
+		err = e.Answers.Finish(ctx, outcome.Ticket, idempotency.Answer{Status: x.Answer.Status, Header: x.Answer.Header, Body: x.Answer.Body})
 	case kind == problem.Unavailable || kind == problem.Quota || kind == problem.Shed || kind == problem.Conflict && x.Err.RetryAfter > 0:
 		err = e.Answers.Release(ctx, outcome.Ticket)
 	case kind == problem.Conflict || kind == problem.Rejected || kind == problem.Invalid || kind == problem.NotFound || kind == problem.Forbidden:
 		x.render()
-		err = e.Answers.Finish(ctx, outcome.Ticket, idempotency.Answer{Status: x.Answer.Status, Header: kept(x.Answer.Header), Body: x.Answer.Body, Refusal: codeOf(x.Err)})
+		err = e.Answers.Finish(ctx, outcome.Ticket, idempotency.Answer{Status: x.Answer.Status, Header: x.Answer.Header, Body: x.Answer.Body, Refusal: codeOf(x.Err)})
 	}
 	if err != nil {
 		// The effect is done and guarded by the system's own record; only its replay is lost.
@@ -105,13 +104,4 @@ func kindOf(x *Exchange) problem.Kind {
 		return problem.Internal
 	}
 	return x.Err.Kind
-}
-
-// kept are the headers that belong to the answer, whenever it is told.
-func kept(h http.Header) http.Header {
-	k := http.Header{"Content-Type": h["Content-Type"]}
-	if at, ok := h["Location"]; ok {
-		k["Location"] = at
-	}
-	return k
 }
