@@ -81,7 +81,7 @@ func (s *system) send(ctx context.Context, in salesorder.Submission) (salesorder
 		PlanType: in.PlanType, Phone: in.Phone, Resend: in.Intent == salesorder.IntentResendNIP, ExtendedMonth: in.ExtendedMonth,
 	}
 	body.Order.Flow = in.Flow
-	text, err := json.Marshal(body)
+	text, err := json.Marshal(&body)
 	if err != nil {
 		return salesorder.Outcome{}, fmt.Errorf("botservice: encode portability: %w", err)
 	}

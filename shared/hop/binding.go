@@ -94,21 +94,20 @@ type Decoder[In any] struct{ b binding }
 // NewDecoder compiles the decoder of In.
 func NewDecoder[In any]() Decoder[In] { return Decoder[In]{bindingOf(reflect.TypeFor[In]())} }
 
-// Decode reads the parts that In has tags for.
-func (d Decoder[In]) Decode(path func(string) string, r *http.Request, body []byte) (In, error) {
-	var in In
+// Decode reads the parts that In has tags for into in, which is zero.
+func (d Decoder[In]) Decode(in *In, path func(string) string, r *http.Request, body []byte) error {
 	if d.b.body && len(body) > 0 {
-		if err := json.Unmarshal(body, &in); err != nil {
-			return in, problem.Errorf(problem.Invalid, "decode body: %w", err)
+		if err := json.Unmarshal(body, in); err != nil {
+			return problem.Errorf(problem.Invalid, "decode body: %w", err)
 		}
 	}
 	if len(d.b.path)+len(d.b.query)+len(d.b.header) == 0 {
-		return in, nil
+		return nil
 	}
-	v := reflect.ValueOf(&in).Elem()
+	v := reflect.ValueOf(in).Elem()
 	for _, m := range d.b.path {
 		if err := assign(v.Field(m.index), path(m.name)); err != nil {
-			return in, notOf("path."+m.name, err)
+			return notOf("path."+m.name, err)
 		}
 	}
 	if len(d.b.query) > 0 {
@@ -116,7 +115,7 @@ func (d Decoder[In]) Decode(path func(string) string, r *http.Request, body []by
 		for _, m := range d.b.query {
 			if s := query.Get(m.name); s != "" {
 				if err := assign(v.Field(m.index), s); err != nil {
-					return in, notOf("query."+m.name, err)
+					return notOf("query."+m.name, err)
 				}
 			}
 		}
@@ -124,11 +123,11 @@ func (d Decoder[In]) Decode(path func(string) string, r *http.Request, body []by
 	for _, m := range d.b.header {
 		if s := r.Header.Get(m.name); s != "" {
 			if err := assign(v.Field(m.index), s); err != nil {
-				return in, notOf("header."+m.name, err)
+				return notOf("header."+m.name, err)
 			}
 		}
 	}
-	return in, nil
+	return nil
 }
 
 func notOf(path string, err error) error {

@@ -24,7 +24,7 @@ func TestDecodeNamesWhatDoesNotFit(t *testing.T) {
 		if c.header != "" {
 			r.Header.Set("X-Fresh", c.header)
 		}
-		_, err := NewDecoder[noteRequest]().Decode(func(name string) string { return c.path[name] }, r, nil)
+		err := NewDecoder[noteRequest]().Decode(new(noteRequest), func(name string) string { return c.path[name] }, r, nil)
 		e := problem.Of(err)
 		if e == nil || e.Kind != problem.Invalid || len(e.Fields) != 1 || e.Fields[0] != c.want {
 			t.Errorf("%s: %v", name, err)
@@ -35,11 +35,12 @@ func TestDecodeNamesWhatDoesNotFit(t *testing.T) {
 func TestDecodeOfABodyThatIsNone(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/", nil)
 	for _, body := range []string{`[]`, `{"text":1}`, `{"text":"a","text":"b"}`, `{`} {
-		if _, err := NewDecoder[note]().Decode(nil, r, []byte(body)); problem.Of(err) == nil || problem.Of(err).Kind != problem.Invalid {
+		if err := NewDecoder[note]().Decode(new(note), nil, r, []byte(body)); problem.Of(err) == nil || problem.Of(err).Kind != problem.Invalid {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
-	if in, err := NewDecoder[note]().Decode(nil, r, []byte(`{"text":"x","unknown":1,"Text":"y"}`)); err != nil || in.Text != "x" {
+	var in note
+	if err := NewDecoder[note]().Decode(&in, nil, r, []byte(`{"text":"x","unknown":1,"Text":"y"}`)); err != nil || in.Text != "x" {
 		t.Errorf("members that none knows: %+v %v", in, err)
 	}
 }

@@ -118,7 +118,7 @@ func route[In, Out any](t *testing.T, mux *http.ServeMux, op Operation[In, Out],
 		}
 		var in In
 		if err == nil {
-			in, err = decoder.Decode(r.PathValue, r, body)
+			err = decoder.Decode(&in, r.PathValue, r, body)
 		}
 		if err == nil {
 			ctx := telemetry.WithCorrelation(WithPrincipal(r.Context(), principal), r.Header.Get(CorrelationHeader))

@@ -47,11 +47,12 @@ type told interface{ HTTPStatus() int }
 // publicEndpoint is the last of the policy chain: it decodes, calls and encodes.
 func publicEndpoint[In, Out any](o *contract.Operation, decoder hop.Decoder[In], serve func(context.Context, In) (Out, error)) func(*policy.Exchange) {
 	return func(x *policy.Exchange) {
-		in, err := decoder.Decode(x.Param, x.Request, x.Body)
+		var in In
+		var out Out // both are on the heap once: what takes one as an interface takes its address
+		err := decoder.Decode(&in, x.Param, x.Request, x.Body)
 		if input, ok := any(&in).(carrier); ok {
 			input.Carry(x.Caller())
 		}
-		var out Out
 		if err == nil {
 			out, err = serve(x.Context(), in)
 		}
@@ -63,12 +64,12 @@ func publicEndpoint[In, Out any](o *contract.Operation, decoder hop.Decoder[In],
 		if answer, ok := any(&out).(told); ok {
 			x.Answer.Status = answer.HTTPStatus()
 		}
-		if x.Answer.Body, err = json.Marshal(out); err != nil {
+		if x.Answer.Body, err = json.Marshal(&out); err != nil {
 			x.Refuse(problem.Errorf(problem.Internal, "encode answer: %w", err))
 			return
 		}
 		x.Answer.Header["Content-Type"] = jsonType
-		if made, ok := any(out).(located); ok && (o.Status == http.StatusCreated || o.Status == http.StatusAccepted) {
+		if made, ok := any(&out).(located); ok && (o.Status == http.StatusCreated || o.Status == http.StatusAccepted) {
 			x.SetHeader("Location", made.Location())
 		}
 	}
@@ -92,7 +93,7 @@ func internalEndpoint[In, Out any](env *Env, o *contract.Operation, decoder hop.
 		defer cancel()
 		var in In
 		if err == nil {
-			in, err = decoder.Decode(c.Param, c.Request, call.body)
+			err = decoder.Decode(&in, c.Param, c.Request, call.body)
 		}
 		var body []byte
 		if err != nil {
@@ -103,7 +104,7 @@ func internalEndpoint[In, Out any](env *Env, o *contract.Operation, decoder hop.
 		} else {
 			var out Out
 			if out, err = serve(ctx, in); err == nil {
-				body, err = json.Marshal(out)
+				body, err = json.Marshal(&out)
 			}
 		}
 		if err == nil {
