@@ -45,6 +45,7 @@ type Exchange struct {
 	ctx         context.Context // deadline and end; the values are added by Context
 	made        context.Context // by Context, until something of it changes
 	refusedBy   string
+	masked      []byte // the record's bodies
 	read        bool   // whether nothing of the request is left to be read
 	retold      string // code of the refusal that is told again
 }

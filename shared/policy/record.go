@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"puente/shared/audit"
@@ -17,6 +18,8 @@ import (
 // the API itself can refuse.
 func (e *Edge) record(x *Exchange) {
 	x.Record = audit.NewRecord("request")
+	room := bodies.Get().(*[]byte)
+	x.masked = (*room)[:0]
 	x.changed()
 	x.Record.Layer, x.Record.API, x.Record.Method = "xapi", x.Route.API, x.Request.Method
 	x.peer = clientAddress(x.Request, x.Settings.trusted) // refused requests have one, too
@@ -34,8 +37,25 @@ func (e *Edge) record(x *Exchange) {
 	if err := e.Audit.End(x.Record); err != nil {
 		e.Log.ErrorContext(x.Context(), "audit record lost", "error", err)
 	}
+	x.Record.Request, x.Record.Response = nil, nil // they are journalled: their room is free
+	if cap(x.masked) <= keptBodies {
+		*room = x.masked
+		bodies.Put(room)
+	}
 	x.write()
 	e.sample(x)
+}
+
+// bodies is where records have their masked bodies until they are journalled.
+var bodies = sync.Pool{New: func() any { return new([]byte) }}
+
+const keptBodies = 64 << 10
+
+// mask masks a body for the record.
+func (x *Exchange) mask(check *contract.Check, body []byte, with contract.Masking) []byte {
+	at := len(x.masked)
+	x.masked = check.Mask(x.masked, body, with)
+	return x.masked[at:len(x.masked):len(x.masked)]
 }
 
 // guarded runs the rest of the chain; a panic in it is an Internal error.
@@ -69,7 +89,7 @@ func (e *Edge) describe(x *Exchange) {
 	r.Client, r.System, r.Channel, r.Address = x.Principal.Client, x.Principal.System, x.Principal.Channel, x.Address
 	r.Correlation, r.Trace = x.correlation, x.traceID
 	if op := x.Route.Operation; op != nil && op.Body != nil && x.Body != nil && r.Request == nil {
-		r.Request = op.Body.Mask(nil, x.Body, e.maskingFor(r))
+		r.Request = x.mask(op.Body, x.Body, e.maskingFor(r))
 	}
 }
 
@@ -105,7 +125,7 @@ func (e *Edge) conclude(x *Exchange) {
 		}
 	case op != nil && op.Answers[op.Status] != nil:
 		r.Code = x.retold
-		r.Response = op.Answers[op.Status].Mask(nil, x.Answer.Body, e.maskingFor(r))
+		r.Response = x.mask(op.Answers[op.Status], x.Answer.Body, e.maskingFor(r))
 	}
 	if event := x.security(); event != "" {
 		r.Kind, r.Detail = "security", event+": "+r.Detail
