@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -63,10 +64,11 @@ func (d *loader) store(ctx context.Context, b batch) error {
 			"sequence", d.sequence, "hash", hex.EncodeToString(d.hash))
 	}
 	for id, o := range b.opened {
-		d.open[id] = opening{segment: o.segment}
+		open := opening{segment: o.segment}
 		if d.dead(o.segment) {
-			d.open[id] = o
+			open.entry = bytes.Clone(o.entry)
 		}
+		d.open[id] = open
 	}
 	d.at, d.sequence, d.hash, d.day = b.to, sequence, hash, day
 	return nil

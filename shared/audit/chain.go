@@ -28,6 +28,7 @@ const saltBytes = 16
 func link(room []linked, instance string, day time.Time, sequence int64, hash []byte, entries []entry) []linked {
 	salts := make([]byte, saltBytes*len(entries))
 	_, _ = rand.Read(salts) // never fails (crypto/rand)
+	sums := make([]byte, 0, 2*sha256.Size*len(entries))
 	rows := slices.Grow(room[:0], len(entries))[:len(entries)]
 	for i := range rows {
 		row := &rows[i]
@@ -35,22 +36,24 @@ func link(room []linked, instance string, day time.Time, sequence int64, hash []
 			entry: entries[i], instance: instance, day: day, sequence: sequence + int64(i) + 1,
 			salt: salts[i*saltBytes:][:saltBytes:saltBytes], previous: hash, indexed: entries[i].phone(),
 		}
-		row.personalHash = row.sumPersonal()
-		row.hash = row.sum()
-		hash = row.hash
+		sums = row.appendPersonalSum(sums)
+		row.personalHash = sums[len(sums)-sha256.Size:]
+		sums = row.appendSum(sums)
+		hash = sums[len(sums)-sha256.Size:]
+		row.hash = hash
 	}
 	return rows
 }
 
-// sumPersonal is SHA-256(salt ‖ personal fields).
-func (l *linked) sumPersonal() []byte {
+// appendPersonalSum appends SHA-256(salt ‖ personal fields).
+func (l *linked) appendPersonalSum(to []byte) []byte {
 	texts := l.texts()
 	sum := sha256.Sum256(appendTexts(append(make([]byte, 0, 4096), l.salt...), texts[publicTexts:]))
-	return sum[:]
+	return append(to, sum[:]...)
 }
 
-// sum is SHA-256(previous ‖ public fields ‖ hash of the personal ones).
-func (l *linked) sum() []byte {
+// appendSum appends SHA-256(previous ‖ public fields ‖ hash of the personal ones).
+func (l *linked) appendSum(to []byte) []byte {
 	texts := l.texts()
 	b := append(make([]byte, 0, 2048), l.previous...)
 	b = binary.AppendVarint(b, l.sequence)
@@ -60,7 +63,7 @@ func (l *linked) sum() []byte {
 	b = binary.AppendVarint(b, l.status)
 	b = appendTexts(b, texts[:publicTexts])
 	sum := sha256.Sum256(append(b, l.personalHash...))
-	return sum[:]
+	return append(to, sum[:]...)
 }
 
 // appendTexts appends each text behind its length, so that nothing can move from one to the next.

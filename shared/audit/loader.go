@@ -136,10 +136,12 @@ type loader struct {
 
 	// Room of the batch before.
 	spare []entry
+	begun []byte
 	rows  []linked
 }
 
-// opening is a request that has begun and not ended. Its entry is kept where its process is dead.
+// opening is a request that has begun and not ended. Its entry is kept beyond its batch where its process
+// is dead.
 type opening struct {
 	segment uint64
 	entry   []byte
@@ -190,7 +192,13 @@ type batch struct {
 // read takes the next entries off the journal; more: the batch is full.
 func (d *loader) read(ctx context.Context) (b batch, more bool, err error) {
 	b.opened, b.ended = make(map[string]opening), d.spare[:0]
-	defer func() { d.spare = b.ended }() // the batch is stored before the next one is read
+	begun := d.begun[:0]
+	defer func() { // the batch is stored before the next one is read
+		d.spare, d.begun = b.ended, nil
+		if cap(begun) <= batchBytes {
+			d.begun = begun
+		}
+	}()
 	size := 0
 	for len(b.ended) < batchRecords && size < batchBytes {
 		payload, err := d.reader.Next()
@@ -208,7 +216,9 @@ func (d *loader) read(ctx context.Context) (b batch, more bool, err error) {
 		}
 		size += len(payload)
 		if id, ok := beginning(payload); ok { // its end says all of it again
-			b.opened[id] = opening{segment: segment, entry: slices.Clone(payload)}
+			from := len(begun)
+			begun = append(begun, payload...)
+			b.opened[id] = opening{segment: segment, entry: begun[from:len(begun):len(begun)]}
 			continue
 		}
 		e, err := parseEntry(payload)

@@ -132,11 +132,11 @@ func (w *walk) check(l *linked) {
 	switch {
 	case l.sequence != w.sequence+1:
 		w.fault("record %d is missing", w.sequence+1)
-	case !bytes.Equal(l.sum(), l.hash):
+	case !bytes.Equal(l.appendSum(nil), l.hash):
 		w.fault("record %d (%s) was altered", l.sequence, l.id)
 	case !bytes.Equal(l.previous, w.hash):
 		w.fault("record %d (%s) is not the one that the next was linked to", w.sequence, w.before)
-	case l.erased != nil && l.bare(), l.erased == nil && len(l.salt) == saltBytes && bytes.Equal(l.sumPersonal(), l.personalHash) && same(l.indexed, l.phone()):
+	case l.erased != nil && l.bare(), l.erased == nil && len(l.salt) == saltBytes && bytes.Equal(l.appendPersonalSum(nil), l.personalHash) && same(l.indexed, l.phone()):
 		w.sequence, w.hash, w.before = l.sequence, l.hash, l.id
 		w.Records++
 		if l.erased != nil {
