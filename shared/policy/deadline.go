@@ -18,8 +18,10 @@ const Reserve = 200 * time.Millisecond
 // who hangs up is the end, and nobody's fault but the caller's.
 func (e *Edge) deadline(x *Exchange) {
 	budget := x.Route.Operation.Deadline - Reserve
-	if ms, err := strconv.ParseInt(x.Request.Header.Get(hop.DeadlineHeader), 10, 64); err == nil && ms > 0 {
-		budget = min(budget, time.Duration(ms)*time.Millisecond)
+	if given := x.Request.Header.Get(hop.DeadlineHeader); given != "" { // most callers give none
+		if ms, err := strconv.ParseInt(given, 10, 64); err == nil && ms > 0 {
+			budget = min(budget, time.Duration(ms)*time.Millisecond)
+		}
 	}
 	parent := x.ctx
 	if !off(Idempotency, x.Route.Operation) {
