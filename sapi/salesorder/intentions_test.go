@@ -23,7 +23,7 @@ func TestPlansLast(t *testing.T) {
 		var group []intention // as large as they are under load
 		for i := range 10 {
 			key := s.ring.MAC("test", phone[:], []byte{byte(i)})
-			group = append(group, intention{phone: key[:], key: key[:], lasts: keyLasts, correlation: "T", attempt: [16]byte{1}})
+			group = append(group, intention{phone: key, key: key, lasts: keyLasts, correlation: "T", attempt: [16]byte{1}})
 		}
 		for _, want := range []string{"intended", repeated} {
 			got, err := s.intend(t.Context(), s.db, group)
@@ -37,7 +37,7 @@ func TestPlansLast(t *testing.T) {
 				group[i].attempt[0]++
 			}
 		}
-		s.uncount(t.Context(), phone[:])
+		s.uncount(t.Context(), phone)
 
 		in := portIn("3000000019", "12345")
 		attempt, err := s.claim(t.Context(), phone[:], in)
@@ -64,7 +64,7 @@ func TestPlansLast(t *testing.T) {
 func TestIntentionFindsItself(t *testing.T) {
 	s, _ := start(t)
 	n := func(key, attempt byte) intention {
-		return intention{phone: []byte("phone"), key: []byte{key}, lasts: keyLasts, attempt: [16]byte{attempt}}
+		return intention{phone: [32]byte{1}, key: [32]byte{key}, lasts: keyLasts, attempt: [16]byte{attempt}}
 	}
 	for _, c := range []struct {
 		what string

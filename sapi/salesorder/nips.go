@@ -21,7 +21,7 @@ const keyLasts = 24 * time.Hour
 // intention is a NIP about to be requested: keyed hashes of the phone, and of the request's key with
 // all that may make it another request. One that came less than lasts ago is not intended again.
 type intention struct {
-	phone, key  []byte
+	phone, key  [32]byte
 	lasts       time.Duration
 	correlation string // by which BotService will know it
 	attempt     [16]byte
@@ -42,7 +42,7 @@ type verdict struct {
 func (s *system) requestNIP(ctx context.Context, in salesorder.Submission) (salesorder.Outcome, error) {
 	phone := s.ring.MAC("salesorder.phone", []byte(in.Phone))
 	key := s.ring.MAC("salesorder.key", []byte(in.Key), []byte(in.Phone), []byte(in.Intent))
-	met, err := s.count(ctx, intention{phone: phone[:], key: key[:], lasts: keyLasts, correlation: telemetry.Correlation(ctx)})
+	met, err := s.count(ctx, intention{phone: phone, key: key, lasts: keyLasts, correlation: telemetry.Correlation(ctx)})
 	if err != nil {
 		return salesorder.Outcome{}, err
 	}
@@ -50,7 +50,7 @@ func (s *system) requestNIP(ctx context.Context, in salesorder.Submission) (sale
 		if done, err := s.sentBefore(ctx, in, met); err != nil || done != nil {
 			return valueOr(done), err
 		}
-		if met, err = s.count(ctx, intention{phone: phone[:], key: key[:], lasts: s.settled(), correlation: telemetry.Correlation(ctx)}); err != nil {
+		if met, err = s.count(ctx, intention{phone: phone, key: key, lasts: s.settled(), correlation: telemetry.Correlation(ctx)}); err != nil {
 			return salesorder.Outcome{}, err
 		}
 		if met.state == repeated { // another caller was quicker
@@ -59,7 +59,7 @@ func (s *system) requestNIP(ctx context.Context, in salesorder.Submission) (sale
 	}
 	out, err := s.send(ctx, in)
 	if err != nil && httpclient.Unsent(err) {
-		s.uncount(ctx, key[:])
+		s.uncount(ctx, key)
 	}
 	return out, err
 }
@@ -131,7 +131,7 @@ func (s *system) intend(ctx context.Context, db database.Statements, group []int
 	}
 	for i := range group {
 		n := &group[i]
-		p.Phones[i], p.Keys[i], p.Attempts[i], p.Lasts[i], p.Correlations[i] = n.phone, n.key, n.attempt[:], n.lasts, n.correlation
+		p.Phones[i], p.Keys[i], p.Attempts[i], p.Lasts[i], p.Correlations[i] = n.phone[:], n.key[:], n.attempt[:], n.lasts, n.correlation
 	}
 	q := sql.New(db)
 	if err := q.LockPhones(ctx, p.Phones); err != nil { // it goes with the next
@@ -152,10 +152,10 @@ func (s *system) intend(ctx context.Context, db database.Statements, group []int
 }
 
 // uncount gives back the count of a request that certainly never left.
-func (s *system) uncount(ctx context.Context, key []byte) {
+func (s *system) uncount(ctx context.Context, key [32]byte) {
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
-	_ = sql.New(s.db).UncountNIP(ctx, key) // one NIP less for ten minutes is no harm
+	_ = sql.New(s.db).UncountNIP(ctx, key[:]) // one NIP less for ten minutes is no harm
 }
 
 // prune forgets requests that neither count nor can be repeated any more.

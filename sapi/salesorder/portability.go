@@ -87,8 +87,7 @@ func (s *system) send(ctx context.Context, in salesorder.Submission) (salesorder
 	}
 	req := s.create.request.WithContext(ctx)
 	req.ContentLength = int64(len(text))
-	req.Body = io.NopCloser(bytes.NewReader(text))
-	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }
+	req.Body = io.NopCloser(bytes.NewReader(text)) // without GetBody: it is sent once
 	var done accepted
 	if err := s.create.exchange(req, &done); err != nil {
 		return salesorder.Outcome{}, fmt.Errorf("botservice: create portability: %w", err)
