@@ -53,7 +53,7 @@ func reconnectionKills(t *testing.T, s shape, at, held, random int) {
 	end := sync.OnceFunc(func() { close(stop); load.Wait() })
 	t.Cleanup(end)
 	steps := []step{
-		{"before the intent", p.beforeTheIntent(db)},
+		{"before the intent", p.beforeTheIntent(db, "reconnection.suspensions", "")},
 		{"order received", p.struck("orders", fault.Hang)},
 		{"order made", p.struck("orders", fault.HangAfterCommit)},
 		{"PQR received", p.struck("pqr", fault.Hang)},
@@ -139,20 +139,25 @@ func (p *platform) connect(t *testing.T) *pgx.Conn {
 	return db
 }
 
-// beforeTheIntent holds whoever is about to write an intent down. That statement may still succeed
-// after its process died.
-func (p *platform) beforeTheIntent(db *pgx.Conn) func(testing.TB) func() {
+// beforeTheIntent holds whoever is about to write an intent into a table, by a statement that has that in
+// its text. It may still succeed after its process died.
+func (p *platform) beforeTheIntent(db *pgx.Conn, table, statement string) func(testing.TB) func() {
 	return func(t testing.TB) func() {
 		tx, err := db.Begin(t.Context())
 		if err == nil {
-			_, err = tx.Exec(t.Context(), `lock table reconnection.suspensions in exclusive mode`)
+			_, err = tx.Exec(t.Context(), `lock table `+table+` in exclusive mode`)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, 30*time.Second, "somebody waits for the lock", func() bool {
 			var waiting bool
-			err := tx.QueryRow(t.Context(), `select exists (select from pg_locks where relation = 'reconnection.suspensions'::regclass and not granted)`).Scan(&waiting)
+			_, err := tx.Exec(t.Context(), `select pg_stat_clear_snapshot()`) // else a transaction sees the statements of its first look
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = tx.QueryRow(t.Context(), `select exists (select from pg_locks join pg_stat_activity using (pid)
+				where relation = $1::text::regclass and not granted and strpos(query, $2) > 0)`, table, statement).Scan(&waiting)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -169,21 +174,33 @@ func (p *platform) beforeTheIntent(db *pgx.Conn) func(testing.TB) func() {
 // struck waits until a fault of that kind has struck a system that was told to file something.
 func (p *platform) struck(system string, kind fault.Kind) func(testing.TB) func() {
 	return func(t testing.TB) func() {
-		filter := sandbox.Filter{System: system, Operation: "create"}
-		if last := p.sandbox.Requests(sandbox.Filter{Limit: 1}); len(last) > 0 {
-			filter.After = last[0].Number
-		}
-		p.sandbox.Fault(t, fault.Fault{System: system, Operation: "create", Kind: kind, Times: 1})
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-		defer cancel()
-		_, err := p.sandbox.Await(ctx, filter, func(r []sandbox.Request) bool {
-			return slices.ContainsFunc(r, func(one sandbox.Request) bool { return one.Fault == kind })
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		p.strike(t, fault.Fault{System: system, Operation: "create", Kind: kind, Times: 1})
 		return func() { p.sandbox.ClearFaults(system) }
 	}
+}
+
+// strike sets a fault, and returns the first request that it has struck.
+func (p *platform) strike(t testing.TB, f fault.Fault) sandbox.Request {
+	t.Helper()
+	filter := sandbox.Filter{System: f.System, Operation: f.Operation}
+	if last := p.sandbox.Requests(sandbox.Filter{Limit: 1}); len(last) > 0 {
+		filter.After = last[0].Number
+	}
+	p.sandbox.Fault(t, f)
+	return p.awaitStruck(t, filter, f.Kind)
+}
+
+// awaitStruck waits until a fault of that kind has struck one of the requests.
+func (p *platform) awaitStruck(t testing.TB, filter sandbox.Filter, kind fault.Kind) sandbox.Request {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	struck := func(one sandbox.Request) bool { return one.Fault == kind }
+	found, err := p.sandbox.Await(ctx, filter, func(r []sandbox.Request) bool { return slices.ContainsFunc(r, struck) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found[slices.IndexFunc(found, struck)]
 }
 
 // wish is a line that a caller wants reconnected, and the correlation that he asks under.
