@@ -150,7 +150,7 @@ func (p *platform) watch(t testing.TB, circuits []string, since time.Time, over 
 // background asks for the state of a phone all the time; what it returns ends that and tells the p99.
 func (p *platform) background(t *testing.T, phone string) (end func() time.Duration) {
 	c := p.caller(t)
-	stop, p99 := make(chan struct{}), make(chan time.Duration, 1)
+	stop, told := make(chan struct{}), make(chan time.Duration, 1)
 	go func() {
 		var took []time.Duration
 		tick := time.NewTicker(20 * time.Millisecond)
@@ -164,13 +164,13 @@ func (p *platform) background(t *testing.T, phone string) (end func() time.Durat
 			select {
 			case <-stop:
 				slices.Sort(took)
-				p99 <- took[len(took)*99/100].Round(100 * time.Microsecond)
+				told <- p99(took)
 				return
 			case <-tick.C:
 			}
 		}
 	}()
-	ended := sync.OnceValue(func() time.Duration { close(stop); return <-p99 })
+	ended := sync.OnceValue(func() time.Duration { close(stop); return <-told })
 	t.Cleanup(func() { ended() })
 	return ended
 }
