@@ -60,6 +60,8 @@ type settings struct {
 	timeouts   string // more YAML of sapi.salesorder.http; empty: shorter than the defaults, to save time
 	salesorder string // more YAML of sapi.salesorder
 	reconnect  string // YAML of papi.reconnection; empty: outcomes are resolved sooner than by default, to save time
+	television string // YAML of papi.tvvalidation; empty: the defaults
+	platforms  string // more YAML of the sections http of sapi.tvplatforms; empty: shorter than the defaults, to save time
 	policies   string // more YAML of section policies
 	more       string // more YAML, at the top level
 }
@@ -135,7 +137,12 @@ func (p *platform) write(t testing.TB, one *process, key, secret string) {
 	if w.timeouts == "" {
 		w.timeouts = ", timeout: 2500ms, attemptTimeout: 2500ms"
 	}
-	const patient = ", timeout: 3s, attemptTimeout: 1500ms" // with the platforms: shorter than the defaults, to save time
+	if w.television == "" {
+		w.television = "{}"
+	}
+	if w.platforms == "" {
+		w.platforms = ", timeout: 3s, attemptTimeout: 1500ms"
+	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `instance: %s
 dataDir: %q
@@ -151,6 +158,7 @@ policies:
   token: {audience: %q}
 %spapi:
   reconnection: %s
+  tvvalidation: %s
 sapi:
   salesorder:
     http: {url: %q, breaker: %s%s}
@@ -172,10 +180,10 @@ sapi:
     issuer: %q
     audience: %q
     introspection: {client: %s, secret: %q}
-`, one.name, filepath.Join(p.dir, one.name), w.database, w.patience, key, adminToken, oauthprovider.DefaultAudience, indent(w.policies, "  "), w.reconnect,
+`, one.name, filepath.Join(p.dir, one.name), w.database, w.patience, key, adminToken, oauthprovider.DefaultAudience, indent(w.policies, "  "), w.reconnect, w.television,
 		w.botService, w.breaker, w.timeouts, indent(w.salesorder, "    "),
 		p.sandbox.URL+"/inventory", w.breaker, w.breaker, p.sandbox.URL+"/orders", w.breaker, w.breaker, p.sandbox.URL+"/pqr", w.breaker,
-		p.sandbox.URL+"/tvplatforms/ftth", w.breaker, patient, p.sandbox.URL+"/tvplatforms/hfc", w.breaker, patient, p.sandbox.URL+"/tvplatforms/iptv", w.breaker, patient,
+		p.sandbox.URL+"/tvplatforms/ftth", w.breaker, w.platforms, p.sandbox.URL+"/tvplatforms/hfc", w.breaker, w.platforms, p.sandbox.URL+"/tvplatforms/iptv", w.breaker, w.platforms,
 		p.sandbox.URL, p.sandbox.URL, oauthprovider.DefaultAudience, introspector, secret)
 	if w.redis != "" {
 		fmt.Fprintf(&b, "redis: {url: %q}\n", w.redis)

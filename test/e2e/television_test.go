@@ -78,17 +78,27 @@ func (p *platform) drift(t testing.TB, l tvLine, s tvplatforms.Setting) {
 }
 
 // changesOf is what the platforms were told of a line, and did, sorted.
-func (p *platform) changesOf(l tvLine) (made []string) {
+func (p *platform) changesOf(l tvLine) []string {
+	return p.tvChanges()[holder{l.technology, l.account}]
+}
+
+// holder is whom the platforms know: the same account may be known to several technologies.
+type holder struct{ technology, account string }
+
+// tvChanges is what the platforms were told of each, and did, sorted.
+func (p *platform) tvChanges() map[holder][]string {
+	made := map[holder][]string{}
+	plain := strings.NewReplacer(":", "", "-", "", ".", "")
 	for _, c := range p.sandbox.TVPlatforms.Changes() {
-		if c.Account == l.account && c.Technology == l.technology {
-			item := c.Item
-			if c.Platform == "DEVICES" { // each vendor has a notation of its own
-				item = strings.NewReplacer(":", "", "-", "", ".", "").Replace(item)
-			}
-			made = append(made, c.Action+" "+item)
+		item := c.Item
+		if c.Platform == "DEVICES" { // each vendor has a notation of its own
+			item = plain.Replace(item)
 		}
+		made[holder{c.Technology, c.Account}] = append(made[holder{c.Technology, c.Account}], c.Action+" "+item)
 	}
-	slices.Sort(made)
+	for _, one := range made {
+		slices.Sort(one)
+	}
 	return made
 }
 
