@@ -16,7 +16,7 @@ import (
 type sandboxCommand struct {
 	Addr    string   `help:"Address, on loopback." env:"PUENTE_SANDBOX_ADDR" default:"127.0.0.1:9100"`
 	Clients []string `help:"Clients of the authorization server, as id:secret:scope+scope." placeholder:"ID:SECRET:SCOPES"`
-	Journal string   `help:"File in which BotService keeps its ledger over restarts; orders and PQRs are beside it." placeholder:"FILE"`
+	Journal string   `help:"File in which BotService keeps its ledger over restarts; orders, PQRs and charges are beside it." placeholder:"FILE"`
 }
 
 // Run serves until ctx ends.

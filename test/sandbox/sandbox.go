@@ -17,6 +17,7 @@
 //	GET    /_sandbox/inventory/lines          the lines of the operator's systems; POST sets and changes them: see package inventory
 //	POST   /_sandbox/orders/{number}          an order's state: {"state":"COMPLETADA"}
 //	POST   /_sandbox/pqr/{number}             a case's state: {"state":"RESUELTO"}
+//	GET    /_sandbox/carrierbilling/lines     the balances of lines; POST …/{msisdn} sets one, …/settings how all are charged: see package carrierbilling
 //	GET    /_sandbox/tvplatforms              what the television platforms hold; POST …/{account} sets it: see package tvplatforms
 //	POST   /_sandbox/oauth/rotate             new signing keys; ?drop=true: the old ones are gone at once
 //	POST   /_sandbox/oauth/mint               a token made to order, spoilt ones too: see oauthprovider.Mint
@@ -38,6 +39,9 @@
 //	tvplatforms /tvplatforms/ftth/asap/v1/suscriptores/{cuenta}/…  ftth_channels, ftth_channels_change, …; see package tvplatforms
 //	            /tvplatforms/hfc/hfc/{abonado|canales|servicios|decos}/…  hfc_channels, …
 //	            /tvplatforms/iptv/iptv/accounts/{account}/…  iptv_channels, …
+//	carrierbilling  POST /carrierbilling/dcb/v1/cobros          charge        see package carrierbilling
+//	            GET  /carrierbilling/dcb/v1/cobros/{txId}       query
+//	            POST /carrierbilling/dcb/v1/cobros/{txId}/devoluciones  refund
 //	oauth       POST /oauth2/token                              token         see package oauthprovider
 //	            POST /oauth2/introspect                         introspect
 //	            POST /oauth2/revoke                             revoke
@@ -57,6 +61,7 @@ import (
 	"time"
 
 	"puente/test/sandbox/botservice"
+	"puente/test/sandbox/carrierbilling"
 	"puente/test/sandbox/fault"
 	"puente/test/sandbox/inventory"
 	"puente/test/sandbox/oauthprovider"
@@ -73,7 +78,7 @@ type Config struct {
 	Audience    string                 // aud of tokens that no resource was asked for; empty: oauthprovider's default
 	TokenLife   time.Duration          // 0: oauthprovider's default
 	TokenFormat oauthprovider.Format   // empty: JWT
-	Journal     string                 // file in which BotService keeps its ledger over restarts; orders and PQRs are in .orders and .pqr beside it; empty: memory only
+	Journal     string                 // file in which BotService keeps its ledger over restarts; orders, PQRs and charges are in .orders, .pqr and .carrierbilling beside it; empty: memory only
 	Now         func() time.Time       // the systems' clock; nil: time.Now
 	Clock       *Clock                 // the business clock of the program under test; nil: /_sandbox/clock is not found
 	Requests    int                    // how many requests to remember; 0: 100,000, of 256 MiB in all
@@ -102,12 +107,13 @@ type issuer interface{ SetIssuer(url string) }
 
 // Sandbox is the host. Its exported members are the systems, for tests that look inside.
 type Sandbox struct {
-	BotService  *botservice.Service
-	Inventory   *inventory.Service
-	Orders      *orders.Service
-	PQR         *pqr.Service
-	TVPlatforms *tvplatforms.Service
-	OAuth       *oauthprovider.Provider
+	BotService     *botservice.Service
+	Inventory      *inventory.Service
+	Orders         *orders.Service
+	PQR            *pqr.Service
+	TVPlatforms    *tvplatforms.Service
+	CarrierBilling *carrierbilling.Service
+	OAuth          *oauthprovider.Provider
 
 	cfg      Config
 	log      *slog.Logger
@@ -163,6 +169,11 @@ func New(cfg Config) (*Sandbox, error) {
 		return fail(err)
 	}
 	opened = append(opened, cases)
+	dcb, err := carrierbilling.New(carrierbilling.Config{Journal: beside(cfg.Journal, ".carrierbilling"), Now: cfg.Now})
+	if err != nil {
+		return fail(err)
+	}
+	opened = append(opened, dcb)
 	oauth, err := oauthprovider.New(oauthprovider.Config{
 		Clients: cfg.Clients, Audience: cfg.Audience, TokenLife: cfg.TokenLife, TokenFormat: cfg.TokenFormat, Now: cfg.Now,
 	})
@@ -170,8 +181,8 @@ func New(cfg Config) (*Sandbox, error) {
 		return fail(err)
 	}
 	television := tvplatforms.New(cfg.Now)
-	s := newHost(cfg, bot, lines, om, cases, television, oauth)
-	s.BotService, s.Inventory, s.Orders, s.PQR, s.TVPlatforms, s.OAuth = bot, lines, om, cases, television, oauth
+	s := newHost(cfg, bot, lines, om, cases, television, dcb, oauth)
+	s.BotService, s.Inventory, s.Orders, s.PQR, s.TVPlatforms, s.CarrierBilling, s.OAuth = bot, lines, om, cases, television, dcb, oauth
 	return s, nil
 }
 
