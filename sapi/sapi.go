@@ -2,6 +2,7 @@
 package sapi
 
 import (
+	"puente/sapi/carrierbilling"
 	"puente/sapi/inventory"
 	"puente/sapi/oauth2"
 	"puente/sapi/orders"
@@ -13,6 +14,7 @@ import (
 
 // Layer is what a process hosts that runs this layer.
 var Layer = server.Layer{Name: "sapi", APIs: []server.API{
+	carrierbilling.API,
 	inventory.API,
 	oauth2.API,
 	orders.API,

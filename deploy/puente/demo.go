@@ -176,13 +176,16 @@ sapi:
     ftth: {http: {url: %q}}
     hfc: {http: {url: %q}}
     iptv: {http: {url: %q}}
+  carrierbilling:
+    http: {url: %q}
   oauth2:
     http: {url: %q}
     issuer: %q
     audience: %q
     introspection: {client: %s, secret: %q}
 `, d.notes.Admin.Token, oauthprovider.DefaultAudience, base+"/botservice", base+"/inventory", base+"/orders", base+"/pqr",
-		base+"/tvplatforms/ftth", base+"/tvplatforms/hfc", base+"/tvplatforms/iptv", base, base, oauthprovider.DefaultAudience, introspector, d.notes.Admin.Password)
+		base+"/tvplatforms/ftth", base+"/tvplatforms/hfc", base+"/tvplatforms/iptv", base+"/carrierbilling",
+		base, base, oauthprovider.DefaultAudience, introspector, d.notes.Admin.Password)
 }
 
 // seed puts the demo's clients into the tables, as often as it is called.

@@ -175,6 +175,9 @@ sapi:
     ftth: {http: {url: %q, breaker: %s%s}}
     hfc: {http: {url: %q, breaker: %s%s}}
     iptv: {http: {url: %q, breaker: %s%s}}
+  carrierbilling:
+    http: {url: %q, breaker: %s}
+    query: {breaker: %s}
   oauth2:
     http: {url: %q}
     issuer: %q
@@ -184,7 +187,7 @@ sapi:
 		w.botService, w.breaker, w.timeouts, indent(w.salesorder, "    "),
 		p.sandbox.URL+"/inventory", w.breaker, w.breaker, p.sandbox.URL+"/orders", w.breaker, w.breaker, p.sandbox.URL+"/pqr", w.breaker,
 		p.sandbox.URL+"/tvplatforms/ftth", w.breaker, w.platforms, p.sandbox.URL+"/tvplatforms/hfc", w.breaker, w.platforms, p.sandbox.URL+"/tvplatforms/iptv", w.breaker, w.platforms,
-		p.sandbox.URL, p.sandbox.URL, oauthprovider.DefaultAudience, introspector, secret)
+		p.sandbox.URL+"/carrierbilling", w.breaker, w.breaker, p.sandbox.URL, p.sandbox.URL, oauthprovider.DefaultAudience, introspector, secret)
 	if w.redis != "" {
 		fmt.Fprintf(&b, "redis: {url: %q}\n", w.redis)
 	}
