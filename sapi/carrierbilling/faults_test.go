@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"puente/contracts/sapi/carrierbilling"
+	"puente/shared/hop"
 	"puente/shared/httpclient"
 	"puente/shared/problem"
 	"puente/test/sandbox"
@@ -246,6 +247,62 @@ func TestUnsent(t *testing.T) {
 			}
 			<-ended
 		})
+	}
+}
+
+// A caller with no time left has nothing charged, and hears so rather than that its time passed.
+func TestNoTimeLeft(t *testing.T) {
+	t.Parallel()
+	s, box := start(t, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	_, err := s.Charge(ctx, sample)
+	if e := problem.Of(err); e == nil || e.Kind != problem.Unavailable || !carrierbilling.Undone(err) {
+		t.Error(err)
+	}
+	if n := len(box.Requests(sandbox.Filter{})); n != 0 {
+		t.Errorf("sent %d times", n)
+	}
+}
+
+// placed is where a caller of this process finds the API; its values go through JSON and are held to the
+// contract on both sides.
+type placed struct{ registry *hop.Registry }
+
+func (p placed) Peer(c *hop.Contract) hop.Peer { return hop.Local(c, p.registry, true) }
+
+// What a caller above this layer gets: outcomes that survive the way, and errors whose sort does.
+func TestAcrossAHop(t *testing.T) {
+	t.Parallel()
+	s, box := start(t, nil)
+	r := hop.NewRegistry()
+	hop.Provide(r, carrierbilling.CreateCharge, s.Charge)
+	hop.Provide(r, carrierbilling.QueryCharge, s.Query)
+	hop.Provide(r, carrierbilling.RefundCharge, s.Refund)
+	c := carrierbilling.NewClient(placed{r})
+	made, err := c.Charge(t.Context(), sample)
+	if err != nil || made.Outcome != carrierbilling.OutcomeCharged || made.ChargedAt == nil {
+		t.Fatalf("%+v %v", made, err)
+	}
+	if _, err := c.Refund(t.Context(), carrierbilling.RefundOrder{TxID: sample.TxID, RefundID: "late-1", Amount: 90}); err != nil {
+		t.Error(err)
+	}
+	if found, err := c.Query(t.Context(), carrierbilling.ChargeQuery{TxID: sample.TxID}); err != nil || len(found.Refunds) != 1 || found.OperatorRef != made.OperatorRef {
+		t.Errorf("%+v %v", found, err)
+	}
+	if _, err := c.Query(t.Context(), carrierbilling.ChargeQuery{TxID: "t-0"}); !carrierbilling.Absent(err) {
+		t.Error(err)
+	}
+	declined := sample
+	declined.TxID, declined.MSISDN = "t-1", "56921111503"
+	if out, err := c.Charge(t.Context(), declined); err != nil || out.Reason != carrierbilling.ReasonUnavailable {
+		t.Errorf("%+v %v", out, err)
+	}
+	for kind, undone := range map[problem.Kind]bool{problem.Unknown: false, problem.Unavailable: true} {
+		box.Fault(t, fault.Fault{System: "carrierbilling", Operation: "charge", Kind: fault.Status, Times: 1, Status: map[bool]int{false: 500, true: 429}[undone]})
+		if _, err := c.Charge(t.Context(), sample); !errors.Is(err, kind) || carrierbilling.Undone(err) != undone {
+			t.Errorf("%v: %v", kind, err)
+		}
 	}
 }
 
