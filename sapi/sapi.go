@@ -8,6 +8,7 @@ import (
 	"puente/sapi/orders"
 	"puente/sapi/pqr"
 	"puente/sapi/salesorder"
+	"puente/sapi/subscriber"
 	"puente/sapi/tvplatforms"
 	"puente/shared/server"
 )
@@ -20,5 +21,6 @@ var Layer = server.Layer{Name: "sapi", APIs: []server.API{
 	orders.API,
 	pqr.API,
 	salesorder.API,
+	subscriber.API,
 	tvplatforms.API,
 }}
