@@ -18,6 +18,7 @@
 //	POST   /_sandbox/orders/{number}          an order's state: {"state":"COMPLETADA"}
 //	POST   /_sandbox/pqr/{number}             a case's state: {"state":"RESUELTO"}
 //	GET    /_sandbox/carrierbilling/lines     the balances of lines; POST …/{msisdn} sets one, …/settings how all are charged: see package carrierbilling
+//	GET    /_sandbox/subscriber/lines         the lines of the directory; POST sets them, …/events makes events: see package subscriber
 //	GET    /_sandbox/tvplatforms              what the television platforms hold; POST …/{account} sets it: see package tvplatforms
 //	POST   /_sandbox/oauth/rotate             new signing keys; ?drop=true: the old ones are gone at once
 //	POST   /_sandbox/oauth/mint               a token made to order, spoilt ones too: see oauthprovider.Mint
@@ -36,6 +37,8 @@
 //	pqr         POST /pqr/pqr/v1/casos                          create        see package pqr
 //	            GET  /pqr/pqr/v1/casos                          find
 //	            GET  /pqr/pqr/v1/casos/{numero}                 case
+//	subscriber  GET  /subscriber/abonados/v1/lineas/{msisdn}    line          see package subscriber
+//	            GET  /subscriber/abonados/v1/eventos            events
 //	tvplatforms /tvplatforms/ftth/asap/v1/suscriptores/{cuenta}/…  ftth_channels, ftth_channels_change, …; see package tvplatforms
 //	            /tvplatforms/hfc/hfc/{abonado|canales|servicios|decos}/…  hfc_channels, …
 //	            /tvplatforms/iptv/iptv/accounts/{account}/…  iptv_channels, …
@@ -67,6 +70,7 @@ import (
 	"puente/test/sandbox/oauthprovider"
 	"puente/test/sandbox/orders"
 	"puente/test/sandbox/pqr"
+	"puente/test/sandbox/subscriber"
 	"puente/test/sandbox/tvplatforms"
 )
 
@@ -111,6 +115,7 @@ type Sandbox struct {
 	Inventory      *inventory.Service
 	Orders         *orders.Service
 	PQR            *pqr.Service
+	Subscriber     *subscriber.Service
 	TVPlatforms    *tvplatforms.Service
 	CarrierBilling *carrierbilling.Service
 	OAuth          *oauthprovider.Provider
@@ -180,9 +185,10 @@ func New(cfg Config) (*Sandbox, error) {
 	if err != nil {
 		return fail(err)
 	}
-	television := tvplatforms.New(cfg.Now)
-	s := newHost(cfg, bot, lines, om, cases, television, dcb, oauth)
-	s.BotService, s.Inventory, s.Orders, s.PQR, s.TVPlatforms, s.CarrierBilling, s.OAuth = bot, lines, om, cases, television, dcb, oauth
+	directory, television := subscriber.New(cfg.Now), tvplatforms.New(cfg.Now)
+	s := newHost(cfg, bot, lines, om, cases, directory, television, dcb, oauth)
+	s.BotService, s.Inventory, s.Orders, s.PQR, s.OAuth = bot, lines, om, cases, oauth
+	s.Subscriber, s.TVPlatforms, s.CarrierBilling = directory, television, dcb
 	return s, nil
 }
 
