@@ -172,6 +172,8 @@ sapi:
     http: {url: %q}
   pqr:
     http: {url: %q}
+  subscriber:
+    http: {url: %q}
   tvplatforms:
     ftth: {http: {url: %q}}
     hfc: {http: {url: %q}}
@@ -183,7 +185,7 @@ sapi:
     issuer: %q
     audience: %q
     introspection: {client: %s, secret: %q}
-`, d.notes.Admin.Token, oauthprovider.DefaultAudience, base+"/botservice", base+"/inventory", base+"/orders", base+"/pqr",
+`, d.notes.Admin.Token, oauthprovider.DefaultAudience, base+"/botservice", base+"/inventory", base+"/orders", base+"/pqr", base+"/subscriber",
 		base+"/tvplatforms/ftth", base+"/tvplatforms/hfc", base+"/tvplatforms/iptv", base+"/carrierbilling",
 		base, base, oauthprovider.DefaultAudience, introspector, d.notes.Admin.Password)
 }

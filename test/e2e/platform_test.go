@@ -171,6 +171,9 @@ sapi:
     billing: {breaker: %s}
   pqr:
     http: {url: %q, breaker: %s}
+  subscriber:
+    http: {url: %q, breaker: %s}
+    events: {breaker: %s}
   tvplatforms:
     ftth: {http: {url: %q, breaker: %s%s}}
     hfc: {http: {url: %q, breaker: %s%s}}
@@ -186,6 +189,7 @@ sapi:
 `, one.name, filepath.Join(p.dir, one.name), w.database, w.patience, key, adminToken, oauthprovider.DefaultAudience, indent(w.policies, "  "), w.reconnect, w.television,
 		w.botService, w.breaker, w.timeouts, indent(w.salesorder, "    "),
 		p.sandbox.URL+"/inventory", w.breaker, w.breaker, p.sandbox.URL+"/orders", w.breaker, w.breaker, p.sandbox.URL+"/pqr", w.breaker,
+		p.sandbox.URL+"/subscriber", w.breaker, w.breaker,
 		p.sandbox.URL+"/tvplatforms/ftth", w.breaker, w.platforms, p.sandbox.URL+"/tvplatforms/hfc", w.breaker, w.platforms, p.sandbox.URL+"/tvplatforms/iptv", w.breaker, w.platforms,
 		p.sandbox.URL+"/carrierbilling", w.breaker, w.breaker, p.sandbox.URL, p.sandbox.URL, oauthprovider.DefaultAudience, introspector, secret)
 	if w.redis != "" {
