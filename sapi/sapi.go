@@ -3,6 +3,7 @@ package sapi
 
 import (
 	"puente/sapi/carrierbilling"
+	"puente/sapi/headerenrichment"
 	"puente/sapi/inventory"
 	"puente/sapi/oauth2"
 	"puente/sapi/orders"
@@ -16,6 +17,7 @@ import (
 // Layer is what a process hosts that runs this layer.
 var Layer = server.Layer{Name: "sapi", APIs: []server.API{
 	carrierbilling.API,
+	headerenrichment.API,
 	inventory.API,
 	oauth2.API,
 	orders.API,
