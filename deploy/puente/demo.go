@@ -174,6 +174,8 @@ sapi:
     http: {url: %q}
   subscriber:
     http: {url: %q}
+  headerenrichment:
+    operators: [{name: ENTEL, country: CL, networks: [127.0.0.0/8, "::1/128"], headers: [X-MSISDN]}]   # who calls this machine is its proxy
   tvplatforms:
     ftth: {http: {url: %q}}
     hfc: {http: {url: %q}}

@@ -174,6 +174,8 @@ sapi:
   subscriber:
     http: {url: %q, breaker: %s}
     events: {breaker: %s}
+  headerenrichment:
+    operators: [{name: ENTEL, country: CL, networks: [127.0.0.0/8], headers: [X-MSISDN]}]
   tvplatforms:
     ftth: {http: {url: %q, breaker: %s%s}}
     hfc: {http: {url: %q, breaker: %s%s}}
