@@ -47,7 +47,10 @@ func (g *gaps) all() error {
 // refusal is the first of g and of what is wrong with the tables, in the document's order; nil: nothing.
 func (g *gaps) refusal(channelTable, serviceTable error) error {
 	subscriber := tvvalidation.CodeInventoryFailed
-	if errors.Is(g.subscriber, problem.NotFound) || g.subscriber != nil && problem.Of(g.subscriber).Code == inventory.CodeRefused {
+	switch {
+	case errors.Is(g.subscriber, problem.NotFound): // and so it will be
+		return refused(tvvalidation.CodeInventoryRefused, "The account has no television", g.subscriber)
+	case g.subscriber != nil && problem.Of(g.subscriber).Code == inventory.CodeRefused:
 		subscriber = tvvalidation.CodeInventoryRefused
 	}
 	for _, part := range []struct {

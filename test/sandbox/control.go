@@ -114,7 +114,7 @@ func (s *Sandbox) postReset(w http.ResponseWriter, _ *http.Request) {
 func (s *Sandbox) knows(system, operation string) error {
 	var operations []string
 	for _, r := range s.routes {
-		if r.System == system {
+		if r.System == system && !slices.Contains(operations, r.Operation) { // some have several patterns
 			operations = append(operations, r.Operation)
 		}
 	}

@@ -26,8 +26,8 @@ var (
 )
 
 // Codes of the process's errors (source document, "Manejo de errores"). What is so with the line, and will
-// be, is Rejected: CodeNoService, CodeAccount where there is none, CodeNoAccess. What fails for now is
-// Unavailable, the rest of CodeAccount and CodeNoAccess included.
+// be, is Rejected: CodeNoService, CodeAccount where there is none, CodeInventoryRefused where there is no
+// television, CodeNoAccess. What fails for now is Unavailable, whatever its code.
 const (
 	CodeNoService          = "ERROR_06" // no such service, or withdrawn
 	CodeAccount            = "ERROR_07" // the account query failed, or there is no account
