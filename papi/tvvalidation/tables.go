@@ -76,8 +76,7 @@ func newStore(db *database.DB, log *slog.Logger, reg prometheus.Registerer) *sto
 
 // read takes the tables at one moment. What is wrong with a row concerns only who needs it.
 func (s *store) read(ctx context.Context) (next *tables, err error) {
-	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err = pgx.BeginTxFunc(ctx, s.db, options, func(tx pgx.Tx) error {
+	err = s.db.AtOneMoment(ctx, func(tx pgx.Tx) error {
 		q := sql.New(tx)
 		number, err := q.Version(ctx)
 		if err != nil {
@@ -97,7 +96,7 @@ func (s *store) read(ctx context.Context) (next *tables, err error) {
 		}
 		return nil
 	})
-	return next, database.Problem(err)
+	return next, err
 }
 
 func readRules(spec []byte) (r rules, err error) {

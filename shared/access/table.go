@@ -210,8 +210,7 @@ func collection[T any](db *database.DB,
 
 // reading runs f on one state of the tables.
 func reading(ctx context.Context, db *database.DB, f func(*sql.Queries) error) error {
-	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	return database.Problem(pgx.BeginTxFunc(ctx, db, options, func(tx pgx.Tx) error { return f(sql.New(tx)) }))
+	return db.AtOneMoment(ctx, func(tx pgx.Tx) error { return f(sql.New(tx)) })
 }
 
 // refused makes what the database's rules refuse an error that the operator can act on.

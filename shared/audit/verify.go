@@ -35,8 +35,7 @@ type Chain struct {
 // record of each that was altered, removed or put in.
 func Verify(ctx context.Context, db *database.DB) (Report, error) {
 	report := Report{Intact: true}
-	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err := pgx.BeginTxFunc(ctx, db, snapshot, func(tx pgx.Tx) error {
+	err := db.AtOneMoment(ctx, func(tx pgx.Tx) error {
 		ends, err := sql.New(tx).Chains(ctx)
 		if err != nil {
 			return err
@@ -57,7 +56,7 @@ func Verify(ctx context.Context, db *database.DB) (Report, error) {
 		return nil
 	})
 	if err != nil {
-		return Report{}, fmt.Errorf("audit: verify: %w", database.Problem(err))
+		return Report{}, fmt.Errorf("audit: verify: %w", err)
 	}
 	return report, nil
 }

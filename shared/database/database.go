@@ -161,3 +161,9 @@ func (db *DB) BeginTx(ctx context.Context, options pgx.TxOptions) (pgx.Tx, error
 	tx, err := db.Pool.BeginTx(limited, options)
 	return tx, bounded(ctx, err)
 }
+
+// AtOneMoment lets read see all tables as they were at one moment, and change nothing. Its errors went
+// through Problem.
+func (db *DB) AtOneMoment(ctx context.Context, read func(pgx.Tx) error) error {
+	return Problem(pgx.BeginTxFunc(ctx, db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, read))
+}

@@ -45,8 +45,7 @@ func New(db *database.DB, log *slog.Logger, reg prometheus.Registerer) *Store {
 
 // read takes the table at one moment.
 func (s *Store) read(ctx context.Context) (next *Snapshot, err error) {
-	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err = pgx.BeginTxFunc(ctx, s.db, options, func(tx pgx.Tx) error {
+	err = s.db.AtOneMoment(ctx, func(tx pgx.Tx) error {
 		q := sql.New(tx)
 		number, err := q.Version(ctx)
 		if err != nil {
@@ -66,7 +65,7 @@ func (s *Store) read(ctx context.Context) (next *Snapshot, err error) {
 		}
 		return nil
 	})
-	return next, database.Problem(err)
+	return next, err
 }
 
 // Seed adds the declared texts of APIs, by contract name, for any system. What is there already stays as
