@@ -104,9 +104,13 @@ func TestSegmentsThatOutlivedTheirCommitAreNotLoadedAgain(t *testing.T) {
 	for range 20 {
 		r.end(request("finished"))
 	}
-	kept := t.TempDir()
-	if err := os.CopyFS(kept, os.DirFS(r.dir)); err != nil {
-		t.Fatal(err)
+	kept := map[string][]byte{} // of segments only: the file beside them may become one at any moment
+	for _, path := range matches(t, filepath.Join(r.dir, "*.journal")) {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept[path] = b
 	}
 	r.flush()
 	if n := r.journal.Segments(); n != 1 {
@@ -114,12 +118,8 @@ func TestSegmentsThatOutlivedTheirCommitAreNotLoadedAgain(t *testing.T) {
 	}
 
 	r.die()
-	for _, path := range matches(t, filepath.Join(kept, "*.journal")) {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(r.dir, filepath.Base(path)), b, 0o600); err != nil {
+	for path, b := range kept {
+		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -54,7 +54,7 @@ func TestEveryRequestIsThereOnceHoweverItsProcessEnds(t *testing.T) {
 			},
 			"end": func(rt *rapid.T) {
 				if len(open) == 0 {
-					rt.Skip("nothing is open")
+					return // nothing is open
 				}
 				record := open[rapid.SampledFrom(sorted(open)).Draw(rt, "request")]
 				r.end(record)
@@ -77,7 +77,7 @@ func TestEveryRequestIsThereOnceHoweverItsProcessEnds(t *testing.T) {
 			"erase": func(rt *rapid.T) {
 				compare()
 				if len(want) == 0 {
-					rt.Skip("there is no record")
+					return // there is no record
 				}
 				correlation := rapid.SampledFrom(sorted(want)).Draw(rt, "request")
 				if _, err := audit.Erase(t.Context(), db, audit.Query{Correlation: correlation}); err != nil {
