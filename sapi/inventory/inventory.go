@@ -10,9 +10,12 @@
 package inventory
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"puente/contracts/sapi/inventory"
 	"puente/shared/config"
@@ -81,8 +84,9 @@ func newSystem(out, television *httpclient.Client) *system {
 		devices:    television.JSON("getDevices", httpclient.Safe, "GET /mss/v1/cuentas/{}/equipos"),
 	}
 	for _, asked := range []*httpclient.JSON{s.subscriber, s.channels, s.services, s.devices} {
-		asked.Refusal = refused
+		asked.Absent, asked.Refusal = absent, refused
 	}
+	s.connection.Absent, s.holder.Absent = absent, absent
 	return s
 }
 
@@ -103,6 +107,13 @@ func mount(env *server.Env) error {
 	server.Handle(env, inventory.QueryTelevisionServices, s.TelevisionServices)
 	server.Handle(env, inventory.QueryTelevisionDevices, s.TelevisionDevices)
 	return nil
+}
+
+// absent is the inventory's own word that it has no such connection or account. Whoever asked is refused for
+// good by it: a 404 in a gateway's words does not say it.
+func absent(text []byte) bool {
+	var told rejection
+	return len(bytes.TrimSpace(text)) == 0 || json.Unmarshal(text, &told) == nil && told.Code == "NO_EXISTE"
 }
 
 // malformed is the error of an answer that is JSON and not what the inventory promises.

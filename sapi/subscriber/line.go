@@ -1,8 +1,11 @@
 package subscriber
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+
+	"github.com/go-json-experiment/json"
 
 	"puente/contracts/sapi/subscriber"
 	"puente/shared/httpclient"
@@ -45,6 +48,14 @@ func (s *system) Line(ctx context.Context, in subscriber.LineQuery) (subscriber.
 		return subscriber.Line{}, fmt.Errorf("subscriber: get line: %w", err)
 	}
 	return s.told(found, in.MSISDN)
+}
+
+// absent is the directory's own word that there is no such line: a 404 in a gateway's words does not say it.
+func absent(text []byte) bool {
+	var told struct {
+		Code string `json:"codigo"`
+	}
+	return len(bytes.TrimSpace(text)) == 0 || json.Unmarshal(text, &told) == nil && told.Code == "NO_EXISTE"
 }
 
 // told is l in the contract's terms. On what it says somebody is charged: a word that has no rule, or none

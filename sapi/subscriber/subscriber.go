@@ -89,7 +89,7 @@ func newSystem(operator string, out, events *httpclient.Client) *system {
 		line:     out.JSON("getLine", httpclient.Safe, "GET /abonados/v1/lineas/{}"),
 		events:   events.JSON("getEvents", httpclient.Safe, "GET /abonados/v1/eventos"),
 	}
-	s.events.Refusal = refused
+	s.line.Absent, s.events.Refusal = absent, refused
 	return s
 }
 
