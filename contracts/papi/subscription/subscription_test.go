@@ -1,0 +1,19 @@
+package subscription
+
+import (
+	"testing"
+
+	"puente/shared/contract/contracttest"
+)
+
+func TestGoSideIsTheDocument(t *testing.T) {
+	contracttest.Compare(t, spec, map[string]any{
+		"TokenRequest": TokenRequest{}, "Token": Token{}, "TokenQuery": TokenQuery{}, "TokenVerdict": TokenVerdict{},
+		"ChargeRequest": ChargeRequest{}, "ChargeResult": ChargeResult{}, "ChargeQuery": ChargeQuery{}, "ChargeStatus": ChargeStatus{},
+		"MessageRequest": MessageRequest{}, "MessageResult": MessageResult{}, "OptOutRequest": OptOutRequest{}, "OptOutResult": OptOutResult{},
+		"RedirectQuery": RedirectQuery{}, "RedirectClaims": RedirectClaims{}, "FlowRequest": FlowRequest{}, "Enrichment": Enrichment{},
+		"Header": Header{}, "Flow": Flow{}, "FlowQuery": FlowQuery{}, "Confirmation": Confirmation{}, "Enrolment": Enrolment{},
+	},
+		[]API{APICharge, APISendMT, APISubOptOut}, []ChargeState{ChargeCreated, ChargeSent, ChargeSucceeded, ChargeDeclined, ChargeUnknown, ChargeRefunding, ChargeRefunded},
+		[]Proof{ProofPIN, ProofHE}, []EnrolmentState{EnrolmentPending, EnrolmentActive, EnrolmentAlready, EnrolmentConsented, EnrolmentProcessing, EnrolmentDeclined, EnrolmentEnded})
+}

@@ -1,0 +1,57 @@
+-- +goose Up
+
+-- Every message to or from a line. One that is to be sent is delivered by the outbox, under the same id.
+CREATE TABLE subscription.messages (
+    id         uuid PRIMARY KEY,
+    direction  text NOT NULL CHECK (direction IN ('MT', 'MO')),
+    line_id    bigint NOT NULL REFERENCES subscription.lines,
+    short_code text NOT NULL,
+    partner_id bigint NOT NULL DEFAULT 0, -- zero: the hub's own
+    product_id bigint NOT NULL DEFAULT 0,
+    purpose    text NOT NULL, -- PIN, WELCOME, RECEIPT, RENEWAL, REMINDER, CANCELLED, NONE_ACTIVE, HELP, PARTNER; of an MO what it asked for
+    text       bytea NOT NULL, -- sealed; of a PIN without its digits
+    segments   integer NOT NULL DEFAULT 0,
+    state      text NOT NULL CHECK (state IN ('QUEUED', 'SENT', 'UNKNOWN', 'DELIVERED', 'FAILED', 'RECEIVED')),
+    reason     text NOT NULL DEFAULT '',
+    created_at timestamptz NOT NULL,
+    changed_at timestamptz NOT NULL
+);
+CREATE INDEX messages_line ON subscription.messages (line_id, created_at);
+CREATE INDEX messages_created ON subscription.messages (created_at);
+
+-- What a line last did on a short code: whether it may be sent something.
+CREATE TABLE subscription.conversations (
+    line_id      bigint NOT NULL REFERENCES subscription.lines,
+    short_code   text NOT NULL,
+    wrote_at     timestamptz, -- its last message
+    left_at      timestamptz, -- when it last asked to be left alone altogether
+    helped_at    timestamptz, -- when it was last told how to write
+    PRIMARY KEY (line_id, short_code)
+);
+
+-- Redirect tokens that were verified: each once.
+CREATE TABLE subscription.redirects (
+    hash       bytea PRIMARY KEY,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX redirects_expiry ON subscription.redirects (expires_at);
+
+-- The integration acceptance matrix: the last evidence of each check, and what was before it.
+CREATE TABLE subscription.evidence (
+    id          uuid PRIMARY KEY,
+    partner_id  bigint NOT NULL,
+    product_id  bigint NOT NULL,
+    environment text NOT NULL CHECK (environment IN ('STAGING', 'PROD')),
+    step        text NOT NULL, -- SUB_NOTIFSUB, SUB_NOTIFCOBRO, SUB_SENDMT, LP_REDIRECT, ONESHOT, REN_NOTIFCOBRO, REN_SENDMT, CAN_NOTIFCANCEL
+    value       text NOT NULL CHECK (value IN ('OK_PROV', 'OK', 'NOK')),
+    source      text NOT NULL, -- what it was: a notification, a charge, a message, a person
+    configuration text NOT NULL, -- fingerprint of URL, key and scheme: a change of them ends it
+    at          timestamptz NOT NULL
+);
+CREATE INDEX evidence_cell ON subscription.evidence (partner_id, product_id, environment, step, at DESC);
+
+-- +goose Down
+DROP TABLE subscription.evidence;
+DROP TABLE subscription.redirects;
+DROP TABLE subscription.conversations;
+DROP TABLE subscription.messages;
