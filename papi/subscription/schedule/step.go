@@ -121,7 +121,7 @@ func (r Rule) charge(step Step, c Case, h history, at, now time.Time) Step {
 // attempt yet. What was missed on earlier days is not made up for.
 func (r Rule) slot(h history, began, now time.Time) time.Time {
 	slots := period.Calendar{Anchor: began, Zone: h.zone, Period: r.Every}
-	for n := max(0, slots.Containing(now)); ; n++ {
+	for n := slots.Containing(now); ; n++ {
 		at := slots.Due(n)
 		if at.After(h.last) && (r.Every.Unit == period.Second || h.countedOnDay[period.Date(later(at, now), h.zone)] == 0) {
 			return at
