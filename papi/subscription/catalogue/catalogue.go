@@ -101,7 +101,10 @@ func (s *Snapshot) Partner(id int64) (*Partner, bool) { p, ok := s.partners[id];
 func (s *Snapshot) Client(id string) (*Client, bool) { c, ok := s.clients[id]; return c, ok }
 
 // ShortCode finds a short code.
-func (s *Snapshot) ShortCode(code string) (*ShortCode, bool) { c, ok := s.shortCodes[code]; return c, ok }
+func (s *Snapshot) ShortCode(code string) (*ShortCode, bool) {
+	c, ok := s.shortCodes[code]
+	return c, ok
+}
 
 // Service finds a service.
 func (s *Snapshot) Service(id int64) (*Service, bool) { v, ok := s.services[id]; return v, ok }

@@ -22,7 +22,9 @@ func (r *rules) must(holds bool, path, rule string) {
 	}
 }
 
-func (r *rules) text(path, s string) { r.must(s != "" && len(s) <= 100, path, "must have 1 to 100 bytes") }
+func (r *rules) text(path, s string) {
+	r.must(s != "" && len(s) <= 100, path, "must have 1 to 100 bytes")
+}
 
 func (r *rules) id(path, s string) {
 	_, ok := identifier(s)

@@ -60,11 +60,13 @@ type SubscriptionCharge struct {
 	RefundBy       string
 	Correlation    string
 	CreatedAt      time.Time
+	OpenedAt       time.Time
 	EndedAt        *time.Time
 	RefundedAt     *time.Time
 	NoticeID       *uuid.UUID
 	NoticedAt      *time.Time
 	NextAt         *time.Time
+	Late           bool
 }
 
 type SubscriptionConsent struct {
@@ -214,13 +216,8 @@ type SubscriptionSubscription struct {
 	Anchor        *time.Time
 	Periods       int32
 	PaidUntil     *time.Time
-	PeriodStart   *time.Time
+	Tries         []byte
 	DueAt         *time.Time
-	FailedAt      *time.Time
-	Attempts      int32
-	AttemptedOn   *time.Time
-	AttemptsOn    int32
-	SuspendedAt   *time.Time
 	RemindedFor   *time.Time
 	Lease         *uuid.UUID
 	LeasedUntil   *time.Time

@@ -99,20 +99,13 @@ CREATE TABLE subscription.subscriptions (
     changed_at  timestamptz NOT NULL, -- of state
 
     -- Of a subscription that was ever active. Due dates are counted from anchor, so that errors do not
-    -- add up: period number periods begins at due_at of the one before.
+    -- add up: paid_until is that of period number periods.
     anchor       timestamptz,
-    periods      integer NOT NULL DEFAULT 0, -- since anchor, paid or being paid
-    paid_until   timestamptz,               -- the end of the last paid period
-    period_start timestamptz,               -- of the period that is to be paid next; names its charge
-
-    -- When the next attempt is to be made, and what was tried for this period so far.
-    due_at      timestamptz, -- null: no attempt is to be made
-    failed_at   timestamptz, -- the first decline of the period
-    attempts    integer NOT NULL DEFAULT 0, -- that were declined
-    attempted_on date,       -- the local day of the last attempt, and how many it had
-    attempts_on integer NOT NULL DEFAULT 0,
-    suspended_at timestamptz,
-    reminded_for timestamptz, -- the period_start that a reminder was sent for
+    periods      integer NOT NULL DEFAULT 0,
+    paid_until   timestamptz,
+    tries        jsonb NOT NULL DEFAULT '[]', -- [{"at","outcome"}]: what was tried since, and on the last day of before
+    due_at       timestamptz, -- when somebody is to look at it next; null: a charge is in work, or nothing is to come
+    reminded_for timestamptz, -- the paid_until that a reminder was sent for
 
     -- Who works at it: a lease by the database's clock.
     lease       uuid,

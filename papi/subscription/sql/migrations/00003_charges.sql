@@ -33,19 +33,22 @@ CREATE TABLE subscription.charges (
     refund_by     text NOT NULL DEFAULT '' CHECK (refund_by IN ('', 'hub', 'operator')), -- operator: a person's decision
     correlation   text NOT NULL,
     created_at    timestamptz NOT NULL,
+    opened_at     timestamptz NOT NULL, -- of the last attempt; its day and month it counts for
     ended_at      timestamptz, -- when its outcome was known
     refunded_at   timestamptz,
     notice_id     uuid,        -- the notification of its success
     noticed_at    timestamptz, -- when that was delivered
-    next_at       timestamptz, -- when an inquiry or a refund is to be made; null: nothing is open
-    CHECK ((kind = 'ONE_SHOT') = (subscription_id IS NULL))
+    next_at       timestamptz, -- by the database's clock: when an inquiry or a refund is to be made; null: nothing is open
+    late          boolean NOT NULL DEFAULT false, -- its outcome was found by inquiry
+    CHECK ((kind = 'ONE_SHOT') = (subscription_id IS NULL)),
+    CHECK (kind = 'ONE_SHOT' OR consent_id IS NOT NULL)
 );
 CREATE INDEX charges_open ON subscription.charges (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX charges_line ON subscription.charges (line_id, id);
 CREATE INDEX charges_subscription ON subscription.charges (subscription_id, id) WHERE subscription_id IS NOT NULL;
 CREATE INDEX charges_created ON subscription.charges (created_at);
 -- A subscription has one charge in work at a time.
-CREATE UNIQUE INDEX charges_in_work ON subscription.charges (subscription_id) WHERE state IN ('CREATED', 'SENT', 'UNKNOWN');
+CREATE UNIQUE INDEX charges_in_work ON subscription.charges (subscription_id) WHERE state IN ('SENT', 'UNKNOWN');
 
 -- One row per TxID that the operator may have heard of. While one is SENT or UNKNOWN there is no other.
 CREATE TABLE subscription.attempts (
@@ -83,7 +86,26 @@ CREATE TABLE subscription.spending (
     PRIMARY KEY (line_id, span, currency)
 );
 
+-- spend adds an amount to all spans of a line, or, where one of them would exceed its cap, to none.
+-- +goose StatementBegin
+CREATE FUNCTION subscription.spend(line bigint, spans text[], in_currency text, more bigint, caps bigint[]) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    FOR i IN 1 .. array_length(spans, 1) LOOP
+        INSERT INTO subscription.spending AS s (line_id, span, currency, amount)
+            SELECT line, spans[i], in_currency, more WHERE more <= caps[i]
+            ON CONFLICT (line_id, span, currency) DO UPDATE SET amount = s.amount + excluded.amount WHERE s.amount + excluded.amount <= caps[i];
+        IF NOT FOUND THEN
+            UPDATE subscription.spending SET amount = amount - more
+                WHERE line_id = line AND currency = in_currency AND span = ANY (spans[1:i - 1]);
+            RETURN false;
+        END IF;
+    END LOOP;
+    RETURN true;
+END $$;
+-- +goose StatementEnd
+
 -- +goose Down
+DROP FUNCTION subscription.spend;
 DROP TABLE subscription.spending;
 DROP TABLE subscription.request_keys;
 DROP TABLE subscription.attempts;

@@ -1,0 +1,194 @@
+package charging
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	contract "puente/contracts/papi/subscription"
+	"puente/papi/subscription/sql"
+	"puente/shared/database"
+	"puente/shared/problem"
+)
+
+// What a caller was told. Anything else is the reason of a decline.
+const (
+	toldDone    = "DONE"
+	toldUnknown = contract.CodeOutcomeUnknown
+)
+
+const (
+	inquiries = 10 * time.Second       // in which a caller waits until an outcome is known
+	between   = 500 * time.Millisecond // inquiries
+	joining   = 10 * time.Second       // in which a repetition waits for the request that it repeats
+	looking   = 100 * time.Millisecond
+)
+
+// Name is how a one-shot request is known again.
+type Name struct {
+	PartnerID int64
+	Key       []byte        // keyed hash
+	Good      time.Duration // how long a request under it is the same; zero: for good
+}
+
+// forGood is long enough for any repetition (specification: at least 24 h).
+const forGood = 400 * 24 * time.Hour
+
+// Once charges a one-shot intention, or has the outcome of the charge that bears its name. Key of the
+// intention is that of the charge if it is the first. replayed is true where it was made before.
+func (c *Charging) Once(ctx context.Context, name Name, intent Intent) (row sql.SubscriptionCharge, replayed bool, err error) {
+	now := c.now()
+	if name.Good == 0 {
+		name.Good = forGood
+	}
+	var opened Opened
+	var known string
+	err = pgx.BeginFunc(ctx, c.db, func(tx pgx.Tx) error {
+		q := sql.New(tx)
+		known, err = q.NameRequest(ctx, sql.NameRequestParams{
+			PartnerID: name.PartnerID, Key: name.Key, ChargeKey: intent.Key, NamedAt: now, GoodUntil: now.Add(name.Good),
+		})
+		if err != nil || known != intent.Key {
+			return err
+		}
+		opened, err = c.Open(ctx, tx, now, intent)
+		if err == nil && len(opened.Capped) > 0 { // nothing is kept of it: later it may be charged
+			err = &problem.Error{Kind: problem.Conflict, Code: contract.CodeSpendCap}
+		}
+		return err
+	})
+	if err != nil {
+		return row, false, database.Problem(fmt.Errorf("charge once: %w", err))
+	}
+	if known != intent.Key {
+		row, err = c.repeat(ctx, known, intent.Fingerprint)
+		return row, true, err
+	}
+	if len(opened.Orders) != 1 {
+		return row, false, fmt.Errorf("charge once: %s was opened before", intent.Key)
+	}
+	row, err = c.carryOut(ctx, opened.Orders[0])
+	return row, false, err
+}
+
+// carryOut calls the operator and says what is known in time.
+func (c *Charging) carryOut(ctx context.Context, o Order) (sql.SubscriptionCharge, error) {
+	result := c.Call(ctx, o)
+	settled := context.WithoutCancel(ctx)
+	if result.Outcome != OutcomeUnknown {
+		row, err := c.settleOne(settled, Settlement{Charge: o.Charge, Result: result, Told: told(result)})
+		if err != nil {
+			return row, unwritten(err)
+		}
+		return row, answer(row, result.Cause)
+	}
+	row, err := c.settleOne(settled, Settlement{Charge: o.Charge, Result: result})
+	if err != nil {
+		return row, unwritten(err)
+	}
+	limited, cancel := context.WithTimeout(ctx, inquiries)
+	defer cancel()
+	for row.State == Unknown && pause(limited, between) {
+		if next, err := c.inquire(limited, row); err == nil && next.ID != 0 {
+			row = next
+		}
+	}
+	return c.tell(settled, row, result.Cause)
+}
+
+// unwritten is the error of a charge of which nobody could write down what the operator said: to its
+// caller the outcome is not known, whatever it is, and the inquiry tells.
+func unwritten(err error) error {
+	return &problem.Error{Kind: problem.Unknown, Code: contract.CodeOutcomeUnknown, Err: err}
+}
+
+// tell notes what the caller of a charge is answered, and answers it.
+func (c *Charging) tell(ctx context.Context, row sql.SubscriptionCharge, cause error) (sql.SubscriptionCharge, error) {
+	ctx, cancel := context.WithTimeout(ctx, writing)
+	defer cancel()
+	row, err := sql.New(c.db).TellCharge(ctx, row.ID)
+	if err != nil {
+		return row, unwritten(database.Problem(fmt.Errorf("tell charge: %w", err)))
+	}
+	return row, answer(row, cause)
+}
+
+// told is what is answered on account of a result.
+func told(r Result) string {
+	switch r.Outcome {
+	case OutcomeCharged:
+		return toldDone
+	case OutcomeDeclined:
+		return r.Reason
+	case OutcomeUndone:
+		return notCharged
+	}
+	return toldUnknown
+}
+
+// answer is the error of a charge by what its caller was told.
+func answer(row sql.SubscriptionCharge, cause error) error {
+	switch row.Told {
+	case toldDone:
+		return nil
+	case toldUnknown:
+		return &problem.Error{Kind: problem.Unknown, Code: contract.CodeOutcomeUnknown, Err: cause}
+	case notCharged:
+		return undone(cause)
+	}
+	return Refusal(row.Told)
+}
+
+// undone is the error of a charge that certainly was not made.
+func undone(cause error) error {
+	e := problem.Of(cause)
+	if e == nil || e.Kind == problem.Internal || e.Kind == problem.Invalid || e.Kind == problem.NotFound {
+		e = &problem.Error{Kind: problem.Unavailable, Err: cause}
+	}
+	return &problem.Error{Kind: e.Kind, RetryAfter: e.RetryAfter, Trail: e.Trail, Err: cause}
+}
+
+// repeat has the outcome of a charge that was opened by another request of the same name.
+func (c *Charging) repeat(ctx context.Context, key string, fingerprint []byte) (row sql.SubscriptionCharge, err error) {
+	limited, cancel := context.WithTimeout(ctx, joining)
+	defer cancel()
+	for {
+		row, err = sql.New(c.db).Charge(limited, key)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows): // its transaction was rolled back after it took the name: cannot be, both are one
+			return row, fmt.Errorf("repeat charge %s: %w", key, err)
+		case err != nil && ctx.Err() == nil && limited.Err() != nil:
+			return row, inProgress()
+		case err != nil:
+			return row, database.Problem(fmt.Errorf("repeat charge: %w", err))
+		case string(row.Fingerprint) != string(fingerprint):
+			return row, &problem.Error{Kind: problem.Rejected, Code: contract.CodeKeyReused}
+		case row.Told != "":
+			return row, answer(row, nil)
+		case row.State != Sent && row.State != Unknown: // settled behind the back of a caller who heard nothing
+			return c.tell(context.WithoutCancel(ctx), row, nil)
+		}
+		if !pause(limited, looking) {
+			return row, inProgress()
+		}
+	}
+}
+
+func inProgress() error {
+	return &problem.Error{Kind: problem.Conflict, Code: contract.CodeInProgress, RetryAfter: 2 * time.Second}
+}
+
+// pause waits and reports whether ctx still holds.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,252 @@
+package charging
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"puente/papi/subscription/catalogue"
+	"puente/papi/subscription/lifecycle"
+	"puente/papi/subscription/messaging"
+	"puente/papi/subscription/notification"
+	"puente/papi/subscription/sql"
+	"puente/shared/database"
+)
+
+// Settlement is what is now known of a charge's last attempt.
+type Settlement struct {
+	Charge sql.SubscriptionCharge // as it was read: its id, its subscription and its attempt count
+	Result Result
+	Late   bool   // by inquiry
+	Told   string // what its caller is answered on account of it; empty: nobody is
+}
+
+// The refunds that the hub makes by itself, by their reason.
+const (
+	refundOver = "SUBSCRIPTION_OVER" // the charge came true after its subscription had ended
+	refundLate = "TOLD_FAILED"       // or after its caller had been told that it failed
+)
+
+// Settle writes what became of charges in tx, as of now, and all that follows from it. A charge that was
+// settled before stays as it is. It returns the charges as they are then.
+func (c *Charging) Settle(ctx context.Context, tx pgx.Tx, now time.Time, all ...Settlement) (map[int64]sql.SubscriptionCharge, error) {
+	var subscriptions, charges []int64
+	for _, s := range all {
+		charges = append(charges, s.Charge.ID)
+		if s.Charge.SubscriptionID != nil {
+			subscriptions = append(subscriptions, *s.Charge.SubscriptionID)
+		}
+	}
+	// The order of locks is that of everywhere: subscriptions before their charges.
+	held, err := c.writer.Lock(ctx, tx, subscriptions...)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := sql.New(tx).LockCharges(ctx, charges)
+	if err != nil {
+		return nil, database.Problem(fmt.Errorf("lock charges: %w", err))
+	}
+	s := settling{Charging: c, ctx: ctx, tx: tx, now: now, held: held, rows: make(map[int64]sql.SubscriptionCharge, len(rows))}
+	for _, row := range rows {
+		s.rows[row.ID] = row
+	}
+	for _, one := range all {
+		if err := s.settle(one); err != nil {
+			return nil, err
+		}
+	}
+	return s.rows, s.write()
+}
+
+// settling is one Settle.
+type settling struct {
+	*Charging
+	ctx  context.Context
+	tx   pgx.Tx
+	now  time.Time
+	held map[int64]*lifecycle.Subscription
+	rows map[int64]sql.SubscriptionCharge
+
+	change   lifecycle.Change
+	attempts []sql.EndAttemptParams
+	updates  []sql.UpdateChargeParams
+	back     []sql.UnspendParams
+}
+
+func (s *settling) settle(one Settlement) error {
+	row, ok := s.rows[one.Charge.ID]
+	if !ok || row.State != Sent && row.State != Unknown || row.Attempts != one.Charge.Attempts {
+		return nil // somebody was faster
+	}
+	product, ok := s.catalogue.Snapshot().Product(row.ProductID)
+	if !ok {
+		return fmt.Errorf("settle charge %d: product %d is not in the catalogue", row.ID, row.ProductID)
+	}
+	row.Late = row.Late || one.Late
+	if row.Told == "" {
+		row.Told = one.Told
+	}
+	end := sql.EndAttemptParams{ChargeID: row.ID, Number: row.Attempts, Reason: one.Result.Reason, OperatorRef: one.Result.OperatorRef}
+	open, wait := false, time.Duration(0)
+	switch one.Result.Outcome {
+	case OutcomeCharged:
+		at := one.Result.At
+		if at.IsZero() {
+			at = s.now
+		}
+		end.State, end.ChargedAt = Succeeded, &at
+		row.State, row.EndedAt = Succeeded, &s.now
+		if err := s.succeeded(&row, product); err != nil {
+			return err
+		}
+		open = row.State == Refunding
+	case OutcomeDeclined:
+		end.State = Declined
+		row.State, row.Reason, row.EndedAt = Declined, one.Result.Reason, &s.now
+		s.declined(&row, product)
+	case OutcomeUndone:
+		end.State = "UNDONE"
+		row.State = Created
+		if row.Kind != Renewal { // who waited for it was told: it is not tried again
+			end.State, end.Reason = Declined, notCharged
+			row.State, row.Reason, row.EndedAt = Declined, notCharged, &s.now
+		}
+		s.undone(&row, product)
+	default:
+		end.State = Unknown
+		row.State = Unknown
+		open, wait = true, s.patience(row)
+	}
+	s.metrics.ended(row, one.Result.Outcome)
+	s.attempts = append(s.attempts, end)
+	s.updates = append(s.updates, sql.UpdateChargeParams{
+		ID: row.ID, State: row.State, Reason: row.Reason, EndedAt: row.EndedAt, Late: row.Late, Told: row.Told, RefundReason: row.RefundReason,
+		RefundBy: row.RefundBy, RefundedAt: row.RefundedAt, NoticeID: row.NoticeID, Open: open, Wait: wait,
+	})
+	s.rows[row.ID] = row
+	return nil
+}
+
+// succeeded does what follows from a charge that came true.
+func (s *settling) succeeded(row *sql.SubscriptionCharge, product *catalogue.Product) error {
+	if row.Kind == OneShot {
+		msisdn, err := s.book.Number(s.ctx, s.tx, row.LineID)
+		if err != nil {
+			return err
+		}
+		if row.Told != "" && row.Told != toldDone && product.LateOneShot == "refund" {
+			s.giveBack(row, refundLate)
+			return nil
+		}
+		s.notice(row, product, msisdn, notification.OneShot)
+		if product.OneShotConsent == "partner" {
+			s.change.Say(messaging.Message{
+				LineID: row.LineID, MSISDN: msisdn, ShortCode: shortCode(row, product), Product: product, Purpose: messaging.Receipt, Amount: row.Amount, At: s.now,
+			})
+		}
+		return nil
+	}
+	subscription, ok := s.held[*row.SubscriptionID]
+	if !ok || !s.lifecycle.Charged(&s.change, subscription, row.Amount, s.now, func(context notification.Context) {
+		s.notice(row, product, subscription.MSISDN, context)
+	}) {
+		s.giveBack(row, refundOver)
+	}
+	return nil
+}
+
+func shortCode(row *sql.SubscriptionCharge, product *catalogue.Product) string {
+	if row.ShortCode != "" {
+		return row.ShortCode
+	}
+	return product.ShortCode()
+}
+
+func (s *settling) notice(row *sql.SubscriptionCharge, product *catalogue.Product, msisdn string, context notification.Context) {
+	id := s.change.Tell(notification.Notice{
+		Kind: notification.Charged, Product: product, LineID: row.LineID, MSISDN: msisdn, UserType: row.UserType, Channel: row.Channel,
+		TID: row.TID, ShortCode: row.ShortCode, At: s.now, Amount: row.Amount, Context: context,
+	})
+	row.NoticeID = &id
+}
+
+func (s *settling) giveBack(row *sql.SubscriptionCharge, reason string) {
+	row.State, row.RefundReason, row.RefundBy = Refunding, reason, "hub"
+	s.unspend(row)
+}
+
+func (s *settling) declined(row *sql.SubscriptionCharge, product *catalogue.Product) {
+	s.unspend(row)
+	context := notification.OneShot
+	msisdn := ""
+	if row.SubscriptionID != nil {
+		subscription, ok := s.held[*row.SubscriptionID]
+		if !ok {
+			return
+		}
+		context, msisdn = notification.Renewal, subscription.MSISDN
+		if row.Kind == First {
+			context = notification.First
+		}
+		s.lifecycle.Declined(&s.change, subscription, s.now, row.Reason)
+	} else if number, err := s.book.Number(s.ctx, s.tx, row.LineID); err == nil {
+		msisdn = number
+	}
+	if msisdn != "" {
+		s.change.Tell(notification.Notice{
+			Kind: notification.Failed, Product: product, LineID: row.LineID, MSISDN: msisdn, UserType: row.UserType, Channel: row.Channel,
+			TID: row.TID, ShortCode: row.ShortCode, At: s.now, Context: context,
+		})
+	}
+}
+
+func (s *settling) undone(row *sql.SubscriptionCharge, _ *catalogue.Product) {
+	s.unspend(row)
+	if row.SubscriptionID == nil {
+		return
+	}
+	if subscription, ok := s.held[*row.SubscriptionID]; ok {
+		s.lifecycle.Undone(&s.change, subscription, s.now)
+	}
+}
+
+// unspend takes the charge off what its line spent, in the spans in which it was last opened.
+func (s *settling) unspend(row *sql.SubscriptionCharge) {
+	product, ok := s.catalogue.Snapshot().Product(row.ProductID)
+	if !ok {
+		return
+	}
+	s.back = append(s.back, sql.UnspendParams{
+		Amount: row.Amount, LineID: row.LineID, Currency: row.Currency, Spans: spans(row.OpenedAt, product.Country().Zone),
+	})
+}
+
+// patience is how long to wait until a charge is asked for again: half its age.
+func (c *Charging) patience(row sql.SubscriptionCharge) time.Duration {
+	return max(c.cfg.First, min(c.cfg.Most, c.now().Sub(row.OpenedAt)/2))
+}
+
+func (s *settling) write() error {
+	var failed error
+	note := func(_ int, err error) {
+		if failed == nil && err != nil {
+			failed = database.Problem(fmt.Errorf("settle charges: %w", err))
+		}
+	}
+	q := sql.New(s.tx)
+	if len(s.attempts) > 0 {
+		q.EndAttempt(s.ctx, s.attempts).Exec(note)
+	}
+	if len(s.updates) > 0 {
+		q.UpdateCharge(s.ctx, s.updates).Exec(note)
+	}
+	if failed != nil {
+		return failed
+	}
+	if err := unspend(s.ctx, s.tx, s.back); err != nil {
+		return err
+	}
+	return s.writer.Write(s.ctx, s.tx, &s.change)
+}

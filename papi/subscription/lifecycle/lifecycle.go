@@ -1,0 +1,269 @@
+// Package lifecycle is the state machine of a subscription (specification §10, §11). Its transitions are
+// functions of a row and a moment: they change the row in memory and note what is to be told to whom. A
+// Change then writes all that in one transaction, so that a state, its notification and its message are
+// there together or not at all.
+//
+//	PENDING_CHARGE ──charged──▶ ACTIVE ──declined──▶ GRACE ──over──▶ SUSPENDED
+//	      │                       ▲  ◀──charged────────┘               │  │
+//	      │ declined              └─────────────charged────────────────┘  │ 30 days
+//	      └──────────────────────────▶ CANCELLED ◀────────────────────────┘ and: MO, API, self-care, line, product
+//
+// Who holds a row across a transition has locked it.
+package lifecycle
+
+import (
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"puente/papi/subscription/catalogue"
+	"puente/papi/subscription/messaging"
+	"puente/papi/subscription/notification"
+	"puente/papi/subscription/period"
+	"puente/papi/subscription/schedule"
+	"puente/papi/subscription/sql"
+)
+
+// The states.
+const (
+	PendingCharge = "PENDING_CHARGE"
+	Active        = "ACTIVE"
+	Grace         = "GRACE"
+	Suspended     = "SUSPENDED"
+	Cancelled     = "CANCELLED"
+)
+
+// Open reports whether a subscription in the state may still be charged, now or later.
+func Open(state string) bool { return state != Cancelled }
+
+// Renewing reports whether a subscription in the state is renewed.
+func Renewing(state string) bool { return state == Active || state == Grace || state == Suspended }
+
+// Subscription is a row with what it is for.
+type Subscription struct {
+	sql.SubscriptionSubscription
+	Product *catalogue.Product
+	MSISDN  string
+}
+
+// Cancellation is why and how a subscription ends.
+type Cancellation struct {
+	Reason  string // as partners read it: MO, LIFECYCLE or nothing
+	Cause   string // as operators read it
+	Channel string
+	Silent  bool // the user is not sent a confirmation
+}
+
+// The causes of cancellations.
+const (
+	CauseMO       = "OPTOUT_MO"
+	CauseAPI      = "OPTOUT_API"
+	CauseDeclined = "DECLINED" // the first charge
+	CauseUnpaid   = "UNPAID"
+	CauseLine     = "LINE_ENDED" // or ported out, or another owner's
+	CauseProduct  = "PRODUCT_ENDED"
+	CauseErased   = "ERASED"
+)
+
+// Reasons that partners read.
+const (
+	ReasonMO        = "MO"
+	ReasonLifecycle = "LIFECYCLE"
+)
+
+// Lifecycle moves subscriptions by a rule of renewal.
+type Lifecycle struct{ rule schedule.Rule }
+
+// New makes the lifecycle with a rule.
+func New(rule schedule.Rule) *Lifecycle { return &Lifecycle{rule} }
+
+// calendar is that of a subscription that was ever active.
+func (s *Subscription) calendar() period.Calendar {
+	p := s.Product.Period
+	return period.Calendar{Anchor: *s.Anchor, Zone: s.Product.Country().Zone, Period: period.Period{Unit: period.Unit(p.Unit), Count: p.Count}}
+}
+
+// due is the period that is to be paid next, with what was tried for it.
+func (s *Subscription) due() schedule.Case {
+	c := s.calendar()
+	return schedule.Case{Due: *s.PaidUntil, End: c.Due(int(s.Periods) + 1), Zone: c.Zone, Attempts: s.attempts()}
+}
+
+// Next is what is to be done about a subscription that is renewed, as of now.
+func (l *Lifecycle) Next(s *Subscription, now time.Time) schedule.Step {
+	return l.rule.Next(s.due(), now)
+}
+
+// attempt is an element of column tries.
+type attempt struct {
+	At      time.Time        `json:"at"`
+	Outcome schedule.Outcome `json:"outcome"`
+}
+
+func (s *Subscription) attempts() []schedule.Attempt {
+	var kept []attempt
+	if err := json.Unmarshal(s.Tries, &kept); err != nil { // written below
+		return nil
+	}
+	all := make([]schedule.Attempt, len(kept))
+	for i, a := range kept {
+		all[i] = schedule.Attempt(a)
+	}
+	return all
+}
+
+func (s *Subscription) setAttempts(all []schedule.Attempt) {
+	kept := make([]attempt, len(all))
+	for i, a := range all {
+		kept[i] = attempt(a)
+	}
+	s.Tries, _ = json.Marshal(kept) // times and words
+}
+
+// Charged moves a subscription whose charge of amount came true at a moment. It reports false where the
+// subscription was over by then: the charge is to be given back.
+func (l *Lifecycle) Charged(c *Change, s *Subscription, amount int64, at time.Time, tell func(notification.Context)) bool {
+	switch {
+	case s.State == Cancelled:
+		return false
+	case s.State == PendingCharge:
+		s.begin(at)
+		c.move(s, Active, "charged", at)
+		c.tell(s.notice(notification.Subscribed, at))
+		if amount > 0 {
+			tell(notification.First)
+		}
+		c.say(s.message(messaging.Welcome, amount, *s.PaidUntil, at))
+		return true
+	}
+	began, anew := s.due().Pays(schedule.State(s.State), at)
+	last := schedule.Attempt{At: at, Outcome: schedule.Charged}
+	if anew {
+		s.begin(began)
+	} else {
+		s.Periods++
+		until := s.calendar().Due(int(s.Periods))
+		s.PaidUntil = &until
+		s.DueAt = s.firstLook(until)
+	}
+	s.setAttempts([]schedule.Attempt{last}) // of before the next period: it counts for its day only
+	c.move(s, Active, "renewed", at)
+	tell(notification.Renewal)
+	if s.Product.RenewalMessage {
+		c.say(s.message(messaging.Renewed, amount, *s.PaidUntil, at))
+	}
+	return true
+}
+
+// begin makes a period of its own begin at a moment, and counts from there.
+func (s *Subscription) begin(at time.Time) {
+	s.Anchor, s.Periods = &at, 1
+	until := s.calendar().Due(1)
+	s.PaidUntil = &until
+	s.DueAt = s.firstLook(until)
+	s.setAttempts(nil)
+}
+
+// firstLook is when somebody is to look at a paid subscription next: at its reminder, or its end.
+func (s *Subscription) firstLook(until time.Time) *time.Time {
+	if before := time.Duration(s.Product.ReminderBefore); before > 0 && (s.RemindedFor == nil || !s.RemindedFor.Equal(until)) {
+		at := until.Add(-before)
+		return &at
+	}
+	return &until
+}
+
+// Declined moves a subscription whose charge was declined, for a reason of the line's.
+func (l *Lifecycle) Declined(c *Change, s *Subscription, at time.Time, reason string) {
+	switch s.State {
+	case Cancelled:
+	case PendingCharge:
+		l.Cancel(c, s, at, Cancellation{Cause: CauseDeclined + " " + reason, Channel: s.Channel, Silent: true})
+	default:
+		l.tried(c, s, schedule.Attempt{At: at, Outcome: schedule.Declined}, reason)
+	}
+}
+
+// Undone moves a subscription whose charge certainly was not made, for a reason that is not the line's.
+func (l *Lifecycle) Undone(c *Change, s *Subscription, at time.Time) {
+	switch s.State {
+	case Cancelled:
+	case PendingCharge: // a charge that did not happen while the user waited is not made behind their back
+		l.Cancel(c, s, at, Cancellation{Cause: CauseDeclined + " UNAVAILABLE", Channel: s.Channel, Silent: true})
+	default:
+		l.tried(c, s, schedule.Attempt{At: at, Outcome: schedule.Unavailable}, "unavailable")
+	}
+}
+
+func (l *Lifecycle) tried(c *Change, s *Subscription, a schedule.Attempt, cause string) {
+	all := s.attempts()
+	if n := len(all); a.Outcome == schedule.Unavailable && n > 1 && all[n-1].Outcome == schedule.Unavailable && all[n-2].Outcome == schedule.Unavailable {
+		all = all[:n-1] // how often in a row needs no more than a few rows to tell
+	}
+	s.setAttempts(append(all, a))
+	l.follow(c, s, a.At, cause)
+}
+
+// follow moves a subscription by the rule, as of now, and says when to look at it next.
+func (l *Lifecycle) follow(c *Change, s *Subscription, now time.Time, cause string) schedule.Step {
+	step := l.Next(s, now)
+	if step.Do == schedule.Cancel && !step.At.After(now) || step.State == schedule.Cancelled {
+		l.Cancel(c, s, now, Cancellation{Reason: ReasonLifecycle, Cause: CauseUnpaid, Channel: s.Channel})
+		return step
+	}
+	at := step.At
+	s.DueAt = &at
+	c.move(s, string(step.State), cause, now)
+	return step
+}
+
+// Review looks at a subscription that is due, as of now: it moves where time moved it, and Charge of the
+// step says that a charge is to be made.
+func (l *Lifecycle) Review(c *Change, s *Subscription, now time.Time) schedule.Step {
+	if now.Before(*s.PaidUntil) { // its reminder
+		if s.RemindedFor == nil || !s.RemindedFor.Equal(*s.PaidUntil) {
+			s.RemindedFor = s.PaidUntil
+			c.say(s.message(messaging.Reminder, s.price(), *s.PaidUntil, now))
+		}
+		s.DueAt = s.PaidUntil
+		c.touch(s)
+		return schedule.Step{State: schedule.State(s.State), Do: schedule.Await, At: *s.PaidUntil}
+	}
+	return l.follow(c, s, now, "time")
+}
+
+// price is what the subscription costs by the catalogue; zero where its price point went.
+func (s *Subscription) price() int64 {
+	point, _ := s.Product.PricePoint(s.PricepointID)
+	return point.Amount
+}
+
+// Cancel ends a subscription. One that was never active ends without a notification, for it never began.
+func (l *Lifecycle) Cancel(c *Change, s *Subscription, at time.Time, why Cancellation) {
+	if s.State == Cancelled {
+		return
+	}
+	began := s.State != PendingCharge
+	s.DueAt, s.CancelledAt = nil, &at
+	s.CancelReason, s.CancelCause, s.CancelChannel = why.Reason, why.Cause, why.Channel
+	c.move(s, Cancelled, why.Cause, at)
+	if !began {
+		return
+	}
+	n := s.notice(notification.Unsubscribed, at)
+	n.Reason, n.Channel = why.Reason, why.Channel
+	c.tell(n)
+	if !why.Silent {
+		c.say(s.message(messaging.Cancelled, 0, time.Time{}, at))
+	}
+}
+
+func (s *Subscription) notice(kind notification.Kind, at time.Time) notification.Notice {
+	return notification.Notice{
+		Kind: kind, Product: s.Product, LineID: s.LineID, MSISDN: s.MSISDN, UserType: s.UserType, Channel: s.Channel, TID: s.TID, At: at,
+	}
+}
+
+func (s *Subscription) message(p messaging.Purpose, amount int64, until, at time.Time) messaging.Message {
+	return messaging.Message{LineID: s.LineID, MSISDN: s.MSISDN, ShortCode: s.ShortCode, Product: s.Product, Purpose: p, Amount: amount, Until: until, At: at}
+}

@@ -1,0 +1,98 @@
+-- name: OpenCharges :many
+-- Writes intentions down, or opens one again whose last attempt was declined or did nothing. What is in
+-- work or came true is left alone, and is not among the rows.
+INSERT INTO subscription.charges AS c (key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id,
+    amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, attempts, correlation, created_at, opened_at, next_at)
+SELECT i.key, i.kind, 'SENT', nullif(i.subscription_id, 0), i.line_id, i.partner_id, i.service_id, i.product_id, i.pricepoint_id,
+    i.amount, i.currency, i.channel, i.short_code, i.tid, i.user_type, nullif(i.consent_id, '00000000-0000-0000-0000-000000000000'), i.fingerprint, 1, i.correlation, @at::timestamptz, @at::timestamptz, now() + @lasts::interval
+FROM (SELECT unnest(@keys::text[]) AS key, unnest(@kinds::text[]) AS kind, unnest(@subscriptions::bigint[]) AS subscription_id,
+    unnest(@lines::bigint[]) AS line_id, unnest(@partners::bigint[]) AS partner_id, unnest(@services::bigint[]) AS service_id,
+    unnest(@products::bigint[]) AS product_id, unnest(@pricepoints::bigint[]) AS pricepoint_id, unnest(@amounts::bigint[]) AS amount,
+    unnest(@currencies::text[]) AS currency, unnest(@channels::text[]) AS channel, unnest(@short_codes::text[]) AS short_code,
+    unnest(@tids::text[]) AS tid, unnest(@user_types::text[]) AS user_type, unnest(@consents::uuid[]) AS consent_id,
+    unnest(@fingerprints::bytea[]) AS fingerprint, unnest(@correlations::text[]) AS correlation) i
+ON CONFLICT (key) DO UPDATE SET state = 'SENT', reason = '', ended_at = NULL, next_at = excluded.next_at, opened_at = excluded.opened_at,
+    attempts = c.attempts + (c.state = 'DECLINED')::integer
+    WHERE c.state IN ('CREATED', 'DECLINED') AND c.kind <> 'ONE_SHOT'
+RETURNING *;
+
+-- name: OpenAttempts :many
+INSERT INTO subscription.attempts AS a (charge_id, number, tx_id, state, sent_at, ends_at)
+SELECT unnest(@charges::bigint[]), unnest(@numbers::integer[]), unnest(@tx_ids::text[]), 'SENT', @at::timestamptz, now() + @lasts::interval
+ON CONFLICT (charge_id, number) DO UPDATE SET state = 'SENT', reason = '', sent_at = excluded.sent_at, ends_at = excluded.ends_at WHERE a.state = 'UNDONE'
+RETURNING charge_id, tx_id;
+
+-- name: Spend :many
+SELECT w.position::integer AS position, subscription.spend(w.line_id, w.spans, w.currency, w.amount, ARRAY[w.day_cap, w.month_cap]) AS done
+FROM (SELECT unnest(@positions::integer[]) AS position, unnest(@lines::bigint[]) AS line_id, string_to_array(unnest(@spans::text[]), ' ') AS spans,
+    unnest(@currencies::text[]) AS currency, unnest(@amounts::bigint[]) AS amount, unnest(@day_caps::bigint[]) AS day_cap,
+    unnest(@month_caps::bigint[]) AS month_cap) w
+ORDER BY w.line_id;
+
+-- name: Unspend :batchexec
+UPDATE subscription.spending SET amount = amount - @amount::bigint WHERE line_id = @line_id AND currency = @currency AND span = ANY (@spans::text[]);
+
+-- name: LockCharges :many
+SELECT * FROM subscription.charges WHERE id = ANY (@ids::bigint[]) ORDER BY id FOR UPDATE;
+
+-- name: Charge :one
+SELECT * FROM subscription.charges WHERE key = @key;
+
+-- name: ChargeByID :one
+SELECT * FROM subscription.charges WHERE id = @id;
+
+-- name: EndAttempt :batchexec
+UPDATE subscription.attempts SET state = @state, reason = @reason, operator_ref = @operator_ref, charged_at = @charged_at
+WHERE charge_id = @charge_id AND number = @number AND state IN ('SENT', 'UNKNOWN');
+
+-- name: UpdateCharge :batchexec
+UPDATE subscription.charges SET state = @state, reason = @reason, ended_at = @ended_at, late = @late, told = @told, refund_reason = @refund_reason,
+    refund_by = @refund_by, refunded_at = @refunded_at, notice_id = @notice_id,
+    next_at = CASE WHEN @open::boolean THEN now() + @wait::interval END
+WHERE id = @id;
+
+-- name: TellCharge :one
+-- Notes what the one who asked is answered, by what is known now, unless somebody was answered before.
+UPDATE subscription.charges SET told = CASE WHEN told <> '' THEN told WHEN state IN ('SUCCEEDED', 'REFUNDING', 'REFUNDED') THEN 'DONE'
+    WHEN state = 'DECLINED' THEN reason ELSE 'OUTCOME_UNKNOWN' END
+WHERE id = @id RETURNING *;
+
+-- name: ClaimOpenCharges :many
+-- Takes charges that an inquiry or a refund is due of, for as long as these may take.
+UPDATE subscription.charges c SET next_at = now() + @lasts::interval
+FROM (SELECT id FROM subscription.charges WHERE next_at <= now() ORDER BY next_at LIMIT @most FOR UPDATE SKIP LOCKED) due
+WHERE c.id = due.id RETURNING c.*;
+
+-- name: LastAttempt :one
+SELECT *, (now() > ends_at + @settle::interval)::boolean AS settled FROM subscription.attempts WHERE charge_id = @charge_id ORDER BY number DESC LIMIT 1;
+
+-- name: ReleaseCharge :exec
+UPDATE subscription.charges SET next_at = now() + @wait::interval WHERE id = @id AND next_at IS NOT NULL;
+
+-- name: NameRequest :one
+-- Gives the charge that a request's name stands for: the one named before while the name is good, else the new one.
+INSERT INTO subscription.request_keys AS k (partner_id, key, charge_key, named_at, good_until)
+VALUES (@partner_id, @key, @charge_key, @named_at, @good_until)
+ON CONFLICT (partner_id, key) DO UPDATE SET
+    charge_key = CASE WHEN k.good_until > excluded.named_at THEN k.charge_key ELSE excluded.charge_key END,
+    named_at = CASE WHEN k.good_until > excluded.named_at THEN k.named_at ELSE excluded.named_at END,
+    good_until = CASE WHEN k.good_until > excluded.named_at THEN k.good_until ELSE excluded.good_until END
+RETURNING charge_key;
+
+-- name: NamedCharge :one
+SELECT charge_key FROM subscription.request_keys WHERE partner_id = @partner_id AND key = @key;
+
+-- name: PruneRequestKeys :execrows
+DELETE FROM subscription.request_keys k WHERE (k.partner_id, k.key) IN (SELECT o.partner_id, o.key FROM subscription.request_keys o WHERE o.good_until < @before LIMIT 5000);
+
+-- name: Noticed :exec
+UPDATE subscription.charges SET noticed_at = @at WHERE notice_id = @notice_id AND noticed_at IS NULL;
+
+-- name: OldestUnknown :one
+SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS age, count(*) AS number FROM subscription.charges WHERE state IN ('SENT', 'UNKNOWN') AND next_at IS NOT NULL;
+
+-- name: EndRefund :execrows
+UPDATE subscription.charges SET state = 'REFUNDED', refunded_at = @at, next_at = NULL WHERE id = @id AND state = 'REFUNDING';
+
+-- name: BeginRefund :execrows
+UPDATE subscription.charges SET state = 'REFUNDING', refund_reason = @reason, refund_by = 'operator', next_at = now() WHERE id = @id AND state = 'SUCCEEDED';
