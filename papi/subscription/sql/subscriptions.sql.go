@@ -342,6 +342,23 @@ func (q *Queries) OpenSubscriptionsOfLine(ctx context.Context, lineID int64) ([]
 	return items, nil
 }
 
+const recentConsent = `-- name: RecentConsent :one
+SELECT id FROM subscription.consents WHERE line_id = $1 AND service_id = $2 AND given_at >= $3 ORDER BY given_at DESC LIMIT 1
+`
+
+type RecentConsentParams struct {
+	LineID    int64
+	ServiceID int64
+	Since     time.Time
+}
+
+func (q *Queries) RecentConsent(ctx context.Context, arg RecentConsentParams) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, recentConsent, arg.LineID, arg.ServiceID, arg.Since)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
 const subscription = `-- name: Subscription :one
 SELECT id, line_id, partner_id, service_id, product_id, pricepoint_id, consent_id, campaign, channel, short_code, tid, user_type, owner_epoch, state, created_at, changed_at, anchor, periods, paid_until, tries, due_at, reminded_for, lease, leased_until, cancelled_at, cancel_reason, cancel_cause, cancel_channel FROM subscription.subscriptions WHERE id = $1
 `

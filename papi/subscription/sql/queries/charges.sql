@@ -11,9 +11,9 @@ FROM (SELECT unnest(@keys::text[]) AS key, unnest(@kinds::text[]) AS kind, unnes
     unnest(@currencies::text[]) AS currency, unnest(@channels::text[]) AS channel, unnest(@short_codes::text[]) AS short_code,
     unnest(@tids::text[]) AS tid, unnest(@user_types::text[]) AS user_type, unnest(@consents::uuid[]) AS consent_id,
     unnest(@fingerprints::bytea[]) AS fingerprint, unnest(@correlations::text[]) AS correlation) i
-ON CONFLICT (key) DO UPDATE SET state = 'SENT', reason = '', ended_at = NULL, next_at = excluded.next_at, opened_at = excluded.opened_at,
+ON CONFLICT (key) DO UPDATE SET state = 'SENT', reason = '', told = '', ended_at = NULL, next_at = excluded.next_at, opened_at = excluded.opened_at,
     attempts = c.attempts + (c.state = 'DECLINED')::integer
-    WHERE c.state IN ('CREATED', 'DECLINED') AND c.kind <> 'ONE_SHOT'
+    WHERE c.state = 'CREATED' OR c.state = 'DECLINED' AND (c.kind = 'RENEWAL' OR c.kind = 'ONE_SHOT' AND c.reason = 'NOT_CHARGED')
 RETURNING *;
 
 -- name: OpenAttempts :many
@@ -81,6 +81,9 @@ RETURNING charge_key;
 
 -- name: NamedCharge :one
 SELECT charge_key FROM subscription.request_keys WHERE partner_id = @partner_id AND key = @key;
+
+-- name: NamedRequest :one
+SELECT * FROM subscription.request_keys WHERE partner_id = @partner_id AND key = @key;
 
 -- name: PruneRequestKeys :execrows
 DELETE FROM subscription.request_keys k WHERE (k.partner_id, k.key) IN (SELECT o.partner_id, o.key FROM subscription.request_keys o WHERE o.good_until < @before LIMIT 5000);

@@ -40,3 +40,6 @@ SELECT EXISTS (SELECT FROM subscription.subscriptions WHERE line_id = @line_id A
 
 -- name: HistoryOf :many
 SELECT * FROM subscription.history WHERE subscription_id = @subscription_id ORDER BY at;
+
+-- name: RecentConsent :one
+SELECT id FROM subscription.consents WHERE line_id = @line_id AND service_id = @service_id AND given_at >= @since ORDER BY given_at DESC LIMIT 1;
