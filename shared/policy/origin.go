@@ -37,6 +37,9 @@ func (e *Edge) origin(x *Exchange) {
 		x.Refuse(errCorrelation)
 		return
 	}
+	if x.Route.Operation.Public {
+		system, channel = "", "" // nobody vouches for them
+	}
 	x.Principal.System, x.Principal.Channel = system, channel
 	if x.mode(Origin) != Off && !x.judge(Origin, x.bind()) {
 		return

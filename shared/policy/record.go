@@ -21,7 +21,7 @@ func (e *Edge) record(x *Exchange) {
 	room := bodies.Get().(*[]byte)
 	x.masked = (*room)[:0]
 	x.changed()
-	x.Record.Layer, x.Record.API, x.Record.Method = "xapi", x.Route.API, x.Request.Method
+	x.Record.Layer, x.Record.API, x.Record.Method = x.Route.layer(), x.Route.API, x.Request.Method
 	x.peer = clientAddress(x.Request, x.Settings.trusted) // refused requests have one, too
 	x.Address = x.peer.String()
 	if x.Route.Operation != nil {

@@ -36,6 +36,7 @@ const (
 	Public              // channels and partners, behind the whole policy chain
 	Internal            // the other layers, when they are other processes
 	Operations          // operators
+	Callbacks           // third-party systems that call us back, behind the policy chain, too
 )
 
 // Layer is the APIs of one layer.

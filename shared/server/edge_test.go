@@ -43,11 +43,21 @@ type forecast struct {
 // edge runs a public API with the configuration given until t ends; said is what it logged.
 func edge(t *testing.T, more string, serve func(context.Context, struct{}) (forecast, error)) (at Addresses, said func() string) {
 	t.Helper()
+	field := hop.Contract{Layer: "xapi", Name: "weather", Spec: []byte(weather)}
+	get := hop.Operation[struct{}, forecast]{Contract: &field, ID: "getWeather"}
+	return run(t, more, Layer{Name: "xapi", APIs: []API{{Contract: &field, Mount: func(env *Env) error { Handle(env, get, serve); return nil }}}})
+}
+
+// run runs a layer with the configuration given until t ends; said is what it logged.
+func run(t *testing.T, more string, layer Layer) (at Addresses, said func() string) {
+	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "edge.yaml")
 	text := fmt.Sprintf("dataDir: %q\n", dir) + alone + "internal: {addr: '127.0.0.1:0'}\nops: {addr: '127.0.0.1:0'}\ndrain: {delay: 0s}\nlog: {format: text}\n" + more
-	if !strings.Contains(more, "public:") {
-		text += "public: {addr: '127.0.0.1:0'}\n"
+	for _, listener := range []string{"public", "callbacks"} {
+		if !strings.Contains(more, listener+":") {
+			text += listener + ": {addr: '127.0.0.1:0'}\n"
+		}
 	}
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -56,9 +66,6 @@ func edge(t *testing.T, more string, serve func(context.Context, struct{}) (fore
 	if err != nil {
 		t.Fatal(err)
 	}
-	field := hop.Contract{Layer: "xapi", Name: "weather", Spec: []byte(weather)}
-	get := hop.Operation[struct{}, forecast]{Contract: &field, ID: "getWeather"}
-	layer := Layer{Name: "xapi", APIs: []API{{Contract: &field, Mount: func(env *Env) error { Handle(env, get, serve); return nil }}}}
 	var log logged
 	ready, ended := make(chan Addresses, 1), make(chan error, 1)
 	ctx, cancel := context.WithCancel(context.Background())

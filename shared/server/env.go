@@ -147,13 +147,19 @@ func (e *Env) claim(op *contract.Operation) bool {
 
 func (e *Env) fail(err error) { e.wrong = append(e.wrong, err) }
 
-// publish adds op to the public listener, behind the policy chain.
+// publish adds op to the API's listener, behind the policy chain.
 func (e *Env) publish(op *contract.Operation, serve func(*policy.Exchange)) {
-	route := &policy.Route{API: e.api.Contract.Name, Operation: op, Dialect: e.api.dialect(), Texts: e.api.Texts, Class: "api", NotFound: e.api.NotFound}
-	e.host.public.Handle(op.Method, ginPath(op.Path), e.host.edge.Chain(route, serve))
+	listener, router := e.api.listener(), e.host.public
+	if listener == Callbacks {
+		router = e.host.callbacks
+	}
+	route := &policy.Route{
+		Layer: e.api.Contract.Layer, API: e.api.Contract.Name, Operation: op, Dialect: e.api.dialect(), Texts: e.api.Texts, Class: class(listener), NotFound: e.api.NotFound,
+	}
+	router.Handle(op.Method, ginPath(op.Path), e.host.edge.Chain(route, serve))
 	e.host.routes = append(e.host.routes, publicRoute{
-		prefix: staticPrefix(op.Path), notFound: e.api.NotFound,
-		unmatched: &policy.Route{API: route.API, Dialect: route.Dialect, Class: route.Class},
+		listener: listener, prefix: staticPrefix(op.Path), notFound: e.api.NotFound,
+		unmatched: &policy.Route{Layer: route.Layer, API: route.API, Dialect: route.Dialect, Class: route.Class},
 	})
 }
 

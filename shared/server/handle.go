@@ -30,7 +30,7 @@ func Handle[In, Out any](env *Env, op hop.Operation[In, Out], serve func(context
 	}
 	decoder := hop.NewDecoder[In]()
 	switch env.api.listener() {
-	case Public:
+	case Public, Callbacks:
 		env.publish(o, publicEndpoint(o, decoder, serve))
 	case Internal:
 		hop.Provide(env.host.registry, op, withHopPolicies(env, o, false, serve))
@@ -61,6 +61,9 @@ func publicEndpoint[In, Out any](o *contract.Operation, decoder hop.Decoder[In],
 			return
 		}
 		x.Answer.Status = o.Status
+		if _, nothing := any(out).(struct{}); nothing { // the answer is its status
+			return
+		}
 		if answer, ok := any(&out).(told); ok {
 			x.Answer.Status = answer.HTTPStatus()
 		}

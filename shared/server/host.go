@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -67,9 +68,9 @@ type host struct {
 	edge      *policy.Edge
 	policies  atomic.Pointer[policy.Settings]
 	public    *gin.Engine
+	callbacks *gin.Engine
 	internal  *gin.Engine
 	routes    []publicRoute
-	unknown   *policy.Route // of a request that resembles no API
 	externals []*httpclient.Client
 	followers map[string]Follower // by name, which says in the log whose copy it is
 	addresses Addresses
@@ -78,9 +79,10 @@ type host struct {
 	closers   []func(context.Context) error // run in reverse order
 }
 
-// publicRoute lets a request that no operation takes be refused in the dialect of the API whose
-// path it resembles.
+// publicRoute lets a request that no operation takes be refused in the dialect of the API of its
+// listener whose path it resembles.
 type publicRoute struct {
+	listener  Listener
 	prefix    string
 	unmatched *policy.Route
 	notFound  string
@@ -256,6 +258,16 @@ var hopTransport = httpclient.NewDirect(httpclient.Pool{Idle: 512, IdleTimeout: 
 func (h *host) hosts(layer string) bool {
 	for _, l := range h.layers {
 		if l.Name == layer {
+			return true
+		}
+	}
+	return false
+}
+
+// calledBack reports whether a third-party system calls an API of this process back.
+func (h *host) calledBack() bool {
+	for _, l := range h.layers {
+		if slices.ContainsFunc(l.APIs, func(a API) bool { return a.listener() == Callbacks }) {
 			return true
 		}
 	}

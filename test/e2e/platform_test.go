@@ -148,6 +148,7 @@ func (p *platform) write(t testing.TB, one *process, key, secret string) {
 dataDir: %q
 public: {addr: "127.0.0.1:0"}
 internal: {addr: "127.0.0.1:0"}
+callbacks: {addr: "127.0.0.1:0"}
 ops: {addr: "127.0.0.1:0"}
 drain: {delay: 500ms, timeout: 10s}
 database: {url: %q%s}
@@ -212,7 +213,7 @@ sapi:
 // settle makes a process keep its addresses over restarts.
 func (p *platform) settle(t testing.TB, one *process) {
 	t.Helper()
-	for section, addr := range map[string]string{"public": one.at.Public, "internal": one.at.Internal, "ops": one.at.Operations} {
+	for section, addr := range map[string]string{"public": one.at.Public, "internal": one.at.Internal, "ops": one.at.Operations, "callbacks": one.at.Callbacks} {
 		if addr != "" {
 			p.edit(t, one, section+`: {addr: "127.0.0.1:0"}`, fmt.Sprintf("%s: {addr: %q}", section, addr))
 		}
