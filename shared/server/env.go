@@ -77,6 +77,16 @@ func propagate(ctx context.Context, h http.Header) {
 	h[hop.CorrelationHeader], h["Traceparent"] = values[:1:1], values[1:]
 }
 
+// CallbackURL is where the listener for callbacks is on this machine: good for third-party systems that
+// are here, too.
+func (e *Env) CallbackURL() string {
+	scheme := "http://"
+	if e.host.settings.Callbacks.Certificate != "" {
+		scheme = "https://"
+	}
+	return scheme + e.host.addresses.Callbacks
+}
+
 // Database is the PostgreSQL that the API's Migrations went to.
 func (e *Env) Database() *database.DB { return e.host.db }
 
