@@ -60,6 +60,7 @@ type Route struct {
 	API       string // the contract's name
 	Operation *contract.Operation
 	Dialect   problem.Dialect
+	Verifier  Verifier              // of the API's own tokens; nil: the edge's
 	Texts     *typology.Declaration // of the result codes; nil: the API has none
 	Class     string                // of load shedding: api, webhook
 	NotFound  string                // code of the error where the path names an operation that is none

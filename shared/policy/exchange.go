@@ -27,6 +27,7 @@ type Exchange struct {
 	Address   string // of the client, by the trusted proxies if there are any
 	Principal hop.Principal
 	Client    *access.Client
+	Manner    string          // how the client wants to be answered, as the verifier of its token says
 	Body      []byte          // canonical; nil until it was read and found to be JSON
 	Header    envelope.Header // the caller context that came in an envelope
 
@@ -81,6 +82,9 @@ func (x *Exchange) Context() context.Context {
 	if x.made == nil {
 		ctx := telemetry.WithIdentity(x.ctx, x.correlation, x.trace)
 		x.made = audit.WithRecord(hop.WithPrincipal(ctx, x.Principal), x.Record)
+		if x.Manner != "" {
+			x.made = context.WithValue(x.made, mannerKey{}, x.Manner)
+		}
 	}
 	return x.made
 }
@@ -127,8 +131,11 @@ func (x *Exchange) render() {
 	caller := x.Caller()
 	at := problem.Occurrence{
 		Incident: x.Record.ID, System: caller.System, Correlation: caller.Correlation,
-		Read: x.read, Policy: x.refusedBy, Now: x.Record.Started,
+		Read: x.read, Policy: x.refusedBy, Manner: x.Manner, Now: x.Record.Started,
 		Instance: x.instance, ProcessingServer: caller.ProcessingServer, Property: caller.Property,
+	}
+	if x.Route.Operation != nil {
+		at.Operation = x.Route.Operation.ID
 	}
 	at.Text = x.texts(plain)
 	answer := x.Route.Dialect.Render(x.Err, at)

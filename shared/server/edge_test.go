@@ -45,7 +45,12 @@ func edge(t *testing.T, more string, serve func(context.Context, struct{}) (fore
 	t.Helper()
 	field := hop.Contract{Layer: "xapi", Name: "weather", Spec: []byte(weather)}
 	get := hop.Operation[struct{}, forecast]{Contract: &field, ID: "getWeather"}
-	return run(t, more, Layer{Name: "xapi", APIs: []API{{Contract: &field, Mount: func(env *Env) error { Handle(env, get, serve); return nil }}}})
+	return hosting(t, more, API{Contract: &field, Mount: func(env *Env) error { Handle(env, get, serve); return nil }})
+}
+
+// hosting runs a public API of a test's own, as edge does its.
+func hosting(t *testing.T, more string, api API) (at Addresses, said func() string) {
+	return run(t, more, Layer{Name: "xapi", APIs: []API{api}})
 }
 
 // run runs a layer with the configuration given until t ends; said is what it logged.

@@ -32,6 +32,8 @@ type Env struct {
 	left  map[string]bool // operations without a route so far
 	wrong []error
 
+	verifier policy.Verifier // of the API's own tokens; nil: it has none
+
 	misread error // what Config returned: it names its keys
 }
 
@@ -164,7 +166,7 @@ func (e *Env) publish(op *contract.Operation, serve func(*policy.Exchange)) {
 		router = e.host.callbacks
 	}
 	route := &policy.Route{
-		Layer: e.api.Contract.Layer, API: e.api.Contract.Name, Operation: op, Dialect: e.api.dialect(), Texts: e.api.Texts, Class: class(listener), NotFound: e.api.NotFound,
+		Layer: e.api.Contract.Layer, API: e.api.Contract.Name, Operation: op, Dialect: e.api.dialect(), Verifier: e.verifier, Texts: e.api.Texts, Class: class(listener), NotFound: e.api.NotFound,
 	}
 	router.Handle(op.Method, ginPath(op.Path), e.host.edge.Chain(route, serve))
 	e.host.routes = append(e.host.routes, publicRoute{
@@ -182,6 +184,12 @@ func (h *host) mount(api *API) error {
 	env := &Env{host: h, api: api, doc: doc, left: make(map[string]bool)}
 	for _, op := range doc.Operations {
 		env.left[op.ID] = true
+	}
+	if api.Verifier != nil {
+		if api.listener() != Public {
+			env.fail(fmt.Errorf("%s: Verifier: only a public API has tokens", api.Contract))
+		}
+		env.verifier = api.Verifier(env)
 	}
 	if err := api.Mount(env); err != nil && errors.Is(err, env.misread) {
 		return err
