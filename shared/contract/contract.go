@@ -8,6 +8,8 @@
 //	x-category       info       the catalogue's business category
 //	x-sla            doc, op    {deadline: 5s, availability: 99.9}, one of both levels must have each
 //	x-idempotency    doc, op    none (default) | key | correlation
+//	x-origin         doc, op    required (default): the client speaks for a registered system | optional: one that is bound
+//	                            to none and names none is let pass, as partners are; what it does name still counts
 //	x-audit          doc, op    optional (default) | required: refuse rather than serve unaudited
 //	x-errors         doc, op    [CODE, …] the operation may answer; a code of the contract's own explains itself:
 //	                            {code, status, meaning, acts: caller|operator|nobody, retry: 'no'|later|with a new correlation},
@@ -68,10 +70,11 @@ type Operation struct {
 	Scopes []string // what a token must hold
 	Public bool     // the document says so: security: []
 
-	Idempotency   string // none, key or correlation
-	AuditRequired bool
-	Codes         []string        // the error codes it may answer, those of the document first
-	Errors        []problem.Entry // those of Codes that the contract explains
+	Idempotency    string // none, key or correlation
+	OriginOptional bool   // a client that is bound to no system need not name one
+	AuditRequired  bool
+	Codes          []string        // the error codes it may answer, those of the document first
+	Errors         []problem.Entry // those of Codes that the contract explains
 
 	MediaType    string   // of the request: the JSON one if there are several; empty without a body
 	MediaTypes   []string // all of them, MediaType first

@@ -105,6 +105,9 @@ func (r *reading) promises(place string, op *Operation, own extensions) {
 		if s := noted[string](r, level.place)(level.e.word("x-audit", "required", "optional")); s != "" {
 			op.AuditRequired = s == "required"
 		}
+		if s := noted[string](r, level.place)(level.e.word("x-origin", "required", "optional")); s != "" {
+			op.OriginOptional = s == "optional"
+		}
 		if n := noted[int64](r, level.place)(level.e.size("x-max-body")); n != 0 {
 			op.MaxBody = n
 		}

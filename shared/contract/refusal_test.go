@@ -56,6 +56,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"alternatives of security", document("", sla, operation+"\n      security: [{a: []}, {b: []}]", "{}", responses), "exactly one scheme"},
 		{"x-idempotency", document("", sla, operation+"\n      x-idempotency: keys", "{}", responses), "x-idempotency must be one of"},
 		{"x-audit", document("", sla, operation+"\n      x-audit: yes", "{}", responses), "x-audit must be one of"},
+		{"x-origin", document("", sla, operation+"\n      x-origin: none", "{}", responses), "x-origin must be one of"},
 		{"x-max-body", document("", sla, operation+"\n      x-max-body: 1.5", "{}", responses), "x-max-body must be"},
 		{"x-subjects", document("", sla, operation+"\n      x-subjects: [{name: phone, member: a, requests: 1}]", "{type: object, properties: {a: {type: string}}}", responses), "x-subjects must be a list"},
 		{"x-subjects of what no body has", document("", sla, operation+"\n      x-subjects: [{name: phone, member: b, requests: 1, window: 1m}]", "{type: object, properties: {a: {type: string}}}", responses), "the body has no member b"},

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"puente/shared/access"
 	"puente/shared/config"
 	"puente/shared/database/databasetest"
 	"puente/shared/hop"
@@ -48,13 +50,13 @@ func edge(t *testing.T, more string, serve func(context.Context, struct{}) (fore
 	return hosting(t, more, API{Contract: &field, Mount: func(env *Env) error { Handle(env, get, serve); return nil }})
 }
 
-// hosting runs a public API of a test's own, as edge does its.
-func hosting(t *testing.T, more string, api API) (at Addresses, said func() string) {
-	return run(t, more, Layer{Name: "xapi", APIs: []API{api}})
+// hosting runs a public API of a test's own, as edge does its; entities are there before the first request.
+func hosting(t *testing.T, more string, api API, entities ...access.Entities) (at Addresses, said func() string) {
+	return run(t, more, Layer{Name: "xapi", APIs: []API{api}}, entities...)
 }
 
 // run runs a layer with the configuration given until t ends; said is what it logged.
-func run(t *testing.T, more string, layer Layer) (at Addresses, said func() string) {
+func run(t *testing.T, more string, layer Layer, entities ...access.Entities) (at Addresses, said func() string) {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "edge.yaml")
@@ -75,6 +77,12 @@ func run(t *testing.T, more string, layer Layer) (at Addresses, said func() stri
 	ready, ended := make(chan Addresses, 1), make(chan error, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	cfg := Config{Tree: tree, Log: &log, DatabaseURL: databasetest.New(t).Config().ConnString(), Ready: func(a Addresses) error { ready <- a; return nil }}
+	cfg.Seed = func(ctx context.Context, store *access.Store) (err error) {
+		for _, e := range entities {
+			err = errors.Join(err, store.Seed(ctx, e))
+		}
+		return err
+	}
 	go func() { ended <- Run(ctx, cfg, layer) }()
 	t.Cleanup(cancel)
 	select {

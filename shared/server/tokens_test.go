@@ -102,21 +102,8 @@ func TestTokensOfAnAPIsOwn(t *testing.T) {
 	})
 	said := func(operation, token, body string) string {
 		t.Helper()
-		req, _ := http.NewRequest(http.MethodPost, "http://"+at.Public+"/kiosk/"+operation, strings.NewReader(body))
-		req.Header.Set("Content-Type", "application/json")
-		if token != "" {
-			req.Header.Set("Authorization", "Bearer "+token)
-		}
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		text, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return strings.Join(append(resp.Header.Values("WWW-Authenticate"), resp.Status[:3], string(text)), " ")
+		resp, text := sent(t, "http://"+at.Public+"/kiosk/"+operation, token, body)
+		return strings.Join(append(resp.Header.Values("WWW-Authenticate"), resp.Status[:3], text), " ")
 	}
 	const good, invalid = `{"item":"a"}`, `Bearer realm="puente", error="invalid_token" 401 {"why":"invalid_token","operation":`
 	for _, c := range []struct{ name, operation, token, body, want string }{
@@ -159,6 +146,32 @@ func TestTokensOfAnAPIsOwn(t *testing.T) {
 	if got := said("charge", chargeToken, good); !strings.HasPrefix(got, "503 ") {
 		t.Errorf("while nobody can tell: %s", got)
 	}
+}
+
+// sent is the answer to a POST of JSON; headers are names, each followed by its value.
+func sent(t *testing.T, url, token, body string, headers ...string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(text)
 }
 
 // Nothing but a public API is sent tokens of its own.
