@@ -61,7 +61,7 @@ func (d *Document) Operation(id string) *Operation {
 type Operation struct {
 	ID, Method string
 	Path       string // as OpenAPI writes it: /services/{connection}
-	Status     int    // its one 2xx
+	Status     int    // its one 2xx; of one that only redirects, its first 3xx
 
 	Deadline     time.Duration
 	Availability float64 // percent
@@ -76,7 +76,7 @@ type Operation struct {
 	Codes          []string        // the error codes it may answer, those of the document first
 	Errors         []problem.Entry // those of Codes that the contract explains
 
-	MediaType    string   // of the request: the JSON one if there are several; empty without a body
+	MediaType    string   // of the request: that of Body if there are several; empty without a body
 	MediaTypes   []string // all of them, MediaType first
 	BodyRequired bool
 	MaxBody      int64 // bytes
@@ -87,7 +87,9 @@ type Operation struct {
 	Envelope         bool // the body may come in the envelope; Body checks what is inside
 	EnvelopeRequired bool // it must
 
-	Body    *Check         // nil unless the request has a JSON body
+	Form bool // Body is that of a form, as ReadForm makes JSON of it
+
+	Body    *Check         // nil unless the request has a JSON body or is a form
 	Params  *Params        // never nil
 	Answers map[int]*Check // the JSON answers by status, but for those that only errors have; 0 is the document's default answer
 }

@@ -69,6 +69,10 @@ func (x *Exchange) check(raw []byte) error {
 	x.Body = raw
 	var broken []problem.Field
 	switch {
+	case op.Form:
+		if x.Body, broken = contract.ReadForm(raw, contract.Limits{}); x.Body == nil {
+			return &problem.Error{Kind: problem.Invalid, Fields: broken}
+		}
 	case op.EnvelopeRequired:
 		if x.Header, x.Body, broken = envelope.Require(raw); len(broken) > 0 {
 			return &problem.Error{Kind: problem.Invalid, Fields: broken}

@@ -59,6 +59,7 @@ type Route struct {
 	Layer     string // the contract's; empty: xapi
 	API       string // the contract's name
 	Operation *contract.Operation
+	Raw       bool // the operation writes its own answers, of several media types
 	Dialect   problem.Dialect
 	Verifier  Verifier              // of the API's own tokens; nil: the edge's
 	Texts     *typology.Declaration // of the result codes; nil: the API has none

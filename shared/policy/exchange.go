@@ -10,6 +10,7 @@ import (
 
 	"puente/shared/access"
 	"puente/shared/audit"
+	"puente/shared/contract"
 	"puente/shared/envelope"
 	"puente/shared/hop"
 	"puente/shared/problem"
@@ -149,6 +150,32 @@ func (x *Exchange) render() {
 
 // SetHeader sets a header of the answer, whatever the answer will be.
 func (x *Exchange) SetHeader(name, value string) { x.Answer.Header.Set(name, value) }
+
+// Respond is the answer of an operation that writes its own: its status, of what mediaType its body is,
+// and the body; the headers are set apart. A body of no media type is none.
+func (x *Exchange) Respond(status int, mediaType string, body []byte) {
+	x.Answer.Status, x.Answer.Body = status, body
+	if mediaType != "" {
+		x.SetHeader("Content-Type", mediaType)
+	}
+}
+
+// recorded is the check of the answer by which it is masked for the record; nil: it is not recorded. Of
+// an operation that writes its own answers it is that of the status, and only JSON is recorded.
+func (x *Exchange) recorded() *contract.Check {
+	op := x.Route.Operation
+	if op == nil || x.Route.Raw && !x.answersJSON() {
+		return nil
+	}
+	if x.Route.Raw {
+		return op.Answers[x.Answer.Status]
+	}
+	return op.Answers[op.Status]
+}
+
+func (x *Exchange) answersJSON() bool {
+	return contract.CarriesJSON(x.Answer.Header.Get("Content-Type"))
+}
 
 // write sends the answer; its headers lie in x.writer already.
 func (x *Exchange) write() {

@@ -113,19 +113,19 @@ func (e *Edge) conclude(x *Exchange) {
 	e.describe(x)
 	r := x.Record
 	r.Duration, r.Status, r.Outcome = time.Since(r.Started), x.Answer.Status, x.outcome()
-	op := x.Route.Operation
-	switch {
-	case x.Err != nil:
+	if x.Err != nil {
 		r.Code, r.Detail = x.Err.Code, x.Err.Error()
 		if r.Code == "" {
 			r.Code = x.Err.Kind.String()
 		}
 		if r.Response = x.Answer.Body; x.Answer.Recorded != nil {
 			r.Response = x.Answer.Recorded
+		} else if x.Route.Raw && !x.answersJSON() { // a page
+			r.Response = nil
 		}
-	case op != nil && op.Answers[op.Status] != nil:
+	} else if check := x.recorded(); check != nil {
 		r.Code = x.retold
-		r.Response = x.mask(op.Answers[op.Status], x.Answer.Body, e.maskingFor(r))
+		r.Response = x.mask(check, x.Answer.Body, e.maskingFor(r))
 	}
 	if event := x.security(); event != "" {
 		r.Kind, r.Detail = "security", event+": "+r.Detail

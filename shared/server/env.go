@@ -160,13 +160,14 @@ func (e *Env) claim(op *contract.Operation) bool {
 func (e *Env) fail(err error) { e.wrong = append(e.wrong, err) }
 
 // publish adds op to the API's listener, behind the policy chain.
-func (e *Env) publish(op *contract.Operation, serve func(*policy.Exchange)) {
+func (e *Env) publish(op *contract.Operation, raw bool, serve func(*policy.Exchange)) {
 	listener, router := e.api.listener(), e.host.public
 	if listener == Callbacks {
 		router = e.host.callbacks
 	}
 	route := &policy.Route{
-		Layer: e.api.Contract.Layer, API: e.api.Contract.Name, Operation: op, Dialect: e.api.dialect(), Verifier: e.verifier, Texts: e.api.Texts, Class: class(listener), NotFound: e.api.NotFound,
+		Layer: e.api.Contract.Layer, API: e.api.Contract.Name, Operation: op, Raw: raw, Dialect: e.api.dialect(), Verifier: e.verifier, Texts: e.api.Texts,
+		Class: class(listener), NotFound: e.api.NotFound,
 	}
 	router.Handle(op.Method, ginPath(op.Path), e.host.edge.Chain(route, serve))
 	e.host.routes = append(e.host.routes, publicRoute{
