@@ -20,8 +20,13 @@
 //	x-pii            schema     mask | mask-document | hash | drop, for logs and audit; on an object also keep-unknown
 //	x-audit-key      schema     true: a string or number by which audit records are found, masked as x-pii says
 //	x-fold-names     schema     true: member names of this object and below match without ASCII case
+//	x-aliases        property   [name, …] other names of the member; the canonical body has its own
+//	x-digits         schema     true: of an integer, which may also come as a string of digits and is then a number in the
+//	                            canonical body; sign, fraction and exponent are refused in both
 //	x-envelope       schema     true: this request body, or this alternative of one, is the envelope around the API's own
 //	x-fault          schema     true: this alternative of an answer is how errors look; the answer's check is the other's
+//
+// What of a request breaks its contract is told in one order, that of the document: see Check.Read.
 //
 // Whatever else stands in a document, an extension or a schema keyword that the check would have to
 // ignore, is refused by Load with the JSON pointer of the place.
@@ -156,7 +161,11 @@ func Load(spec []byte) (*Document, error) {
 	if err := t.Validate(context.Background(), openapi3.EnableSchemaFormatValidation(), openapi3.EnableMultiError()); err != nil {
 		return nil, fmt.Errorf("contract: %w", err)
 	}
-	r := reading{doc: t, compiler: newCompiler()}
+	places, err := orderOf(spec)
+	if err != nil {
+		return nil, fmt.Errorf("contract: %w", err)
+	}
+	r := reading{doc: t, compiler: newCompiler(places)}
 	d := r.document()
 	if err := errors.Join(append(r.errs, r.compiler.errs...)...); err != nil {
 		return nil, fmt.Errorf("contract: %w", err)

@@ -22,7 +22,7 @@ const FormMedia = "application/x-www-form-urlencoded"
 func ReadForm(form []byte, limits Limits) (object []byte, broken []problem.Field) {
 	limits = limits.orDefaults()
 	refuse := func(name, rule string) ([]byte, []problem.Field) {
-		return nil, []problem.Field{{Path: name, Rule: rule}}
+		return nil, []problem.Field{{Path: name, Rule: rule, Breach: problem.Unreadable}}
 	}
 	var seen []string
 	object = append(make([]byte, 0, len(form)+16), '{')

@@ -14,6 +14,7 @@ type path []step
 type step struct {
 	name  []byte
 	index int
+	rank  int // its place among its siblings, in the order of the document
 }
 
 // String writes a path as order.flow or items[2].name; the whole body is body.

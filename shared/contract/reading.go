@@ -202,7 +202,7 @@ func (r *reading) body(place string, op *Operation, o *openapi3.Operation) {
 			r.form(at, op, op.Body)
 			continue
 		}
-		inside, fold := r.inside(at, media.Schema, op)
+		inside, at, fold := r.inside(at, media.Schema, op)
 		op.Body = r.compiler.check(inside, at, fold)
 	}
 	if len(op.MediaTypes) > 0 {

@@ -146,7 +146,7 @@ func readBody(r *http.Request, op *contract.Operation) ([]byte, error) {
 			return body, nil
 		}
 		if err != nil {
-			return nil, &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "body", Rule: "must be sent completely"}}, Err: err}
+			return nil, &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "body", Rule: "must be sent completely", Breach: problem.Unreadable}}, Err: err}
 		}
 		if len(body) == cap(body) {
 			body = append(body, 0)[:len(body)]

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -28,7 +29,19 @@ type Error struct {
 type Field struct {
 	Path string `json:"path"` // as the caller wrote it: order.flow, query.page, header.X-Channel
 	Rule string `json:"rule"` // for people: "is required", "must match ^3[0-9]{9}$"
+
+	Breach Breach `json:"-"` // for dialects; it crosses no hop
 }
+
+// Breach says how a part of a request breaks its rule, where that makes a difference to a dialect.
+type Breach uint8
+
+// The breaches.
+const (
+	Wrong      Breach = iota // it is there, and not as it should be
+	Missing                  // it is required, and absent, null or empty
+	Unreadable               // nothing after it could be read, or in one way only: no JSON, a name twice, beyond a limit
+)
 
 func (f Field) String() string { return f.Path + " " + f.Rule }
 
@@ -120,6 +133,10 @@ func Cross(err error, origin string) *Error {
 	e := *Of(err)
 	e.Err = nil
 	e.RetryAfter = wholeMilliseconds(e.RetryAfter)
+	e.Fields = slices.Clone(e.Fields)
+	for i := range e.Fields {
+		e.Fields[i].Breach = Wrong
+	}
 	e.Trail = append([]Cause{{Origin: origin, Message: e.Kind.message()}}, e.Trail...)
 	return &e
 }
