@@ -15,7 +15,6 @@ import (
 	"puente/papi/subscription/charging"
 	"puente/papi/subscription/lifecycle"
 	"puente/papi/subscription/line"
-	"puente/papi/subscription/sql"
 	"puente/shared/admin"
 	"puente/shared/database"
 	"puente/shared/problem"
