@@ -3,6 +3,8 @@ package redirect
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -83,6 +85,21 @@ func TestPaddingIsWholeOrNone(t *testing.T) {
 	} {
 		if got := unpad(test.data); len(got) != test.left {
 			t.Errorf("%v: %d bytes left", test.data, len(got))
+		}
+	}
+}
+
+func TestAKeyIsNotPrinted(t *testing.T) {
+	p := profile(GCM, false)
+	text, err := json.Marshal(p.Keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, printed := range []string{string(text), fmt.Sprint(p), fmt.Sprintf("%+v", p), fmt.Sprintf("%#v", p)} {
+		for _, form := range []string{string(key32), fmt.Sprint(key32[:4])[1:11], fmt.Sprintf("%#v", key32[:4])[7:20], base64.StdEncoding.EncodeToString(key32)} {
+			if strings.Contains(printed, form) {
+				t.Errorf("%s holds the secret", printed)
+			}
 		}
 	}
 }
