@@ -184,6 +184,11 @@ sapi:
   carrierbilling:
     http: {url: %q, breaker: %s}
     query: {breaker: %s}
+  smsc:
+    http: {url: %q, breaker: %s}
+    username: e2e
+    password: %q
+  smsccallbacks: {secret: %q}
   oauth2:
     http: {url: %q}
     issuer: %q
@@ -194,7 +199,7 @@ sapi:
 		p.sandbox.URL+"/inventory", w.breaker, w.breaker, p.sandbox.URL+"/orders", w.breaker, w.breaker, p.sandbox.URL+"/pqr", w.breaker,
 		p.sandbox.URL+"/subscriber", w.breaker, w.breaker,
 		p.sandbox.URL+"/tvplatforms/ftth", w.breaker, w.platforms, p.sandbox.URL+"/tvplatforms/hfc", w.breaker, w.platforms, p.sandbox.URL+"/tvplatforms/iptv", w.breaker, w.platforms,
-		p.sandbox.URL+"/carrierbilling", w.breaker, w.breaker, p.sandbox.URL, p.sandbox.URL, oauthprovider.DefaultAudience, introspector, secret)
+		p.sandbox.URL+"/carrierbilling", w.breaker, w.breaker, p.sandbox.URL+"/smsc", w.breaker, secret, secret, p.sandbox.URL, p.sandbox.URL, oauthprovider.DefaultAudience, introspector, secret)
 	if w.redis != "" {
 		fmt.Fprintf(&b, "redis: {url: %q}\n", w.redis)
 	}
