@@ -19,6 +19,7 @@
 //	POST   /_sandbox/pqr/{number}             a case's state: {"state":"RESUELTO"}
 //	GET    /_sandbox/carrierbilling/lines     the balances of lines; POST …/{msisdn} sets one, …/settings how all are charged: see package carrierbilling
 //	GET    /_sandbox/smsc/messages            what phones got by SMS, ?to=; POST …/mo has a phone send one, …/settings says where to: see package smsc
+//	GET    /_sandbox/partner/settings         what partners answer; POST sets it: {"status":"-1"}
 //	GET    /_sandbox/subscriber/lines         the lines of the directory; POST sets them, …/events makes events: see package subscriber
 //	GET    /_sandbox/tvplatforms              what the television platforms hold; POST …/{account} sets it: see package tvplatforms
 //	POST   /_sandbox/oauth/rotate             new signing keys; ?drop=true: the old ones are gone at once
@@ -48,6 +49,9 @@
 //	            POST /carrierbilling/dcb/v1/cobros/{txId}/devoluciones  refund
 //	smsc        POST /smsc/cgi-bin/sendsms                      sendsms       see package smsc
 //	            GET  /smsc/cgi-bin/sendsms                      sendsms
+//	partner     POST /partner/{partner}/subscriptions           notifySubscription  see package partner
+//	            POST /partner/{partner}/charges                 notifyCharge
+//	            GET  /partner/{partner}/return                  return
 //	oauth       POST /oauth2/token                              token         see package oauthprovider
 //	            POST /oauth2/introspect                         introspect
 //	            POST /oauth2/revoke                             revoke
@@ -72,6 +76,7 @@ import (
 	"puente/test/sandbox/inventory"
 	"puente/test/sandbox/oauthprovider"
 	"puente/test/sandbox/orders"
+	"puente/test/sandbox/partner"
 	"puente/test/sandbox/pqr"
 	"puente/test/sandbox/smsc"
 	"puente/test/sandbox/subscriber"
@@ -123,6 +128,7 @@ type Sandbox struct {
 	TVPlatforms    *tvplatforms.Service
 	CarrierBilling *carrierbilling.Service
 	SMSC           *smsc.Service
+	Partner        *partner.Service
 	OAuth          *oauthprovider.Provider
 
 	cfg      Config
@@ -196,9 +202,10 @@ func New(cfg Config) (*Sandbox, error) {
 		return fail(err)
 	}
 	directory, television := subscriber.New(cfg.Now), tvplatforms.New(cfg.Now)
-	s := newHost(cfg, bot, lines, om, cases, directory, television, dcb, sms, oauth)
+	partners := partner.New(cfg.Now)
+	s := newHost(cfg, bot, lines, om, cases, directory, television, dcb, sms, partners, oauth)
 	s.BotService, s.Inventory, s.Orders, s.PQR, s.OAuth = bot, lines, om, cases, oauth
-	s.Subscriber, s.TVPlatforms, s.CarrierBilling, s.SMSC = directory, television, dcb, sms
+	s.Subscriber, s.TVPlatforms, s.CarrierBilling, s.SMSC, s.Partner = directory, television, dcb, sms, partners
 	return s, nil
 }
 
