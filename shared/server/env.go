@@ -59,10 +59,20 @@ func (e *Env) External(system string, cfg httpclient.Config) *httpclient.Client 
 
 // ExternalWith is External with credentials, set on each attempt.
 func (e *Env) ExternalWith(system string, cfg httpclient.Config, credentials func(*http.Request) error) *httpclient.Client {
-	client := httpclient.New(system, cfg, httpclient.Deps{
-		API: e.api.Contract.Name, Registerer: e.host.registerer, Logger: e.host.log,
-		Observe: observeDependency, Propagate: propagate, Credentials: credentials,
-	})
+	return e.external(system, cfg, httpclient.Deps{Credentials: credentials})
+}
+
+// ExternalGuarded is External for URLs that come from outside, such as the webhooks of partners:
+// guard says which of them may be called. One client serves them all, so it has no breaker.
+func (e *Env) ExternalGuarded(system string, cfg httpclient.Config, guard *httpclient.SSRF) *httpclient.Client {
+	cfg.Breaker.Off = true
+	return e.external(system, cfg, httpclient.Deps{Guard: guard})
+}
+
+func (e *Env) external(system string, cfg httpclient.Config, d httpclient.Deps) *httpclient.Client {
+	d.API, d.Registerer, d.Logger = e.api.Contract.Name, e.host.registerer, e.host.log
+	d.Observe, d.Propagate = observeDependency, propagate
+	client := httpclient.New(system, cfg, d)
 	e.host.externals = append(e.host.externals, client)
 	return client
 }
