@@ -10,12 +10,15 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"puente/shared/access"
 	"puente/shared/admin"
+	"puente/shared/clock"
 	"puente/shared/config"
+	"puente/shared/problem"
 	"puente/shared/server"
 	"puente/test/sandbox"
 	"puente/test/sandbox/oauthprovider"
@@ -28,6 +31,7 @@ type demo struct {
 	dir     string
 	notes   notes
 	sandbox *sandbox.Sandbox
+	clock   atomic.Pointer[clock.Clock] // of business time; nil until the database is there
 	stop    func()
 }
 
@@ -81,7 +85,10 @@ func startDemo(ctx context.Context, env []string, file string) (*demo, error) {
 		}
 	}()
 	d.notes = d.remembered()
-	s, err := sandbox.New(sandbox.Config{Addr: get(env, "PUENTE_SANDBOX_ADDR", "127.0.0.1:9100"), Clients: d.oauthClients()})
+	s, err := sandbox.New(sandbox.Config{
+		Addr: get(env, "PUENTE_SANDBOX_ADDR", "127.0.0.1:9100"), Clients: d.oauthClients(),
+		Clock: &sandbox.Clock{Offset: d.offset, SetOffset: d.setOffset},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +112,23 @@ func startDemo(ctx context.Context, env []string, file string) (*demo, error) {
 	}
 	return d, nil
 }
+
+// offset is by how much business time is moved.
+func (d *demo) offset(ctx context.Context) (time.Duration, error) {
+	if c := d.clock.Load(); c != nil {
+		return c.Offset(ctx)
+	}
+	return 0, errStarting
+}
+
+func (d *demo) setOffset(ctx context.Context, by time.Duration) error {
+	if c := d.clock.Load(); c != nil {
+		return c.SetOffset(ctx, by)
+	}
+	return errStarting
+}
+
+var errStarting = &problem.Error{Kind: problem.Unavailable, RetryAfter: time.Second, Detail: "The platform is starting"}
 
 // lockDemo keeps a second demo out of dir before it replaces a file of the first. The kernel frees
 // the lock however the process ends.

@@ -80,7 +80,7 @@ func (r *runCommand) Run(ctx context.Context) error {
 			return err
 		}
 		defer d.stop()
-		file, cfg.Seed, cfg.Ready = d.file, d.seed, d.ready
+		file, cfg.Seed, cfg.Ready, cfg.Movable = d.file, d.seed, d.ready, d.clock.Store
 	} else {
 		cfg.DatabaseURL, cfg.RedisURL = get(env, "DATABASE_URL", ""), get(env, "REDIS_URL", "")
 	}

@@ -16,6 +16,7 @@ import (
 	"puente/shared/access"
 	"puente/shared/admin"
 	"puente/shared/audit"
+	"puente/shared/clock"
 	"puente/shared/config"
 	"puente/shared/database"
 	"puente/shared/idempotency"
@@ -41,6 +42,10 @@ type Config struct {
 	Reload <-chan os.Signal                           // each signal loads the configuration again
 	Seed   func(context.Context, *access.Store) error // before the first request
 	Ready  func(Addresses) error                      // once everything serves
+
+	// Movable takes the clock of business time before anything is served by it. Only a demo has it: of
+	// any other program it is nil, and nothing moves what its APIs take for the time.
+	Movable func(*clock.Clock)
 }
 
 // Addresses are where the listeners are, as host:port.

@@ -154,8 +154,8 @@ func (e *Env) Administer(resources ...admin.Resource) {
 // Logger is the process's.
 func (e *Env) Logger() *slog.Logger { return e.host.log }
 
-// Now is business time: the clock's, and in a demo what its operator made of it.
-func (e *Env) Now() time.Time { return time.Now() }
+// Now is business time: the machine's, and in a demo what its sandbox's clock made of it.
+func (e *Env) Now() time.Time { return e.host.clock.Now() }
 
 // claim notes that op has its route.
 func (e *Env) claim(op *contract.Operation) bool {

@@ -19,6 +19,7 @@ import (
 	"puente/shared/access"
 	"puente/shared/admin"
 	"puente/shared/audit"
+	"puente/shared/clock"
 	"puente/shared/config"
 	"puente/shared/database"
 	"puente/shared/hop"
@@ -41,6 +42,7 @@ type host struct {
 	tree       *config.Tree
 	settings   settings
 	hops       string
+	movable    func(*clock.Clock) // of Config
 	instance   string
 	layers     []Layer
 	program    []Layer // every layer of the program, hosted here or not
@@ -58,6 +60,7 @@ type host struct {
 	answers  *idempotency.Store
 	jobs     *jobs.Jobs
 	admin    *admin.Registry
+	clock    *clock.Clock // nil: the machine's
 	metrics  *policy.Metrics
 	breaches *policy.Breaches
 	tracer   *telemetry.Tracer
@@ -121,6 +124,9 @@ func (h *host) open(ctx context.Context) (err error) {
 	if err := h.patiently(ctx, h.openKeys); err != nil {
 		return err
 	}
+	if err := h.patiently(ctx, h.openClock); err != nil {
+		return err
+	}
 	h.access = access.New(h.db, h.log, h.registerer)
 	h.texts = typology.New(h.db, h.log, h.registerer)
 	h.follow("access", h.access)
@@ -149,6 +155,22 @@ func (h *host) open(ctx context.Context) (err error) {
 	return h.admin.Add(append(access.Resources(h.access), typology.Resource(h.texts))...)
 }
 
+// openClock makes business time: the machine's, but for a program that is there to have it moved.
+func (h *host) openClock(ctx context.Context) error {
+	if h.movable == nil {
+		return clock.Heed(ctx, h.db, h.log)
+	}
+	if h.clock == nil {
+		h.clock = clock.New(h.db, h.log, h.registerer)
+		h.follow("clock", h.clock)
+	}
+	if err := h.clock.Load(ctx); err != nil {
+		return err
+	}
+	h.movable(h.clock)
+	return nil
+}
+
 // patience is how long a start waits for a database that is away before it gives up.
 const patience = time.Minute
 
@@ -171,7 +193,7 @@ func (h *host) patiently(ctx context.Context, step func(context.Context) error) 
 
 // migrations are those of the platform and of the APIs of layers.
 func migrations(layers []Layer) []database.Migrations {
-	all := []database.Migrations{keyring.Migrations, access.Migrations, typology.Migrations, audit.Migrations, idempotency.Migrations, outbox.Migrations, jobs.Migrations}
+	all := []database.Migrations{keyring.Migrations, clock.Migrations, access.Migrations, typology.Migrations, audit.Migrations, idempotency.Migrations, outbox.Migrations, jobs.Migrations}
 	for _, layer := range layers {
 		for i := range layer.APIs {
 			all = append(all, layer.APIs[i].Migrations...)

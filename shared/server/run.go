@@ -83,7 +83,7 @@ func configure(cfg Config, layers []Layer) (*host, error) {
 
 // read reads the configuration of the process itself and loads every contract.
 func read(cfg Config, layers []Layer) (*host, error) {
-	h := &host{tree: cfg.Tree, settings: defaults(), hops: cfg.Hops, layers: layers, program: cfg.Program, registerer: prometheus.NewRegistry(), registry: hop.NewRegistry()}
+	h := &host{tree: cfg.Tree, settings: defaults(), movable: cfg.Movable, hops: cfg.Hops, layers: layers, program: cfg.Program, registerer: prometheus.NewRegistry(), registry: hop.NewRegistry()}
 	if len(h.program) == 0 {
 		h.program = layers
 	}
