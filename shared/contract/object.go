@@ -50,6 +50,7 @@ func (r *reader) object(o *objectRule) bool {
 			r.seen[base+i] = true
 			next = o.members[i].node
 			if string(name) != o.members[i].name {
+				r.path[len(r.path)-1].proper = o.members[i].name
 				end := int(r.dec.InputOffset())
 				r.edits = append(r.edits, edit{end - len(raw), end, o.members[i].quoted})
 			}

@@ -61,7 +61,7 @@ func (r *reader) note(kind problem.Breach, rule string) {
 	for i, s := range r.path {
 		ranks[i] = s.rank
 	}
-	r.broken = append(r.broken, breach{problem.Field{Path: r.path.String(), Rule: rule, Breach: kind}, ranks})
+	r.broken = append(r.broken, breach{problem.Field{Path: r.path.String(), Rule: rule, Breach: kind, Member: r.path.proper()}, ranks})
 }
 
 // turns are the kinds of breach in the order in which they are reported.

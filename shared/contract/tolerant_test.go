@@ -73,6 +73,16 @@ func TestBreachesAreToldInTheOrderOfTheDocument(t *testing.T) {
 		}
 	}
 
+	// A field is told as the caller wrote it, and as the contract does.
+	_, spelt := check.Read([]byte(`{"LARGEACCOUNT":"1","userIdentifier":"1","type":"a","pricepointId":1,"text":"x","IDS":["x"]}`), Limits{})
+	var names []string
+	for _, f := range spelt {
+		names = append(names, f.Path+"="+f.Proper())
+	}
+	if got := fmt.Sprint(names); got != "[type=kind LARGEACCOUNT=shortCode IDS[0]=ids[0]]" {
+		t.Errorf("%s", got)
+	}
+
 	// Twenty faults of another kind leave no missing member untold.
 	_, broken := check.Read([]byte(`{"ids":[`+strings.Repeat(`"x",`, 30)+`"x"]}`), Limits{})
 	if len(broken) != maxBroken || broken[0].Path != "userIdentifier" || broken[3].Path != "text" || broken[4].Path != "ids[0]" {

@@ -6,6 +6,7 @@
 package problem
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,8 +31,13 @@ type Field struct {
 	Path string `json:"path"` // as the caller wrote it: order.flow, query.page, header.X-Channel
 	Rule string `json:"rule"` // for people: "is required", "must match ^3[0-9]{9}$"
 
-	Breach Breach `json:"-"` // for dialects; it crosses no hop
+	// For dialects; they cross no hop.
+	Breach Breach `json:"-"`
+	Member string `json:"-"` // Path as the contract spells it; empty: as Path does
 }
+
+// Proper is f's path as the contract spells it.
+func (f Field) Proper() string { return cmp.Or(f.Member, f.Path) }
 
 // Breach says how a part of a request breaks its rule, where that makes a difference to a dialect.
 type Breach uint8
@@ -135,7 +141,7 @@ func Cross(err error, origin string) *Error {
 	e.RetryAfter = wholeMilliseconds(e.RetryAfter)
 	e.Fields = slices.Clone(e.Fields)
 	for i := range e.Fields {
-		e.Fields[i].Breach = Wrong
+		e.Fields[i].Breach, e.Fields[i].Member = Wrong, ""
 	}
 	e.Trail = append([]Cause{{Origin: origin, Message: e.Kind.message()}}, e.Trail...)
 	return &e
