@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"puente/shared/contract"
@@ -115,13 +116,15 @@ func readInTime(x *Exchange, op *contract.Operation) ([]byte, error) {
 	return readBody(x.Request, op)
 }
 
-// isMedia reports whether a Content-Type is of a media type, whatever its parameters.
+// isMedia reports whether a Content-Type is of a media type, whatever its parameters; but a charset that
+// is named must be the one that bodies are read in.
 func isMedia(contentType, media string) bool {
 	if contentType == media {
 		return true
 	}
-	given, _, err := mime.ParseMediaType(contentType)
-	return err == nil && given == media
+	given, parameters, err := mime.ParseMediaType(contentType)
+	charset, named := parameters["charset"]
+	return err == nil && given == media && (!named || strings.EqualFold(charset, "utf-8"))
 }
 
 func readBody(r *http.Request, op *contract.Operation) ([]byte, error) {
