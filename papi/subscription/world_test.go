@@ -108,9 +108,10 @@ func newWorld(t testing.TB) *world {
 	}
 	log, registry := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
 	w := &world{
-		db: db, operator: newOperator(t), told: outbox.New(ring), said: &said{}, clock: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC),
+		db: db, operator: newOperator(t), said: &said{}, clock: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC),
 		lines: map[string]subscriber.Line{},
 	}
+	w.told = outbox.New(ring, w.now)
 	w.line(number)
 	store := catalogue.NewStore(db, ring, log, registry)
 	apply(t, store)
