@@ -56,7 +56,7 @@ func NewDeliverer(o *Outbox, stream string, cfg Config, owner Owner, deps Deps) 
 }
 
 const (
-	measureEvery = 15 * time.Second
+	measureEvery = 30 * time.Second
 	pruneEvery   = time.Minute
 )
 

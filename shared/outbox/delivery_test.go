@@ -2,12 +2,11 @@ package outbox
 
 import (
 	"errors"
+	"puente/shared/httpclient"
+	"puente/shared/problem"
 	"strings"
 	"testing"
 	"time"
-
-	"puente/shared/httpclient"
-	"puente/shared/problem"
 )
 
 // breakerOff never opens: not for a ratio, nor for a run.
@@ -177,29 +176,6 @@ func TestSuppressedAttemptsAreNone(t *testing.T) {
 	w.answer = nil
 	w.rounds(d)
 	w.want("pending", w.list(StatePending), "")
-}
-
-func TestAPanicAndAHookThatFailsLoseNothing(t *testing.T) {
-	w := newWorld(t)
-	d := w.deliverer(calm, w.owner())
-	w.add("p/k/a")
-	w.answer = func(Event, int) Result { panic("no") }
-	w.want("sent", w.rounds(d), "a")
-	w.want("tried", w.results(w.one(StatePending).ID), "1:retry")
-
-	w.answer, w.hook = nil, errors.New("the owner's table is locked")
-	w.pass(time.Minute)
-	brief := w.deliverer(Config{Timeout: 10 * time.Millisecond, Lease: 150 * time.Millisecond, Breaker: breakerOff}, w.owner())
-	if err := brief.round(t.Context(), t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	brief.sends.Wait() // it tries to write the delivery down for as long as its lease lasts
-	w.want("pending", w.list(StatePending), "a")
-	w.hook = nil
-	w.exec(`update outbox.events set leased_until = clock_timestamp() where lease is not null`)
-	w.want("sent", w.rounds(d), "a")
-	r := w.one(StateDelivered)
-	w.want("tried", w.results(r.ID), "1:retry 2:lost 3:delivered")
 }
 
 func TestPruning(t *testing.T) {
