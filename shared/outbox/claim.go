@@ -20,7 +20,8 @@ type claimed struct {
 	lease    uuid.UUID
 	unread   error // why the payload could not be opened
 
-	admission httpclient.Admission
+	correlation string
+	admission   httpclient.Admission
 }
 
 // selectReady names the destinations that have something to send. It goes from name to name in the
@@ -69,7 +70,7 @@ const leaseEvent = `
 	update outbox.events e
 	set lease = $3, leased_until = clock_timestamp() + $4::interval, attempts = e.attempts + (e.lease is not null)::int
 	where e.id = $1
-	returning e.id, e.stream, e.destination, e.key, e.type, e.payload, e.sealed, e.sequence, e.created_at, e.step, e.attempts, e.lease`
+	returning e.id, e.stream, e.destination, e.key, e.type, e.payload, e.sealed, e.sequence, e.created_at, e.step, e.attempts, e.lease, e.correlation`
 
 // claim leases events for the wants, and gives back the places that it has no use for.
 func (d *Deliverer) claim(ctx context.Context, wants []want) ([]*claimed, error) {
@@ -126,7 +127,7 @@ func (d *Deliverer) claim(ctx context.Context, wants []want) ([]*claimed, error)
 func (d *Deliverer) scan(row pgx.CollectableRow) (*claimed, error) {
 	e := &claimed{}
 	var sealed bool
-	err := row.Scan(&e.ID, &e.Stream, &e.Destination, &e.Key, &e.Type, &e.Payload, &sealed, &e.Sequence, &e.Created, &e.step, &e.attempts, &e.lease)
+	err := row.Scan(&e.ID, &e.Stream, &e.Destination, &e.Key, &e.Type, &e.Payload, &sealed, &e.Sequence, &e.Created, &e.step, &e.attempts, &e.lease, &e.correlation)
 	if err == nil && sealed {
 		e.Payload, e.unread = d.outbox.open(e.Stream, e.ID, e.Payload)
 	}

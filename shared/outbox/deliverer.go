@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"puente/shared/database"
+	"puente/shared/telemetry"
 )
 
 // Deps is what a Deliverer uses of its surroundings.
@@ -34,9 +35,10 @@ type Deliverer struct {
 	shares   *shares
 	metrics  *metrics
 
-	wake    chan struct{}
-	sends   sync.WaitGroup
-	failing bool // of the loop
+	wake     chan struct{}
+	sends    sync.WaitGroup
+	settling chan struct{} // places for what is being written down
+	failing  bool          // of the loop
 }
 
 // NewDeliverer makes the deliverer of a stream. Members of cfg that are zero take their defaults; cfg
@@ -49,7 +51,7 @@ func NewDeliverer(o *Outbox, stream string, cfg Config, owner Owner, deps Deps) 
 	log := deps.Logger.With("stream", stream)
 	d := &Deliverer{
 		outbox: o, stream: stream, cfg: cfg, owner: owner, db: deps.DB, log: log, now: o.now,
-		schedule: newSchedule(cfg.Schedule, cfg.SlowFrom), shares: newShares(cfg, log), wake: make(chan struct{}, 1),
+		schedule: newSchedule(cfg.Schedule, cfg.SlowFrom), shares: newShares(cfg, log), wake: make(chan struct{}, 1), settling: make(chan struct{}, settlers),
 	}
 	d.metrics = newMetrics(stream, func() int { return d.shares.broken(d.now()) })
 	return d, d.metrics.register(deps.Registerer)
@@ -152,6 +154,7 @@ func (d *Deliverer) drain(cut func()) {
 // deliver makes one attempt and writes it down. Its places are free from then on, not before: the
 // database slows us down, too.
 func (d *Deliverer) deliver(sending context.Context, e *claimed) {
+	sending = telemetry.WithIdentity(sending, e.correlation, telemetry.NewTrace())
 	began, clock := d.now(), time.Now()
 	r := d.send(sending, e)
 	took := time.Since(clock)
@@ -165,14 +168,14 @@ func (d *Deliverer) deliver(sending context.Context, e *claimed) {
 // send asks the owner. What it says after it was cut off is believed only where it ends the event.
 func (d *Deliverer) send(sending context.Context, e *claimed) (r Result) {
 	if e.unread != nil {
-		d.log.Error("an event cannot be read, and is not sent", "event", e.ID, "error", e.unread)
+		d.log.ErrorContext(sending, "an event cannot be read, and is not sent", "event", e.ID, "error", e.unread)
 		return Result{Outcome: RetrySlow, Reason: "unreadable payload"}
 	}
 	ctx, cancel := context.WithTimeout(sending, d.cfg.Timeout)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
-			d.log.Error("a send panicked", "event", e.ID, "type", e.Type, "panic", fmt.Sprint(p))
+			d.log.ErrorContext(sending, "a send panicked", "event", e.ID, "type", e.Type, "panic", fmt.Sprint(p))
 			r = Result{Outcome: Retry, Reason: "panic"}
 		}
 	}()
@@ -196,6 +199,7 @@ const (
 	settleTimeout  = 2 * time.Second // of one try
 	firstPause     = 50 * time.Millisecond
 	lastPause      = time.Second
+	settlers       = 8               // at once, of a stream: the pool of connections is the requests', too
 	stoppingSettle = 3 * time.Second // of all tries, once the process is to stop
 )
 
@@ -206,9 +210,7 @@ func (d *Deliverer) persist(sending context.Context, e *claimed, s settlement, u
 	defer cancel()
 	defer context.AfterFunc(sending, func() { time.AfterFunc(stoppingSettle, cancel) })()
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		limited, done := context.WithTimeout(ctx, settleTimeout)
-		err := d.settle(limited, e, s)
-		done()
+		err := d.trySettle(ctx, e, s)
 		if err == nil || errors.Is(err, errTaken) {
 			return err
 		}
@@ -218,6 +220,19 @@ func (d *Deliverer) persist(sending context.Context, e *claimed, s settlement, u
 		case <-time.After(pause):
 		}
 	}
+}
+
+// trySettle settles once it has a place.
+func (d *Deliverer) trySettle(ctx context.Context, e *claimed, s settlement) error {
+	select {
+	case d.settling <- struct{}{}:
+		defer func() { <-d.settling }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	return d.settle(ctx, e, s)
 }
 
 // report counts and logs an attempt.

@@ -1,9 +1,13 @@
 package outbox
 
 import (
+	"context"
 	"errors"
+	"github.com/jackc/pgx/v5"
+
 	"puente/shared/httpclient"
 	"puente/shared/problem"
+	"puente/shared/telemetry"
 	"strings"
 	"testing"
 	"time"
@@ -198,5 +202,43 @@ func TestPruning(t *testing.T) {
 	var attempts int
 	if err := w.db.QueryRow(t.Context(), `select count(*) from outbox.attempts`).Scan(&attempts); err != nil || attempts != 2 {
 		t.Fatalf("%d attempts are kept, %v", attempts, err)
+	}
+}
+
+// TestPostponedIsNoAttempt: an owner that is not ready uses up no step, and is not asked without pause.
+func TestPostponedIsNoAttempt(t *testing.T) {
+	w := newWorld(t)
+	d := w.deliverer(calm, w.owner())
+	w.add("p/k/a")
+	w.answer = func(Event, int) Result { return Result{Outcome: Postponed} }
+	for range 2 * len(standardSchedule) {
+		w.want("sent", w.rounds(d), "a")
+		w.pass(time.Second)
+	}
+	w.answer = answers(Retry, "a")
+	w.rounds(d)
+	if gap := w.one(StatePending).Due.Sub(w.time()); gap > 6*time.Second {
+		t.Fatalf("the second step is due after %v", gap)
+	}
+}
+
+// TestSendsBelongToTheRequestThatAdded: they are logged under its correlation ID.
+func TestSendsBelongToTheRequestThatAdded(t *testing.T) {
+	w := newWorld(t)
+	seen := make(chan string, 1)
+	d := w.deliverer(calm, Owner{Send: func(ctx context.Context, _ Event, _ int) Result {
+		seen <- telemetry.Correlation(ctx)
+		return Result{Outcome: Delivered}
+	}})
+	ctx := telemetry.WithCorrelation(t.Context(), "c-1")
+	err := pgx.BeginFunc(ctx, w.db, func(tx pgx.Tx) error {
+		return w.o.Add(ctx, tx, Event{Stream: "s", Destination: "p", Type: "t"})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.rounds(d)
+	if got := <-seen; got != "c-1" {
+		t.Fatal(got)
 	}
 }

@@ -64,6 +64,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"puente/shared/database"
+	"puente/shared/telemetry"
 )
 
 //go:embed sql/migrations/*.sql
@@ -118,7 +119,7 @@ func New(ring sealer, now func() time.Time) *Outbox { return &Outbox{ring: ring,
 // Add stores the event with tx. Transactions that add to the same stream and key wait for each
 // other from here to their end, so that the order of their events is that of their commits; a
 // delivery of that key waits, too, before it is written down. Add as late as you can, and to several
-// keys in one order. tx must be read committed: at any other level it could not see which events of
+// keys in one order. The sends are logged under the correlation ID of ctx. tx must be read committed: at any other level it could not see which events of
 // the key have ended since it began.
 func (o *Outbox) Add(ctx context.Context, tx pgx.Tx, e Event) error {
 	if err := e.validate(); err != nil {
@@ -143,7 +144,7 @@ func (o *Outbox) Add(ctx context.Context, tx pgx.Tx, e Event) error {
 	}
 	batch := &pgx.Batch{}
 	batch.Queue(lockKey, lane(e.Stream, e.Key))
-	batch.Queue(insertEvent, e.ID, e.Stream, e.Destination, e.Key, e.Type, payload, o.ring != nil, o.now(), Channel, lane(e.Stream, e.Key))
+	batch.Queue(insertEvent, e.ID, e.Stream, e.Destination, e.Key, e.Type, payload, o.ring != nil, o.now(), Channel, lane(e.Stream, e.Key), telemetry.Correlation(ctx))
 	results := tx.SendBatch(ctx, batch)
 	defer func() { _ = results.Close() }() // its error was returned by one of these
 	var isolation string
@@ -168,8 +169,8 @@ const lockKey = `select pg_advisory_xact_lock(hashtextextended('outbox' || chr(3
 
 const insertEvent = `
 	with added as (
-		insert into outbox.events (id, stream, destination, key, type, payload, sealed, created_at, due_at, head)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $8, (
+		insert into outbox.events (id, stream, destination, key, type, payload, sealed, created_at, due_at, correlation, head)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $11, (
 			select p.id from outbox.events p where p.lane = $10 and p.state = 'pending' order by p.sequence limit 1
 		) is null)
 	)

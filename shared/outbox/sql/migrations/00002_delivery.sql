@@ -12,6 +12,7 @@ create table outbox.events (
     type         text        not null check (type <> ''),
     payload      bytea       not null,
     sealed       boolean     not null, -- the payload is encrypted under the key ring
+    correlation  text        not null default '', -- of the request that added it
 
     state        text        not null default 'pending' check (state in ('pending', 'delivered', 'dead')),
     head         boolean     not null, -- the first that is pending of its key: it alone may be sent
