@@ -134,9 +134,12 @@ func (c *callbacks) store(ctx context.Context, m content, gateway string) (what 
 		if err := q.LockPrint(ctx, int64(binary.BigEndian.Uint64(print[:]))); err != nil {
 			return err
 		}
-		n, err := q.StoreMessage(ctx, row)
-		if what = "stored"; n == 0 {
-			what = "dropped"
+		repeated, err := q.StoreMessage(ctx, row)
+		switch what = "stored"; {
+		case errors.Is(err, pgx.ErrNoRows):
+			what, err = "dropped", nil
+		case repeated:
+			what = "repeated"
 		}
 		return err
 	})

@@ -59,13 +59,14 @@ func (q *Queries) PruneInbound(ctx context.Context, keep time.Duration) (int64, 
 	return result.RowsAffected(), nil
 }
 
-const storeMessage = `-- name: StoreMessage :execrows
+const storeMessage = `-- name: StoreMessage :one
 INSERT INTO smsc.inbound (id, kind, sealed, gateway, print, repeated)
 SELECT $1, 'MESSAGE', $2, $3, $4, copies.there
 FROM (SELECT EXISTS (SELECT FROM smsc.inbound
     WHERE print = $4 AND received_at > clock_timestamp() - $5::interval) AS there) AS copies
 WHERE NOT (copies.there AND $6::boolean)
 ON CONFLICT (gateway) WHERE gateway IS NOT NULL DO NOTHING
+RETURNING repeated
 `
 
 type StoreMessageParams struct {
@@ -77,8 +78,9 @@ type StoreMessageParams struct {
 	Named   bool
 }
 
-func (q *Queries) StoreMessage(ctx context.Context, arg StoreMessageParams) (int64, error) {
-	result, err := q.db.Exec(ctx, storeMessage,
+// No row: it is there.
+func (q *Queries) StoreMessage(ctx context.Context, arg StoreMessageParams) (bool, error) {
+	row := q.db.QueryRow(ctx, storeMessage,
 		arg.ID,
 		arg.Sealed,
 		arg.Gateway,
@@ -86,10 +88,9 @@ func (q *Queries) StoreMessage(ctx context.Context, arg StoreMessageParams) (int
 		arg.Span,
 		arg.Named,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	var repeated bool
+	err := row.Scan(&repeated)
+	return repeated, err
 }
 
 const waiting = `-- name: Waiting :many

@@ -2,13 +2,15 @@
 -- Copies of a message that come at once are stored one after the other.
 SELECT pg_advisory_xact_lock(sqlc.arg(lock)::bigint);
 
--- name: StoreMessage :execrows
+-- name: StoreMessage :one
+-- No row: it is there.
 INSERT INTO smsc.inbound (id, kind, sealed, gateway, print, repeated)
 SELECT sqlc.arg(id), 'MESSAGE', sqlc.arg(sealed), sqlc.narg(gateway), sqlc.arg(print), copies.there
 FROM (SELECT EXISTS (SELECT FROM smsc.inbound
     WHERE print = sqlc.arg(print) AND received_at > clock_timestamp() - sqlc.arg(span)::interval) AS there) AS copies
 WHERE NOT (copies.there AND sqlc.arg(named)::boolean)
-ON CONFLICT (gateway) WHERE gateway IS NOT NULL DO NOTHING;
+ON CONFLICT (gateway) WHERE gateway IS NOT NULL DO NOTHING
+RETURNING repeated;
 
 -- name: Waiting :many
 SELECT id, kind, sealed, repeated, reference, message, state, received_at FROM smsc.inbound
