@@ -93,7 +93,7 @@ func TestRedeliveredMessages(t *testing.T) {
 	ack(t, s) // what is done with is known again all the same
 	hand(t, c, m)
 	same(t, waiting(t, s))
-	exec(t, s, `UPDATE smsc.inbound SET received_at = received_at - interval '5 minutes 1 second'`)
+	execute(t, s, `UPDATE smsc.inbound SET received_at = received_at - interval '5 minutes 1 second'`)
 	hand(t, c, smsc.ReceivedMessage{From: m.From, To: m.To, Text: m.Text, ID: "a", Reference: "ref-1"}) // still the gateway's first
 	hand(t, c, m)                                                                                       // under b: another message
 	if n := len(waiting(t, s)); n != 1 {
@@ -147,7 +147,7 @@ func ack(t *testing.T, s *system) {
 	}
 }
 
-func exec(t *testing.T, s *system, statement string, args ...any) {
+func execute(t *testing.T, s *system, statement string, args ...any) {
 	t.Helper()
 	if _, err := s.db.Exec(t.Context(), statement, args...); err != nil {
 		t.Fatal(err)
@@ -158,7 +158,7 @@ func exec(t *testing.T, s *system, statement string, args ...any) {
 func TestCallbacksWithoutTheTable(t *testing.T) {
 	s, _ := start(t)
 	c := beside(s)
-	exec(t, s, `DROP TABLE smsc.inbound`)
+	execute(t, s, `DROP TABLE smsc.inbound`)
 	message := uuid.New()
 	if _, err := c.Message(t.Context(), smsc.ReceivedMessage{Secret: secret, From: "56912345678", Text: "x"}); err == nil {
 		t.Error("taken, and lost")
@@ -190,7 +190,7 @@ func TestReports(t *testing.T) {
 	} {
 		n++
 		id, message := fmt.Sprint("r:", n), uuid.New()
-		exec(t, s, `INSERT INTO smsc.messages (id, message, content, state, ends_at) VALUES ($1, $2, '', $3, clock_timestamp() + interval '1 minute')`, id, message, test.before)
+		execute(t, s, `INSERT INTO smsc.messages (id, message, content, state, ends_at) VALUES ($1, $2, '', $3, clock_timestamp() + interval '1 minute')`, id, message, test.before)
 		for range 2 { // the second tells nothing new
 			if _, err := c.Report(t.Context(), smsc.ReceivedReport{Message: message.String(), Key: reportKey(s.ring, message), Status: test.status, Answer: test.answer}); err != nil {
 				t.Fatal(err)
@@ -222,7 +222,7 @@ func TestForgedCallbacks(t *testing.T) {
 	s, _ := start(t)
 	c := beside(s)
 	message, other := uuid.New(), uuid.New()
-	exec(t, s, `INSERT INTO smsc.messages (id, message, content, state, ends_at) VALUES ('a', $1, '', 'ACCEPTED', clock_timestamp())`, message)
+	execute(t, s, `INSERT INTO smsc.messages (id, message, content, state, ends_at) VALUES ('a', $1, '', 'ACCEPTED', clock_timestamp())`, message)
 	for _, key := range []string{"", reportKey(s.ring, other), reportKey(s.ring, message) + "=", strings.ToUpper(reportKey(s.ring, message))} {
 		if _, err := c.Report(t.Context(), smsc.ReceivedReport{Message: message.String(), Key: key, Status: "1"}); problem.Of(err).Kind != problem.Forbidden {
 			t.Errorf("%q: %v", key, err)

@@ -103,7 +103,7 @@ func TestMessageIsSentOnceWhateverHappens(t *testing.T) {
 			if n := testutil.ToFloat64(s.unknownMessages()); n != 0 { // its time is not over
 				t.Errorf("%v unknown at once", n)
 			}
-			exec(t, s, `UPDATE smsc.messages SET ends_at = clock_timestamp()`)
+			execute(t, s, `UPDATE smsc.messages SET ends_at = clock_timestamp()`)
 			if n := testutil.ToFloat64(s.unknownMessages()); n != 1 {
 				t.Errorf("%v unknown", n)
 			}
@@ -131,7 +131,7 @@ func TestMessageIsSentOnceHoweverManyAsk(t *testing.T) {
 // The intent is written before the call: where it can not be, nothing is sent, and the caller knows it.
 func TestNothingIsSentWithoutTheTable(t *testing.T) {
 	s, box := start(t)
-	exec(t, s, `DROP TABLE smsc.messages`)
+	execute(t, s, `DROP TABLE smsc.messages`)
 	if _, err := s.Submit(t.Context(), pin("pin:1")); !errors.Is(err, problem.Unavailable) || len(box.SMSC.Messages("")) != 0 {
 		t.Errorf("%v, sent %d", err, len(box.SMSC.Messages("")))
 	}

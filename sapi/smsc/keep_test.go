@@ -32,11 +32,11 @@ func TestWhatIsKept(t *testing.T) {
 		}
 		hand(t, c, smsc.ReceivedMessage{From: "56912345678", To: "2200", Text: id, ID: id})
 		ack(t, s)
-		exec(t, s, `UPDATE smsc.inbound SET acknowledged_at = acknowledged_at - interval '4 days'`)
-		exec(t, s, `UPDATE smsc.messages SET updated_at = updated_at - interval '50 days'`)
+		execute(t, s, `UPDATE smsc.inbound SET acknowledged_at = acknowledged_at - interval '4 days'`)
+		execute(t, s, `UPDATE smsc.messages SET updated_at = updated_at - interval '50 days'`)
 	}
 	hand(t, c, smsc.ReceivedMessage{From: "56912345678", To: "2200", Text: "waits"})
-	exec(t, s, `UPDATE smsc.inbound SET received_at = received_at - interval '400 days'`)
+	execute(t, s, `UPDATE smsc.inbound SET received_at = received_at - interval '400 days'`)
 	if err := s.prune(t.Context()); err != nil {
 		t.Fatal(err)
 	}
