@@ -149,6 +149,10 @@ func (x *Exchange) security() string {
 		return ""
 	}
 	switch x.refusedBy {
+	case "": // the API itself: who calls back proves who it is to nobody else
+		if x.Route.Class == "webhook" && x.Err.Kind == problem.Forbidden {
+			return "forged webhook"
+		}
 	case Token, Client:
 		return "authentication refused"
 	case Address, Origin:
