@@ -37,6 +37,16 @@ type Name struct {
 // forGood is long enough for any repetition (specification: at least 24 h).
 const forGood = 400 * 24 * time.Hour
 
+// Prune forgets the names of requests that are good no more.
+func (c *Charging) Prune(ctx context.Context) error {
+	for {
+		n, err := sql.New(c.db).PruneRequestKeys(ctx, c.now())
+		if err != nil || n == 0 || ctx.Err() != nil {
+			return database.Problem(err)
+		}
+	}
+}
+
 // Known reports whether a charge bears the name now, and, if so, whether it certainly was not made for a
 // reason that is nobody's: then the same request may try again.
 func (c *Charging) Known(ctx context.Context, name Name) (known, again bool, err error) {
