@@ -34,6 +34,7 @@ type Message struct {
 	Product   *catalogue.Product // nil: of none
 	Purpose   Purpose
 	Text      string    // of Partner; else the purpose's own
+	PIN       string    // of PIN: the digits, which nothing but the message itself may hold
 	Amount    int64     // that a text names, minor units
 	Until     time.Time // that a text names: the next charge, the PIN's end
 	At        time.Time
