@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -100,6 +101,19 @@ func Parse(p *catalogue.Partner, sent string) (string, error) {
 	if msisdn, ok := p.Country.Code.Parse(sent); ok {
 		return msisdn, nil
 	}
+	return sandboxed(p, sent)
+}
+
+// ParseTyped is the MSISDN that a person typed on a page about what the partner sells.
+func ParseTyped(p *catalogue.Partner, typed string) (string, error) {
+	if msisdn, ok := p.Country.Code.ParseTyped(typed); ok {
+		return msisdn, nil
+	}
+	return sandboxed(p, strings.TrimSpace(typed))
+}
+
+// sandboxed is a number that breaks the plan, where the partner may use it.
+func sandboxed(p *catalogue.Partner, sent string) (string, error) {
 	if p.Environment == catalogue.Staging && slices.Contains(p.SandboxMSISDNs, sent) {
 		return sent, nil
 	}
