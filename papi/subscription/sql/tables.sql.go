@@ -129,6 +129,7 @@ type SubscriptionFlow struct {
 	State        string
 	OwnerEpoch   string
 	UserType     string
+	Origin       []byte
 	StartedAt    time.Time
 	ExpiresAt    time.Time
 	ConsentID    *uuid.UUID
@@ -169,11 +170,13 @@ type SubscriptionPin struct {
 	FlowID    uuid.UUID
 	Number    int32
 	LineID    int64
+	Address   []byte
 	Mac       []byte
 	State     string
 	Tries     int32
 	SentAt    time.Time
 	ExpiresAt time.Time
+	EndedAt   *time.Time
 }
 
 type SubscriptionRedirect struct {

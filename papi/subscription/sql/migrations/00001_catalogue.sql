@@ -49,7 +49,34 @@ CREATE TABLE subscription.counts (
 );
 CREATE INDEX counts_end ON subscription.counts (ends_at);
 
+-- tally counts in several windows, each up to its most, or, where one of them is full, in none. It gives the
+-- place of the full one; zero: it counted. Adding zero asks whether one is full, in line with all who count.
+-- Who names keys in their order waits for nobody who waits for it.
+-- +goose StatementBegin
+CREATE FUNCTION subscription.tally(keys bytea[], begun timestamptz[], ended timestamptz[], most integer[], more integer) RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+    FOR i IN 1 .. array_length(keys, 1) LOOP
+        PERFORM FROM subscription.counts c WHERE c.key = keys[i] AND c.since = begun[i] AND c.count >= most[i];
+        IF FOUND THEN -- a count never falls in its window: this writes nothing
+            RETURN i;
+        END IF;
+    END LOOP;
+    FOR i IN 1 .. array_length(keys, 1) LOOP
+        INSERT INTO subscription.counts AS c (key, since, count, ends_at) VALUES (keys[i], begun[i], more, ended[i])
+            ON CONFLICT (key, since) DO UPDATE SET count = c.count + more WHERE c.count < most[i];
+        IF NOT FOUND THEN
+            FOR j IN 1 .. i - 1 LOOP
+                UPDATE subscription.counts c SET count = c.count - more WHERE c.key = keys[j] AND c.since = begun[j];
+            END LOOP;
+            RETURN i;
+        END IF;
+    END LOOP;
+    RETURN 0;
+END $$;
+-- +goose StatementEnd
+
 -- +goose Down
+DROP FUNCTION subscription.tally;
 DROP TABLE subscription.counts;
 DROP TABLE subscription.tokens;
 DROP TABLE subscription.catalogue;

@@ -27,6 +27,7 @@ CREATE TABLE subscription.flows (
     state      text NOT NULL CHECK (state IN ('pending', 'confirmed', 'abandoned')),
     owner_epoch text NOT NULL DEFAULT '',
     user_type  text NOT NULL DEFAULT '',
+    origin     bytea NOT NULL, -- sealed: from where it was begun, and what showed whose line it is
     started_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     consent_id uuid, -- of confirmed
@@ -34,21 +35,25 @@ CREATE TABLE subscription.flows (
 );
 CREATE UNIQUE INDEX flows_pending ON subscription.flows (line_id, product_id) WHERE state = 'pending';
 CREATE INDEX flows_expiry ON subscription.flows (expires_at);
+CREATE INDEX flows_open ON subscription.flows (expires_at) WHERE state = 'pending';
 
 -- A PIN is good for its flow, line and product, once, for a while, and for a few tries.
 CREATE TABLE subscription.pins (
     flow_id    uuid NOT NULL REFERENCES subscription.flows ON DELETE CASCADE,
     number     integer NOT NULL, -- of the flow
     line_id    bigint NOT NULL,
+    address    bytea NOT NULL, -- keyed hash of the browser's that asked for it
     mac        bytea NOT NULL, -- of the digits
     state      text NOT NULL CHECK (state IN ('live', 'used', 'dead', 'void')),
     tries      integer NOT NULL DEFAULT 0,
     sent_at    timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
+    ended_at   timestamptz, -- of used, dead and void
     PRIMARY KEY (flow_id, number)
 );
 CREATE UNIQUE INDEX pins_live ON subscription.pins (flow_id) WHERE state = 'live';
 CREATE INDEX pins_line ON subscription.pins (line_id, sent_at);
+CREATE INDEX pins_address ON subscription.pins (address, sent_at);
 
 -- The proof for the consumer authority: what was shown and how it was agreed to. Nobody changes it.
 CREATE TABLE subscription.consents (
