@@ -1,0 +1,359 @@
+package enrolment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	contract "puente/contracts/papi/subscription"
+	"puente/shared/problem"
+)
+
+func (w *world) refused(flow contract.Flow, pin string) {
+	w.t.Helper()
+	_, err := w.ConfirmFlow(w.t.Context(), confirmation(flow, pin))
+	wantError(w.t, err, problem.Rejected, contract.CodePINWrong)
+}
+
+// After three wrong PINs the right one is refused, also by a process that starts then.
+func TestInvariant12ThreeTries(t *testing.T) {
+	w := newWorld(t)
+	flow := w.start(weekly, msisdn)
+	pin := w.pin()
+	w.refused(flow, wrong(pin))
+	w.refused(flow, "")
+	w.restart()
+	w.refused(flow, wrong(pin))
+	w.refused(flow, pin)
+	_, err := w.ResendPIN(t.Context(), contract.FlowQuery{ID: flow.ID})
+	wantError(t, err, problem.Conflict, contract.CodeFlowEnded)
+	if w.query(flow).State != contract.EnrolmentEnded || w.count("SELECT count(*) FROM subscription.consents") != 0 || w.charged() != 0 {
+		t.Error("the flow goes on")
+	}
+	w.pass(flowLife)
+	w.refused(flow, pin)
+}
+
+// A right PIN after two wrong ones is right, and then used.
+func TestInvariant12SingleUse(t *testing.T) {
+	w := newWorld(t)
+	flow := w.start(weekly, msisdn)
+	pin := w.pin()
+	w.refused(flow, wrong(pin))
+	w.refused(flow, wrong(pin))
+	if got := w.agrees(flow, " "+pin+"\n"); got.State != contract.EnrolmentActive {
+		t.Errorf("%+v", got)
+	}
+	for _, p := range []string{pin, wrong(pin)} {
+		_, err := w.ConfirmFlow(t.Context(), confirmation(flow, p))
+		wantError(t, err, problem.Conflict, contract.CodeFlowEnded)
+	}
+	next := w.start(weekly, msisdn)
+	if w.pin() != pin { // else it is right by chance
+		w.refused(next, pin)
+	}
+	if w.charged() != 1 {
+		t.Errorf("%d charges", w.charged())
+	}
+}
+
+func TestInvariant12Expires(t *testing.T) {
+	w := newWorld(t)
+	flow := w.start(weekly, msisdn)
+	first := w.pin()
+	w.pass(pinLife)
+	w.refused(flow, first)
+	if _, err := w.ResendPIN(t.Context(), contract.FlowQuery{ID: flow.ID}); err != nil {
+		t.Fatal(err)
+	}
+	if second := w.pin(); second != first {
+		w.refused(flow, first)
+	}
+	if got := w.agrees(flow, w.pin()); got.State != contract.EnrolmentActive {
+		t.Errorf("%+v", got)
+	}
+	if c := w.consentOf(flow); c.PIN != 2 {
+		t.Errorf("PIN %d", c.PIN)
+	}
+}
+
+// A PIN is not valid for another flow, number or product, also where the row of one is put in place of
+// that of the other.
+func TestInvariant12BoundToItsRequest(t *testing.T) {
+	w := newWorld(t)
+	type begun struct {
+		flow contract.Flow
+		pin  string
+	}
+	var all []begun
+	for _, of := range []contract.FlowRequest{wanting(weekly, msisdn), wanting(free, msisdn), wanting(weekly, numbered(7))} {
+		flow, err := w.StartFlow(t.Context(), of)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, begun{flow, w.pin()})
+	}
+	for i, mine := range all {
+		for j, other := range all {
+			if i != j && mine.pin != other.pin {
+				w.refused(mine.flow, other.pin)
+			}
+		}
+	}
+	w.exec("UPDATE subscription.pins p SET mac = o.mac, tries = 0 FROM subscription.pins o WHERE p.flow_id = $1 AND o.flow_id = $2", all[0].flow.ID, all[1].flow.ID)
+	w.refused(all[0].flow, all[1].pin)
+	if got := w.agrees(all[2].flow, all[2].pin); got.State != contract.EnrolmentActive {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Of 200 parallel guesses over two processes three are looked at.
+func TestInvariant12ParallelGuesses(t *testing.T) {
+	for round := range 3 {
+		w := newWorld(t)
+		flow := w.start(weekly, msisdn)
+		pin := w.pin()
+		one := w.Flows
+		w.restart()
+		two := w.Flows
+		var right, refused atomic.Int32
+		var all sync.WaitGroup
+		for i := range 200 {
+			guess := wrong(pin)
+			if i%40 == 20+round {
+				guess = pin
+			}
+			all.Go(func() {
+				f := one
+				if i%2 == 0 {
+					f = two
+				}
+				_, err := f.ConfirmFlow(t.Context(), confirmation(flow, guess))
+				switch {
+				case err == nil:
+					right.Add(1)
+				case errors.Is(err, problem.Rejected) || errors.Is(err, problem.Conflict):
+					refused.Add(1)
+				default:
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		tries, state := w.count("SELECT tries FROM subscription.pins"), "dead"
+		if right.Load() == 1 {
+			state = "used"
+			tries++
+		}
+		if right.Load() > 1 || right.Load()+refused.Load() != 200 || tries > 3 || state == "dead" && tries != 3 ||
+			w.count("SELECT count(*) FROM subscription.pins WHERE state = $1", state) != 1 {
+			t.Errorf("%d were right, %d refused, %d looked at", right.Load(), refused.Load(), tries)
+		}
+		if w.charged() != int(right.Load()) {
+			t.Errorf("%d charges", w.charged())
+		}
+	}
+}
+
+// Whoever goes away while a guess is looked at has used a try.
+func TestInvariant12CancelledGuess(t *testing.T) {
+	w := newWorld(t)
+	flow := w.start(weekly, msisdn)
+	pin := w.pin()
+	tx, err := w.DB.Begin(t.Context()) // it keeps the guess waiting
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.Background()) }()
+	if _, err := tx.Exec(t.Context(), "SELECT FROM subscription.flows FOR UPDATE"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	guessed := make(chan error)
+	go func() {
+		_, err := w.ConfirmFlow(ctx, confirmation(flow, wrong(pin)))
+		guessed <- err
+	}()
+	for w.count("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 0 {
+		if t.Context().Err() != nil {
+			t.Fatal("nobody waits")
+		}
+	}
+	cancel()
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, <-guessed, problem.Rejected, contract.CodePINWrong)
+	if n := w.count("SELECT tries FROM subscription.pins"); n != 1 {
+		t.Errorf("%d tries count", n)
+	}
+}
+
+// The quota of a number and of an address holds under parallel requests, and no SMS goes beyond it.
+func TestInvariant13ParallelRequests(t *testing.T) {
+	for name, test := range map[string]struct {
+		most int
+		in   func(i int) contract.FlowRequest
+	}{
+		"per number": {3, func(i int) contract.FlowRequest {
+			in := wanting([]int64{weekly, free, oneShot}[i%3], msisdn)
+			in.Address = fmt.Sprintf("198.51.100.%d", i)
+			return in
+		}},
+		"per address": {20, func(i int) contract.FlowRequest {
+			in := wanting(weekly, numbered(i))
+			in.Address = fmt.Sprintf("2001:db8::%d", i) // one network
+			return in
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			var started atomic.Int32
+			var all sync.WaitGroup
+			for i := range 60 {
+				all.Go(func() {
+					_, err := w.StartFlow(t.Context(), test.in(i))
+					switch p := problem.Of(err); {
+					case err == nil:
+						started.Add(1)
+					case p.Kind != problem.Quota || p.Code != contract.CodePINQuota || p.RetryAfter != time.Hour:
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			if int(started.Load()) != test.most || w.pins() != test.most || w.count("SELECT count(*) FROM subscription.pins") != test.most {
+				t.Errorf("%d flows, %d messages, of %d", started.Load(), w.pins(), test.most)
+			}
+			w.restart()
+			w.pass(time.Hour - time.Second)
+			_, err := w.StartFlow(t.Context(), test.in(0))
+			wantError(t, err, problem.Quota, contract.CodePINQuota)
+			w.pass(time.Second)
+			if _, err := w.StartFlow(t.Context(), test.in(0)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// In no hour more than three, in no day more than ten; resent ones count.
+func TestInvariant13InAnyHourAndDay(t *testing.T) {
+	w := newWorld(t)
+	var sent []time.Time
+	for range 60 {
+		if flow, err := w.StartFlow(t.Context(), wanting(weekly, msisdn)); err == nil {
+			sent = append(sent, w.at)
+			w.pass(time.Minute)
+			if _, err := w.ResendPIN(t.Context(), contract.FlowQuery{ID: flow.ID}); err == nil {
+				sent = append(sent, w.at)
+			}
+		}
+		w.pass(34 * time.Minute)
+	}
+	if len(sent) != w.pins() || len(sent) < 15 {
+		t.Fatalf("%d were sent", len(sent))
+	}
+	for i, at := range sent {
+		if i >= 3 && at.Sub(sent[i-3]) < time.Hour || i >= 10 && at.Sub(sent[i-10]) < 24*time.Hour {
+			t.Errorf("too many by %v: %v", at, sent)
+		}
+	}
+}
+
+// Five PINs that died in a day lock the line for a day, also over a restart.
+func TestInvariant13FiveDeadPINs(t *testing.T) {
+	w := newWorld(t)
+	for i := range 5 {
+		flow := w.start([]int64{weekly, free}[i%2], msisdn)
+		pin := w.pin()
+		for range 3 {
+			w.refused(flow, wrong(pin))
+		}
+		w.pass(4 * time.Hour)
+	}
+	w.restart()
+	_, err := w.StartFlow(t.Context(), wanting(weekly, msisdn))
+	wantError(t, err, problem.Quota, contract.CodePINQuota)
+	if wait := problem.Of(err).RetryAfter; wait != 20*time.Hour {
+		t.Errorf("wait %v", wait)
+	}
+	w.pass(20*time.Hour - time.Second)
+	if err := w.Expire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.StartFlow(t.Context(), wanting(weekly, msisdn))
+	wantError(t, err, problem.Quota, contract.CodePINQuota)
+	w.start(weekly, numbered(3)) // another line is not locked
+	w.enriched(weekly, msisdn)   // who needs no PIN is not kept out by those who guess
+	w.pass(time.Second)
+	w.start(weekly, msisdn)
+}
+
+func TestResend(t *testing.T) {
+	w := newWorld(t)
+	flow := w.start(weekly, msisdn)
+	first := w.pin()
+	w.refused(flow, wrong(first))
+	w.pass(59 * time.Second)
+	_, err := w.ResendPIN(t.Context(), contract.FlowQuery{ID: flow.ID})
+	wantError(t, err, problem.Quota, contract.CodePINQuota)
+	if wait := problem.Of(err).RetryAfter; wait != time.Second {
+		t.Errorf("wait %v", wait)
+	}
+	w.pass(time.Second)
+	again, err := w.ResendPIN(t.Context(), contract.FlowQuery{ID: flow.ID})
+	want := flow
+	want.ResendAt = w.at.Add(time.Minute)
+	if err != nil || !again.ExpiresAt.Equal(flow.ExpiresAt) || !again.ResendAt.Equal(want.ResendAt) || again.Masked != flow.Masked || again.Amount != 990 {
+		t.Errorf("%+v, %v", again, err)
+	}
+	second := w.pin()
+	if second != first {
+		w.refused(flow, first)
+	}
+	w.pass(time.Minute)
+	var sent atomic.Int32
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if _, err := w.ResendPIN(t.Context(), contract.FlowQuery{ID: flow.ID}); err == nil {
+				sent.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if sent.Load() != 1 || w.pins() != 3 {
+		t.Errorf("%d of 20 at once were sent", sent.Load())
+	}
+	w.pass(time.Minute)
+	_, err = w.ResendPIN(t.Context(), contract.FlowQuery{ID: flow.ID}) // the fourth in an hour
+	wantError(t, err, problem.Quota, contract.CodePINQuota)
+	if got := w.agrees(flow, w.pin()); got.State != contract.EnrolmentActive {
+		t.Errorf("%+v", got)
+	}
+}
+
+// The digits stand nowhere: neither in a row nor in an error.
+func TestDigitsAreNotKept(t *testing.T) {
+	w := newWorld(t)
+	flow := w.start(weekly, msisdn)
+	w.agrees(flow, w.pin())
+	for _, table := range []string{"flows", "pins", "consents", "lines"} {
+		var text string
+		if err := w.DB.QueryRow(t.Context(), "SELECT coalesce(string_agg(encode(convert_to(r::text, 'UTF8'), 'escape'), ' '), '') FROM subscription."+table+" r").Scan(&text); err != nil || text == "" {
+			t.Fatal(table, err)
+		}
+		for _, s := range []string{w.pin(), msisdn, fmt.Sprintf("%x", msisdn), fmt.Sprintf("%x", w.pin()), fmt.Sprintf("%x", address)} {
+			if len(s) > 6 && strings.Contains(text, s) || len(s) == 6 && table == "pins" && strings.Contains(text, "\""+s+"\"") {
+				t.Errorf("%s holds %s", table, s)
+			}
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package enrolment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	contract "puente/contracts/papi/subscription"
+	"puente/contracts/sapi/headerenrichment"
+	"puente/contracts/sapi/subscriber"
+	"puente/papi/subscription/catalogue"
+	"puente/papi/subscription/line"
+	"puente/papi/subscription/sql"
+	"puente/papi/subscription/tally"
+	"puente/shared/database"
+	"puente/shared/phone"
+	"puente/shared/problem"
+)
+
+// StartFlow is the operation of that name. It does not tell whether the line has the product already: who
+// has not shown that the line is theirs learns nothing of it.
+func (f *Flows) StartFlow(ctx context.Context, in contract.FlowRequest) (contract.Flow, error) {
+	o, err := offered(f.catalogue.Snapshot(), in.Campaign, in.PartnerID, in.ServiceID, in.ProductID, in.Channel)
+	if err != nil {
+		return contract.Flow{}, err
+	}
+	if !tracking.MatchString(in.TID) {
+		return contract.Flow{}, invalid("tid", "must match "+tracking.String())
+	}
+	who, err := f.identify(ctx, in, o.product.Partner())
+	if err != nil {
+		return contract.Flow{}, err
+	}
+	found, err := f.admit(ctx, who, o.product, in.Address)
+	if err != nil {
+		return contract.Flow{}, err
+	}
+	at := f.now()
+	flow := sql.AddFlowParams{
+		ID: uuid.New(), PartnerID: in.PartnerID, ServiceID: in.ServiceID, ProductID: in.ProductID, PricepointID: o.point.ID, Campaign: in.Campaign,
+		Channel: o.channel, TID: in.TID, Proof: string(who.proof), OwnerEpoch: found.OwnerEpoch, UserType: string(found.UserType),
+		StartedAt: at, ExpiresAt: at.Add(flowLife),
+	}
+	flow.Origin = f.sealOrigin(flow.ID, who.origin)
+	err = pgx.BeginFunc(ctx, f.db, func(tx pgx.Tx) error { return f.begin(ctx, tx, &flow, o, who, in.Address) })
+	if err != nil {
+		return contract.Flow{}, database.Problem(fmt.Errorf("start flow: %w", err))
+	}
+	return shown(flow.ID, who.proof, who.msisdn, o, flow.ExpiresAt, at), nil
+}
+
+// begin writes a flow in place of one of the line and product that is pending, and its PIN.
+func (f *Flows) begin(ctx context.Context, tx pgx.Tx, flow *sql.AddFlowParams, o offer, who identity, address string) (err error) {
+	q := sql.New(tx)
+	if flow.LineID, err = f.book.Enter(ctx, tx, who.msisdn); err != nil {
+		return err
+	}
+	if _, err = q.LockLine(ctx, flow.LineID); err != nil {
+		return fmt.Errorf("lock line: %w", err)
+	}
+	pin := newPIN{flow: flow.ID, line: flow.LineID, number: 1, address: f.addressKey(address), flowEnds: flow.ExpiresAt}
+	if who.proof == contract.ProofPIN {
+		if err = f.mayHavePIN(ctx, tx, pin, flow.StartedAt); err != nil {
+			return err
+		}
+	}
+	if err = q.AbandonFlowsOf(ctx, sql.AbandonFlowsOfParams{LineID: flow.LineID, ProductID: flow.ProductID}); err != nil {
+		return fmt.Errorf("supersede flow: %w", err)
+	}
+	if err = q.AddFlow(ctx, *flow); err != nil {
+		return fmt.Errorf("add flow: %w", err)
+	}
+	if who.proof == contract.ProofPIN {
+		return f.sendPIN(ctx, tx, pin, o, who.msisdn, flow.StartedAt)
+	}
+	return nil
+}
+
+func shown(id uuid.UUID, proof contract.Proof, msisdn string, o offer, ends, at time.Time) contract.Flow {
+	flow := contract.Flow{
+		ID: id.String(), Proof: proof, Masked: phone.Mask(msisdn), Amount: o.point.Amount, Currency: o.product.Country().Currency, ExpiresAt: ends,
+	}
+	if proof == contract.ProofPIN {
+		flow.ResendAt = at.Add(resendWait)
+	}
+	return flow
+}
+
+// identity is whose line it is said to be, and by what that is to be shown.
+type identity struct {
+	msisdn string
+	proof  contract.Proof
+	origin origin
+}
+
+// identify reads a number that was typed, or else has the operator's header read. A header that tells
+// nothing, or nobody who could read it, is as a number that is not one: the page asks for it, and a PIN
+// shows whose it is (specification §10 F2).
+func (f *Flows) identify(ctx context.Context, in contract.FlowRequest, partner *catalogue.Partner) (who identity, err error) {
+	who.origin = origin{Address: in.Address, UserAgent: in.UserAgent}
+	if in.MSISDN != "" || in.Enrichment == nil {
+		who.proof = contract.ProofPIN
+		who.msisdn, err = line.ParseTyped(partner, in.MSISDN)
+		return who, err
+	}
+	who.proof = contract.ProofHE
+	request := headerenrichment.Request{Peer: in.Enrichment.Peer, Forwarded: in.Enrichment.Forwarded}
+	for _, h := range in.Enrichment.Headers {
+		request.Headers = append(request.Headers, headerenrichment.Header(h))
+	}
+	told, err := f.enrichment.Resolve(ctx, request)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return who, fmt.Errorf("resolve enrichment: %w", err)
+	case err != nil:
+		f.log.WarnContext(ctx, "header enrichment cannot be asked", "error", err)
+		return who, &problem.Error{Kind: problem.Invalid, Code: contract.CodeMSISDNInvalid, Err: err}
+	case told.Reason != "":
+		return who, &problem.Error{Kind: problem.Invalid, Code: contract.CodeMSISDNInvalid, Err: errors.New(string(told.Reason))}
+	}
+	who.origin.Enrichment = &source{Operator: told.Operator, Peer: in.Enrichment.Peer, Forwarded: in.Enrichment.Forwarded}
+	who.msisdn, err = line.Parse(partner, told.MSISDN)
+	return who, err
+}
+
+// admit finds the line. What was typed may be anybody's: an address that asks for one line after the other
+// that is not to be had hears nothing of them after a while.
+func (f *Flows) admit(ctx context.Context, who identity, product *catalogue.Product, address string) (subscriber.Line, error) {
+	found, err := f.directory.Admit(ctx, who.msisdn, product)
+	if err == nil || who.proof != contract.ProofPIN || !errors.Is(err, problem.Invalid) && !errors.Is(err, problem.Conflict) {
+		return found, err
+	}
+	wait, countErr := f.tally.Count(ctx, f.db, f.now(), 1, tally.Window{What: "lines refused", Who: tally.Address(address), Most: refusedMost, Span: time.Hour})
+	switch {
+	case countErr != nil:
+		return found, countErr
+	case wait > 0:
+		return found, quota(wait)
+	}
+	return found, err
+}
