@@ -195,7 +195,7 @@ func (q *Queries) Consent(ctx context.Context, id uuid.UUID) (SubscriptionConsen
 
 const expireFlows = `-- name: ExpireFlows :execrows
 UPDATE subscription.flows f SET state = 'abandoned'
-WHERE f.id IN (SELECT o.id FROM subscription.flows o WHERE o.state = 'pending' AND o.expires_at <= $1 ORDER BY o.expires_at LIMIT 5000 FOR UPDATE SKIP LOCKED)
+WHERE f.id IN (SELECT o.id FROM subscription.flows o WHERE o.state = 'pending' AND o.expires_at <= $1 ORDER BY o.expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
 `
 
 func (q *Queries) ExpireFlows(ctx context.Context, at time.Time) (int64, error) {
@@ -361,7 +361,8 @@ func (q *Queries) PINsOf(ctx context.Context, arg PINsOfParams) (PINsOfRow, erro
 }
 
 const pruneFlows = `-- name: PruneFlows :execrows
-DELETE FROM subscription.flows f WHERE f.id IN (SELECT o.id FROM subscription.flows o WHERE o.expires_at < $1 LIMIT 5000)
+DELETE FROM subscription.flows WHERE id = ANY (ARRAY(
+    SELECT o.id FROM subscription.flows o WHERE o.expires_at < $1 ORDER BY o.expires_at LIMIT 1000))
 `
 
 // Their PINs go with them.

@@ -34,7 +34,8 @@ func (q *Queries) AddToken(ctx context.Context, arg AddTokenParams) error {
 }
 
 const pruneCounts = `-- name: PruneCounts :execrows
-DELETE FROM subscription.counts c WHERE (c.key, c.since) IN (SELECT o.key, o.since FROM subscription.counts o WHERE o.ends_at < $1 LIMIT 5000)
+DELETE FROM subscription.counts c WHERE c.ends_at < $1 AND c.key = ANY (ARRAY(
+    SELECT o.key FROM subscription.counts o WHERE o.ends_at < $1 ORDER BY o.ends_at LIMIT 1000))
 `
 
 func (q *Queries) PruneCounts(ctx context.Context, before time.Time) (int64, error) {
@@ -46,7 +47,8 @@ func (q *Queries) PruneCounts(ctx context.Context, before time.Time) (int64, err
 }
 
 const pruneRedirects = `-- name: PruneRedirects :execrows
-DELETE FROM subscription.redirects r WHERE r.hash IN (SELECT o.hash FROM subscription.redirects o WHERE o.expires_at < $1 LIMIT 5000)
+DELETE FROM subscription.redirects WHERE hash = ANY (ARRAY(
+    SELECT o.hash FROM subscription.redirects o WHERE o.expires_at < $1 ORDER BY o.expires_at LIMIT 1000))
 `
 
 func (q *Queries) PruneRedirects(ctx context.Context, before time.Time) (int64, error) {
@@ -58,7 +60,8 @@ func (q *Queries) PruneRedirects(ctx context.Context, before time.Time) (int64, 
 }
 
 const pruneTokens = `-- name: PruneTokens :execrows
-DELETE FROM subscription.tokens t WHERE t.hash IN (SELECT o.hash FROM subscription.tokens o WHERE o.expires_at < $1 LIMIT 5000)
+DELETE FROM subscription.tokens WHERE hash = ANY (ARRAY(
+    SELECT o.hash FROM subscription.tokens o WHERE o.expires_at < $1 ORDER BY o.expires_at LIMIT 1000))
 `
 
 func (q *Queries) PruneTokens(ctx context.Context, before time.Time) (int64, error) {

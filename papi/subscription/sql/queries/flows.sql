@@ -58,11 +58,12 @@ SELECT EXISTS (SELECT FROM subscription.charges WHERE subscription_id = @subscri
 
 -- name: ExpireFlows :execrows
 UPDATE subscription.flows f SET state = 'abandoned'
-WHERE f.id IN (SELECT o.id FROM subscription.flows o WHERE o.state = 'pending' AND o.expires_at <= @at ORDER BY o.expires_at LIMIT 5000 FOR UPDATE SKIP LOCKED);
+WHERE f.id IN (SELECT o.id FROM subscription.flows o WHERE o.state = 'pending' AND o.expires_at <= @at ORDER BY o.expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED);
 
 -- name: PruneFlows :execrows
 -- Their PINs go with them.
-DELETE FROM subscription.flows f WHERE f.id IN (SELECT o.id FROM subscription.flows o WHERE o.expires_at < @before LIMIT 5000);
+DELETE FROM subscription.flows WHERE id = ANY (ARRAY(
+    SELECT o.id FROM subscription.flows o WHERE o.expires_at < @before ORDER BY o.expires_at LIMIT 1000));
 
 -- name: Consent :one
 SELECT * FROM subscription.consents WHERE id = @id;
