@@ -3,7 +3,11 @@ package enrolment
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	contract "puente/contracts/papi/subscription"
 	"puente/contracts/sapi/carrierbilling"
@@ -149,5 +153,49 @@ func TestCallerGoesAway(t *testing.T) {
 	w.resolve()
 	if got := w.query(flow); got.State != contract.EnrolmentActive || len(w.orders) != 1 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// The operator is not waited for until the caller's time is over: it is to hear that the charge is in work.
+func TestAnswerBeforeTheDeadline(t *testing.T) {
+	w := newWorld(t)
+	end := time.Now().Add(10 * time.Second)
+	ctx, cancel := context.WithDeadline(t.Context(), end)
+	defer cancel()
+	w.charge = func(ctx context.Context, in carrierbilling.Order) (carrierbilling.Charge, error) {
+		if last, ok := ctx.Deadline(); !ok || last.After(end.Add(-answering)) {
+			t.Errorf("the call may last until %v, the caller waits until %v", last, end)
+		}
+		return carrierbilling.Charge{}, problem.Timeout
+	}
+	got, err := w.ConfirmFlow(ctx, confirmation(w.enriched(weekly, msisdn), ""))
+	if err != nil || got.State != contract.EnrolmentProcessing {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestStepsAreCounted(t *testing.T) {
+	w := newWorld(t)
+	flow := w.start(weekly, msisdn)
+	w.refused(flow, wrong(w.pin()))
+	w.pass(time.Minute)
+	if _, err := w.ResendPIN(t.Context(), contract.FlowQuery{ID: flow.ID}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.ResendPIN(t.Context(), contract.FlowQuery{ID: flow.ID})
+	wantError(t, err, problem.Quota, contract.CodePINQuota)
+	w.agrees(flow, w.pin())
+	w.enriched(free, msisdn)
+	want := `# HELP subscription_flows_total Steps of flows in which lines agree to products.
+# TYPE subscription_flows_total counter
+subscription_flows_total{partner="52272",product="1000000001",proof="PIN",step="confirmed"} 1
+subscription_flows_total{partner="52272",product="1000000001",proof="PIN",step="quota"} 1
+subscription_flows_total{partner="52272",product="1000000001",proof="PIN",step="resent"} 1
+subscription_flows_total{partner="52272",product="1000000001",proof="PIN",step="started"} 1
+subscription_flows_total{partner="52272",product="1000000001",proof="PIN",step="wrong_pin"} 1
+subscription_flows_total{partner="52272",product="1000000002",proof="HE",step="started"} 1
+`
+	if err := testutil.GatherAndCompare(w.reg, strings.NewReader(want)); err != nil {
+		t.Error(err)
 	}
 }

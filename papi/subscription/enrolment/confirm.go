@@ -42,14 +42,29 @@ func (f *Flows) ConfirmFlow(ctx context.Context, in contract.Confirmation) (cont
 		return contract.Enrolment{}, database.Problem(fmt.Errorf("confirm flow: %w", err))
 	}
 	if done.refusal != nil {
+		if done.refusal == errPIN {
+			f.metrics.step(done.flow.PartnerID, done.flow.ProductID, contract.ProofPIN, stepWrongPIN)
+		}
 		return contract.Enrolment{}, done.refusal
 	}
+	f.metrics.step(done.flow.PartnerID, done.flow.ProductID, contract.Proof(done.flow.Proof), stepConfirmed)
 	if done.order != nil {
-		if _, err := f.charging.First(ctx, *done.order); err != nil {
-			f.log.WarnContext(ctx, "first charge not written down, it will be resolved", "charge", done.order.Charge.ID, "error", err)
-		}
+		f.charge(ctx, *done.order)
 	}
 	return f.came(ctx, done)
+}
+
+// charge makes the first charge. It leaves room to answer in: after a call that is still on its way the
+// caller hears that the charge is in work.
+func (f *Flows) charge(ctx context.Context, order charging.Order) {
+	if end, ok := ctx.Deadline(); ok {
+		limited, cancel := context.WithDeadline(ctx, end.Add(-answering))
+		defer cancel()
+		ctx = limited
+	}
+	if _, err := f.charging.First(ctx, order); err != nil {
+		f.log.WarnContext(ctx, "first charge not written down, it will be resolved", "charge", order.Charge.ID, "error", err)
+	}
 }
 
 // agree runs the transaction. It does not end with its caller, who would else take a try back by going away.
@@ -79,9 +94,11 @@ func (f *Flows) came(ctx context.Context, done agreement) (contract.Enrolment, e
 	return result, err
 }
 
+// How long the transaction, and the reading of what came of it, may take; and what is left for the answer.
 const (
-	agreeing = 5 * time.Second
-	reading  = 2 * time.Second
+	agreeing  = 5 * time.Second
+	reading   = 2 * time.Second
+	answering = time.Second
 )
 
 // complete wants of a confirmation what a consent consists of.
@@ -110,7 +127,7 @@ func (f *Flows) confirm(ctx context.Context, tx pgx.Tx, now *catalogue.Snapshot,
 	if flow.State != pending || !flow.ExpiresAt.After(at) {
 		died, err := diedOfPIN(ctx, tx, flow)
 		if died {
-			return agreement{refusal: errPIN}, err
+			return agreement{refusal: errPIN, flow: flow}, err
 		}
 		return agreement{refusal: errEnded}, err
 	}
@@ -126,7 +143,7 @@ func (f *Flows) confirm(ctx context.Context, tx pgx.Tx, now *catalogue.Snapshot,
 	} else {
 		right := false
 		if right, pin, err = f.prove(ctx, tx, flow, strings.TrimSpace(in.PIN), at); err != nil || !right {
-			return agreement{refusal: errPIN}, err
+			return agreement{refusal: errPIN, flow: flow}, err
 		}
 	}
 	consent, err := f.consent(ctx, tx, flow, o, in, pin, at)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
 
 	contract "puente/contracts/papi/subscription"
 	"puente/contracts/sapi/headerenrichment"
@@ -82,6 +83,7 @@ type Deps struct {
 	Tally      *tally.Tally
 	Now        func() time.Time // business time
 	Log        *slog.Logger
+	Registerer prometheus.Registerer
 }
 
 // Flows are the flows of enrolment.
@@ -99,6 +101,7 @@ type Flows struct {
 	tally      *tally.Tally
 	now        func() time.Time
 	log        *slog.Logger
+	metrics    *metrics
 }
 
 // New makes the flows.
@@ -106,6 +109,7 @@ func New(d Deps) *Flows {
 	return &Flows{
 		db: d.DB, ring: d.Ring, catalogue: d.Catalogue, book: d.Book, directory: d.Directory, enrichment: d.Enrichment, charging: d.Charging,
 		lifecycle: d.Lifecycle, writer: d.Writer, users: d.Users, tally: d.Tally, now: d.Now, log: d.Log,
+		metrics: newMetrics(d.Registerer),
 	}
 }
 

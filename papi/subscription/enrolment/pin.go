@@ -103,9 +103,10 @@ func (f *Flows) ResendPIN(ctx context.Context, in contract.FlowQuery) (contract.
 	}
 	now, at := f.catalogue.Snapshot(), f.now()
 	var sent contract.Flow
+	var flow sql.SubscriptionFlow
 	err = pgx.BeginFunc(ctx, f.db, func(tx pgx.Tx) error {
 		q := sql.New(tx)
-		flow, err := q.Flow(ctx, id)
+		flow, err = q.Flow(ctx, id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return errEnded
 		}
@@ -145,8 +146,9 @@ func (f *Flows) ResendPIN(ctx context.Context, in contract.FlowQuery) (contract.
 		return f.sendPIN(ctx, tx, next, o, msisdn, at)
 	})
 	if err != nil {
-		return contract.Flow{}, database.Problem(fmt.Errorf("resend PIN: %w", err))
+		return contract.Flow{}, f.counted(database.Problem(fmt.Errorf("resend PIN: %w", err)), flow.PartnerID, flow.ProductID, contract.ProofPIN)
 	}
+	f.metrics.step(flow.PartnerID, flow.ProductID, contract.ProofPIN, stepResent)
 	return sent, nil
 }
 

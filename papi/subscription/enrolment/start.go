@@ -37,7 +37,7 @@ func (f *Flows) StartFlow(ctx context.Context, in contract.FlowRequest) (contrac
 	}
 	found, err := f.admit(ctx, who, o.product, in.Address)
 	if err != nil {
-		return contract.Flow{}, err
+		return contract.Flow{}, f.counted(err, in.PartnerID, in.ProductID, who.proof)
 	}
 	at := f.now()
 	flow := sql.AddFlowParams{
@@ -48,9 +48,18 @@ func (f *Flows) StartFlow(ctx context.Context, in contract.FlowRequest) (contrac
 	flow.Origin = f.sealOrigin(flow.ID, who.origin)
 	err = pgx.BeginFunc(ctx, f.db, func(tx pgx.Tx) error { return f.begin(ctx, tx, &flow, o, who, in.Address) })
 	if err != nil {
-		return contract.Flow{}, database.Problem(fmt.Errorf("start flow: %w", err))
+		return contract.Flow{}, f.counted(database.Problem(fmt.Errorf("start flow: %w", err)), in.PartnerID, in.ProductID, who.proof)
 	}
+	f.metrics.step(in.PartnerID, in.ProductID, who.proof, stepStarted)
 	return shown(flow.ID, who.proof, who.msisdn, o, flow.ExpiresAt, at), nil
+}
+
+// counted counts a refusal of a quota, and is the error.
+func (f *Flows) counted(err error, partner, product int64, proof contract.Proof) error {
+	if errors.Is(err, problem.Quota) {
+		f.metrics.step(partner, product, proof, stepRefused)
+	}
+	return err
 }
 
 // begin writes a flow in place of one of the line and product that is pending, and its PIN.

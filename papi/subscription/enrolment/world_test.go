@@ -51,6 +51,7 @@ type world struct {
 	charge func(context.Context, carrierbilling.Order) (carrierbilling.Charge, error)
 
 	caps charging.Caps
+	reg  *prometheus.Registry // of the last process
 	*Flows
 	charges *charging.Charging
 }
@@ -66,6 +67,7 @@ func newWorld(t *testing.T) *world {
 
 // restart is another process on the same database.
 func (w *world) restart() {
+	w.reg = prometheus.NewRegistry()
 	book, life := line.NewBook(w.Ring), lifecycle.New(schedule.Default())
 	writer := lifecycle.NewWriter(w.Store, book, (*partners)(w), (*users)(w))
 	cfg := charging.Defaults()
@@ -77,6 +79,7 @@ func (w *world) restart() {
 	w.Flows = New(Deps{
 		DB: w.DB, Ring: w.Ring, Catalogue: w.Store, Book: book, Directory: line.NewDirectory((*operator)(w)), Enrichment: (*operator)(w),
 		Charging: w.charges, Lifecycle: life, Writer: writer, Users: (*users)(w), Tally: tally.New(w.Ring), Now: w.clock, Log: databasetest.Logger(w.t),
+		Registerer: w.reg,
 	})
 }
 
