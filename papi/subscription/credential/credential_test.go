@@ -275,6 +275,40 @@ func TestFailuresAreCountedTogether(t *testing.T) {
 	}
 }
 
+// A right secret is found right in line with the failures: while the tenth is being written down it waits,
+// and is refused. Else the right one of many parallel guesses would always win.
+func TestRightSecretWaitsForFailures(t *testing.T) {
+	w := newWorld(t)
+	for range failures - 1 {
+		_, err := w.IssueToken(t.Context(), request("juegos", "guess", contract.APICharge, "192.0.2.1"))
+		wantError(t, err, problem.Unauthenticated, contract.CodeInvalidClient)
+	}
+	tx, err := w.DB.Begin(t.Context()) // the tenth, in another process
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.Background()) }()
+	if _, err := tx.Exec(t.Context(), "UPDATE subscription.counts SET count = count + 1"); err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan error)
+	go func() {
+		_, err := w.IssueToken(t.Context(), request("juegos", secret, contract.APICharge, "192.0.2.2"))
+		asked <- err
+	}()
+	for w.count("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 0 {
+		select {
+		case err := <-asked:
+			t.Fatalf("it did not wait: %v", err)
+		default:
+		}
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, <-asked, problem.Quota, contract.CodeTooManyFailures)
+}
+
 // Right requests do not use up what may fail, however many there are.
 func TestRightRequestsAreNotCounted(t *testing.T) {
 	w := newWorld(t)

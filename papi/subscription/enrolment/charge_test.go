@@ -7,10 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	contract "puente/contracts/papi/subscription"
 	"puente/contracts/sapi/carrierbilling"
+	"puente/papi/subscription/lifecycle"
 	"puente/papi/subscription/notification"
 	"puente/shared/problem"
 )
@@ -153,6 +155,51 @@ func TestCallerGoesAway(t *testing.T) {
 	w.resolve()
 	if got := w.query(flow); got.State != contract.EnrolmentActive || len(w.orders) != 1 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// A charge that comes true after its subscription was ended by its user is given back, and nobody is told
+// of a subscription that never began (invariant 5).
+func TestCancelledWhileTheChargeIsInWork(t *testing.T) {
+	w := newWorld(t)
+	w.charge = func(ctx context.Context, in carrierbilling.Order) (carrierbilling.Charge, error) {
+		err := pgx.BeginFunc(ctx, w.DB, func(tx pgx.Tx) error {
+			held, err := w.writer.Lock(ctx, tx, int64(w.count("SELECT id FROM subscription.subscriptions")))
+			if err != nil {
+				return err
+			}
+			var change lifecycle.Change
+			for _, s := range held {
+				w.lifecycle.Cancel(&change, s, w.clock(), lifecycle.Cancellation{Reason: lifecycle.ReasonMO, Cause: lifecycle.CauseMO, Channel: "SMS"})
+			}
+			return w.writer.Write(ctx, tx, &change)
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		return (*operator)(w).book(in), nil
+	}
+	flow := w.enriched(weekly, msisdn)
+	got := w.agrees(flow, "")
+	if got.State != contract.EnrolmentEnded || got.Redirect != "" || len(w.told) != 0 {
+		t.Errorf("%+v, %v", got, w.notices())
+	}
+	w.resolve()
+	if w.count("SELECT count(*) FROM subscription.charges WHERE state = 'REFUNDED' AND refund_by = 'hub'") != 1 {
+		t.Error("it is not given back")
+	}
+}
+
+// Where nobody can write down what the operator said, the user hears that the charge is in work.
+func TestDatabaseAwayAfterTheCharge(t *testing.T) {
+	w := newWorld(t)
+	w.charge = func(_ context.Context, in carrierbilling.Order) (carrierbilling.Charge, error) {
+		w.DB.Pool.Close()
+		return (*operator)(w).book(in), nil
+	}
+	got, err := w.ConfirmFlow(t.Context(), confirmation(w.enriched(weekly, msisdn), ""))
+	if err != nil || got.State != contract.EnrolmentProcessing || got.SubscriptionID == 0 || len(w.told) != 0 {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 
