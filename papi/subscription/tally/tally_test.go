@@ -1,6 +1,7 @@
 package tally_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -59,5 +60,52 @@ func TestAllOrNothing(t *testing.T) {
 	}
 	if err := c.DB.QueryRow(t.Context(), "SELECT count(*) FROM subscription.counts").Scan(&sum); err != nil || sum != 0 {
 		t.Errorf("%d are kept, %v", sum, err)
+	}
+}
+
+// Who finds a window full that was not when it looked takes back what it has counted in others.
+func TestTakenBack(t *testing.T) {
+	c := cataloguetest.New(t)
+	counts := tally.New(c.Ring)
+	at := time.Date(2026, 11, 25, 12, 0, 15, 0, time.UTC)
+	shared := tally.Window{What: "a", Who: "one", Most: 2, Span: time.Minute}
+	if _, err := counts.Count(t.Context(), c.DB, at, 1, shared); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := c.DB.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.Background()) }()
+	if _, err := counts.Count(t.Context(), tx, at, 1, shared); err != nil { // the last one, not committed yet
+		t.Fatal(err)
+	}
+	const waiting = 6 // some of them count in their own window before they wait: keyed hashes have no order that is known
+	var all sync.WaitGroup
+	for i := range waiting {
+		all.Go(func() {
+			wait, err := counts.Count(t.Context(), c.DB, at, 1, shared, tally.Window{What: "b", Who: fmt.Sprint(i), Most: 1, Span: time.Hour})
+			if wait != 45*time.Second || err != nil {
+				t.Errorf("wait %v, %v", wait, err)
+			}
+		})
+	}
+	count := func(query string) (n int) {
+		if err := c.DB.QueryRow(t.Context(), query).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for count("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") < waiting {
+		if t.Context().Err() != nil {
+			t.Fatal("nobody waits")
+		}
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	all.Wait()
+	if n := count("SELECT sum(count) FROM subscription.counts"); n != 2 {
+		t.Errorf("%d are counted", n)
 	}
 }
