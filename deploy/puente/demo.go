@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	_ "embed"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync/atomic"
+	"strings"
 	"syscall"
 	"time"
 
@@ -45,15 +47,18 @@ type notes struct {
 	Clients  map[string]demoClient `json:"clients"`
 	Admin    adminNote             `json:"admin"`
 	SMS      smsNote               `json:"sms"`
+	Hub      hubNote               `json:"hub"`
 	PID      int                   `json:"pid"`
 	Version  string                `json:"version"`
 }
 
 type demoClient struct {
-	ID     string   `json:"client_id"`
-	Secret string   `json:"client_secret"`
-	System string   `json:"system,omitempty"`
-	Scopes []string `json:"scopes"`
+	ID        string            `json:"client_id"`
+	Secret    string            `json:"client_secret"`
+	System    string            `json:"system,omitempty"`
+	PartnerID int64             `json:"partner_id,omitempty"`
+	TokenURLs map[string]string `json:"token_urls,omitempty"` // of a partner, by API: it has tokens of the hub's, not of the provider's
+	Scopes    []string          `json:"scopes"`
 }
 
 // smsNote is where phones get and send messages, and where the sandbox hands these over.
@@ -61,6 +66,14 @@ type smsNote struct {
 	Inbox  string `json:"inbox"` // ?to=56912345678
 	Send   string `json:"send"`
 	Secret string `json:"secret"` // of the gateway's callbacks
+}
+
+// hubNote is what a partner of the hub's holds to read what it is told.
+type hubNote struct {
+	WebhookSecret string `json:"webhook_secret"` // of all partners' notifications
+	Key16         string `json:"key16"`          // of redirect tokens: 52272's, ecb-pkcs5
+	Key32         string `json:"key32"`          // 60001's, gcm
+	Told          string `json:"told"`           // what partners received
 }
 
 type adminNote struct {
@@ -155,6 +168,7 @@ func (d *demo) remembered() notes {
 		"chatbot":    {System: "MAX", Scopes: slices.Clone(channelAPIs)},
 		"kiosk":      {System: "KIOSKOS", Scopes: slices.Clone(channelAPIs)},
 		"unentitled": {Scopes: []string{}},
+		partner:      {PartnerID: 52272, Scopes: []string{}},
 	}}
 	var last notes
 	if text, err := os.ReadFile(filepath.Join(d.dir, "demo.json")); err == nil {
@@ -174,9 +188,22 @@ func (d *demo) remembered() notes {
 	if n.SMS.Secret = last.SMS.Secret; n.SMS.Secret == "" {
 		n.SMS.Secret = rand.Text()
 	}
+	if n.Hub = last.Hub; n.Hub.WebhookSecret == "" {
+		n.Hub = hubNote{WebhookSecret: "whsec_" + secretOf(32), Key16: secretOf(16), Key32: secretOf(32)}
+	}
 	n.PID, n.Version = os.Getpid(), version()
 	return n
 }
+
+// secretOf is base64 of so many random bytes.
+func secretOf(size int) string {
+	b := make([]byte, size)
+	_, _ = rand.Read(b) // never fails
+	return base64.StdEncoding.EncodeToString(b)
+}
+
+// partner is the demo's client of a content partner.
+const partner = "partner"
 
 // introspector is the client by which the platform itself asks the provider.
 const introspector = "puente"
@@ -184,6 +211,9 @@ const introspector = "puente"
 func (d *demo) oauthClients() []oauthprovider.Client {
 	clients := []oauthprovider.Client{{ClientID: introspector, Secret: config.NewSecret(d.notes.Admin.Password), Name: "The platform"}}
 	for name, c := range d.notes.Clients {
+		if name == partner {
+			continue
+		}
 		clients = append(clients, oauthprovider.Client{ClientID: c.ID, Secret: config.NewSecret(c.Secret), Scopes: c.Scopes, Name: name})
 	}
 	return clients
@@ -200,6 +230,9 @@ admin:
     demo: {secret: %q, role: admin}
 policies:
   token: {audience: %q}
+papi:
+  subscription:
+    notifications: {allow: [%q], plain: true}   # the partners' servers, on loopback
 sapi:
   salesorder:
     http: {url: %q}
@@ -230,7 +263,7 @@ sapi:
     issuer: %q
     audience: %q
     introspection: {client: %s, secret: %q}
-`, d.notes.Admin.Token, oauthprovider.DefaultAudience, base+"/botservice", base+"/inventory", base+"/orders", base+"/pqr", base+"/subscriber",
+`, d.notes.Admin.Token, oauthprovider.DefaultAudience, strings.TrimPrefix(base, "http://"), base+"/botservice", base+"/inventory", base+"/orders", base+"/pqr", base+"/subscriber",
 		base+"/tvplatforms/ftth", base+"/tvplatforms/hfc", base+"/tvplatforms/iptv", base+"/carrierbilling",
 		base+"/smsc", d.notes.SMS.Secret, d.notes.SMS.Secret, base, base, oauthprovider.DefaultAudience, introspector, d.notes.Admin.Password)
 }
@@ -244,6 +277,9 @@ func (d *demo) seed(ctx context.Context, store *access.Store) error {
 	}
 	for name, c := range d.notes.Clients {
 		client := access.ClientSpec{Name: name}
+		if name == partner {
+			client.Contracts = []access.ContractSpec{{API: "partnerhub", Tier: "default"}}
+		}
 		if c.System != "" {
 			e.Systems = append(e.Systems, admin.Named[access.SystemSpec]{ID: c.System})
 			client.Systems = []string{c.System}
@@ -263,20 +299,39 @@ func (d *demo) seed(ctx context.Context, store *access.Store) error {
 //go:embed tvtables.yaml
 var tvTables []byte
 
-// seedTables gives a new demo the tables by which television is compared. What is there stays as its
-// operator made it.
+//go:embed partners.yaml
+var partners string
+
+// seedTables gives a new demo the tables by which television is compared, and the catalogue of the partner
+// hub. What is there stays as its operator made it.
 func (d *demo) seedTables(ctx context.Context) error {
-	client := admin.NewClient(d.notes.Ops, config.NewSecret(d.notes.Admin.Token))
-	there, err := client.List(ctx, "tvtables")
-	if err == nil && len(there) == 0 {
-		_, err = client.Apply(ctx, tvTables)
+	h := d.notes.Hub
+	for resource, documents := range map[string][]byte{
+		"tvtables": tvTables,
+		"partners": fmt.Appendf(nil, partners, d.notes.Sandbox, h.WebhookSecret, h.Key16, h.Key32, d.notes.Clients[partner].Secret),
+	} {
+		client := admin.NewClient(d.notes.Ops, config.NewSecret(d.notes.Admin.Token))
+		there, err := client.List(ctx, resource)
+		if err == nil && len(there) == 0 {
+			_, err = client.Apply(ctx, documents)
+		}
+		if err != nil {
+			return fmt.Errorf("seed %s: %w", resource, err)
+		}
 	}
-	return err
+	return nil
 }
 
 // ready writes demo.json, whole or not at all, and prints the banner.
 func (d *demo) ready(at server.Addresses) error {
 	d.notes.Public, d.notes.Ops = "http://"+at.Public, "http://"+at.Operations
+	d.notes.Hub.Told = d.notes.Sandbox + "/_sandbox/ledger/partner"
+	hub := d.notes.Clients[partner]
+	hub.TokenURLs = map[string]string{}
+	for _, api := range []string{"charge", "sendmt", "suboptout"} {
+		hub.TokenURLs[api] = d.notes.Public + "/" + api + "/oauth2/token"
+	}
+	d.notes.Clients[partner] = hub
 	if err := d.seedTables(context.Background()); err != nil {
 		return err
 	}

@@ -1,0 +1,71 @@
+package subscription
+
+import (
+	"errors"
+	"fmt"
+
+	"puente/papi/subscription/charging"
+	"puente/papi/subscription/credential"
+	"puente/papi/subscription/inbound"
+	"puente/papi/subscription/messaging"
+	"puente/papi/subscription/renewal"
+	"puente/papi/subscription/schedule"
+	"puente/shared/httpclient"
+	"puente/shared/outbox"
+)
+
+// Config is section papi.subscription.
+type Config struct {
+	Tokens        credential.Config  `yaml:"tokens"`
+	Charging      charging.Config    `yaml:"charging"`
+	Renewal       RenewalConfig      `yaml:"renewal"`
+	Messaging     messaging.Config   `yaml:"messaging"`
+	Inbound       inbound.Config     `yaml:"inbound"`
+	Notifications NotificationConfig `yaml:"notifications"`
+}
+
+// RenewalConfig is how renewing works, and by which rule.
+type RenewalConfig struct {
+	renewal.Config `yaml:",inline"`
+	Rule           schedule.Rule `yaml:"rule"`
+}
+
+// NotificationConfig is how partners are told. Their addresses come from the catalogue, and are public ones
+// on 443 unless they are allowed here.
+type NotificationConfig struct {
+	Delivery outbox.Config     `yaml:"delivery"`
+	Messages outbox.Config     `yaml:"messages"` // the same, of messages to lines
+	HTTP     httpclient.Config `yaml:"http"`
+	Allow    []string          `yaml:"allow"` // host:port, whatever they resolve to
+	Plain    bool              `yaml:"plain"` // http without TLS; for a demo
+}
+
+func defaults() Config {
+	return Config{
+		Tokens: credential.Defaults(), Charging: charging.Defaults(), Renewal: RenewalConfig{Config: renewal.Defaults(), Rule: schedule.Default()},
+		Messaging: messaging.Defaults(), Inbound: inbound.Defaults(),
+	}
+}
+
+// Validate joins all that is wrong.
+func (c *Config) Validate() error {
+	var errs []error
+	at := func(section string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s.%w", section, err))
+		}
+	}
+	at("tokens", c.Tokens.Validate())
+	at("charging", c.Charging.Validate())
+	at("renewal", c.Renewal.Config.Validate())
+	at("renewal.rule", c.Renewal.Rule.Validate())
+	at("messaging", c.Messaging.Validate())
+	at("inbound", c.Inbound.Validate())
+	at("notifications.delivery", c.Notifications.Delivery.Validate())
+	at("notifications.messages", c.Notifications.Messages.Validate())
+	at("notifications.http", c.Notifications.HTTP.Validate())
+	if _, err := httpclient.NewSSRF(true, c.Notifications.Allow...); err != nil {
+		at("notifications.allow", err)
+	}
+	return errors.Join(errs...)
+}
