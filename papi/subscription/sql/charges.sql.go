@@ -204,7 +204,7 @@ func (q *Queries) EndRefund(ctx context.Context, arg EndRefundParams) (int64, er
 }
 
 const inWork = `-- name: InWork :many
-SELECT subscription_id::bigint FROM subscription.charges WHERE subscription_id = ANY ($1::bigint[]) AND state IN ('SENT', 'UNKNOWN')
+SELECT subscription_id::bigint FROM subscription.charges WHERE subscription_id = ANY (ARRAY (SELECT unnest($1::bigint[]))) AND state IN ('SENT', 'UNKNOWN')
 `
 
 // The subscriptions that have a charge in work.
@@ -269,7 +269,7 @@ func (q *Queries) LastAttempt(ctx context.Context, arg LastAttemptParams) (LastA
 }
 
 const lockCharges = `-- name: LockCharges :many
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late FROM subscription.charges WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late FROM subscription.charges WHERE id = ANY (ARRAY (SELECT unnest($1::bigint[]))) ORDER BY id FOR UPDATE
 `
 
 func (q *Queries) LockCharges(ctx context.Context, ids []int64) ([]SubscriptionCharge, error) {

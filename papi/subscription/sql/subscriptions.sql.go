@@ -97,7 +97,7 @@ func (q *Queries) AddSubscription(ctx context.Context, arg AddSubscriptionParams
 }
 
 const agreed = `-- name: Agreed :many
-SELECT id, amount, currency FROM subscription.consents WHERE id = ANY ($1::uuid[])
+SELECT id, amount, currency FROM subscription.consents WHERE id = ANY (ARRAY (SELECT unnest($1::uuid[])))
 `
 
 type AgreedRow struct {
@@ -339,7 +339,7 @@ func (q *Queries) LastSubscription(ctx context.Context, arg LastSubscriptionPara
 }
 
 const lockSubscriptions = `-- name: LockSubscriptions :many
-SELECT id, line_id, partner_id, service_id, product_id, pricepoint_id, consent_id, campaign, channel, short_code, tid, user_type, owner_epoch, state, created_at, changed_at, anchor, periods, paid_until, tries, due_at, reminded_for, lease, leased_until, cancelled_at, cancel_reason, cancel_cause, cancel_channel FROM subscription.subscriptions WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE
+SELECT id, line_id, partner_id, service_id, product_id, pricepoint_id, consent_id, campaign, channel, short_code, tid, user_type, owner_epoch, state, created_at, changed_at, anchor, periods, paid_until, tries, due_at, reminded_for, lease, leased_until, cancelled_at, cancel_reason, cancel_cause, cancel_channel FROM subscription.subscriptions WHERE id = ANY (ARRAY (SELECT unnest($1::bigint[]))) ORDER BY id FOR UPDATE
 `
 
 func (q *Queries) LockSubscriptions(ctx context.Context, ids []int64) ([]SubscriptionSubscription, error) {
@@ -502,7 +502,7 @@ func (q *Queries) OpenSubscriptionsOfLine(ctx context.Context, lineID int64) ([]
 
 const putOff = `-- name: PutOff :execrows
 UPDATE subscription.subscriptions SET due_at = ($1::timestamptz) + random() * ($2::interval), lease = NULL, leased_until = NULL
-WHERE id = ANY ($3::bigint[]) AND lease = $4::uuid AND due_at IS NOT NULL
+WHERE id = ANY (ARRAY (SELECT unnest($3::bigint[]))) AND lease = $4::uuid AND due_at IS NOT NULL
 `
 
 type PutOffParams struct {
@@ -538,7 +538,7 @@ func (q *Queries) ReadCursor(ctx context.Context, name string) (string, error) {
 }
 
 const release = `-- name: Release :execrows
-UPDATE subscription.subscriptions SET lease = NULL, leased_until = NULL WHERE id = ANY ($1::bigint[]) AND lease = $2::uuid
+UPDATE subscription.subscriptions SET lease = NULL, leased_until = NULL WHERE id = ANY (ARRAY (SELECT unnest($1::bigint[]))) AND lease = $2::uuid
 `
 
 type ReleaseParams struct {

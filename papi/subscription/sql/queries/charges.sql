@@ -37,7 +37,7 @@ FROM (SELECT unnest(@lines::bigint[]) AS line_id, string_to_array(unnest(@spans:
 ORDER BY w.line_id;
 
 -- name: LockCharges :many
-SELECT * FROM subscription.charges WHERE id = ANY (@ids::bigint[]) ORDER BY id FOR UPDATE;
+SELECT * FROM subscription.charges WHERE id = ANY (ARRAY (SELECT unnest(@ids::bigint[]))) ORDER BY id FOR UPDATE;
 
 -- name: Charge :one
 SELECT * FROM subscription.charges WHERE key = @key;
@@ -104,4 +104,4 @@ UPDATE subscription.charges SET state = 'REFUNDING', refund_reason = @reason, re
 
 -- name: InWork :many
 -- The subscriptions that have a charge in work.
-SELECT subscription_id::bigint FROM subscription.charges WHERE subscription_id = ANY (@subscriptions::bigint[]) AND state IN ('SENT', 'UNKNOWN');
+SELECT subscription_id::bigint FROM subscription.charges WHERE subscription_id = ANY (ARRAY (SELECT unnest(@subscriptions::bigint[]))) AND state IN ('SENT', 'UNKNOWN');

@@ -1,5 +1,5 @@
 -- name: LockSubscriptions :many
-SELECT * FROM subscription.subscriptions WHERE id = ANY (@ids::bigint[]) ORDER BY id FOR UPDATE;
+SELECT * FROM subscription.subscriptions WHERE id = ANY (ARRAY (SELECT unnest(@ids::bigint[]))) ORDER BY id FOR UPDATE;
 
 -- name: UpdateSubscription :batchexec
 UPDATE subscription.subscriptions SET state = @state, changed_at = @changed_at, anchor = @anchor, periods = @periods, paid_until = @paid_until,
@@ -52,11 +52,11 @@ RETURNING s.*;
 -- name: PutOff :execrows
 -- Has claimed subscriptions looked at again later, not all at once.
 UPDATE subscription.subscriptions SET due_at = (@at::timestamptz) + random() * (@spread::interval), lease = NULL, leased_until = NULL
-WHERE id = ANY (@ids::bigint[]) AND lease = @lease::uuid AND due_at IS NOT NULL;
+WHERE id = ANY (ARRAY (SELECT unnest(@ids::bigint[]))) AND lease = @lease::uuid AND due_at IS NOT NULL;
 
 -- name: Release :execrows
 -- Gives claimed subscriptions back as they are.
-UPDATE subscription.subscriptions SET lease = NULL, leased_until = NULL WHERE id = ANY (@ids::bigint[]) AND lease = @lease::uuid;
+UPDATE subscription.subscriptions SET lease = NULL, leased_until = NULL WHERE id = ANY (ARRAY (SELECT unnest(@ids::bigint[]))) AND lease = @lease::uuid;
 
 -- name: CountDue :one
 -- How many are due and not in somebody's hands, up to a number.
@@ -72,7 +72,7 @@ SELECT due_at::timestamptz FROM subscription.subscriptions WHERE due_at <= @now:
 
 -- name: Agreed :many
 -- What was agreed to, by consent.
-SELECT id, amount, currency FROM subscription.consents WHERE id = ANY (@ids::uuid[]);
+SELECT id, amount, currency FROM subscription.consents WHERE id = ANY (ARRAY (SELECT unnest(@ids::uuid[])));
 
 -- name: HasOpenSubscriptions :one
 SELECT EXISTS (SELECT FROM subscription.subscriptions WHERE product_id = @product_id AND state <> 'CANCELLED');
