@@ -21,6 +21,7 @@ type finding string
 
 // The findings. What is not certain is neither charged nor ended.
 const (
+	unlooked         finding = "" // there was no time for it
 	chargeable       finding = "chargeable"
 	lineEnded        finding = "line_ended" // or ported out, or another owner's
 	lineBarred       finding = "line_barred"
@@ -56,8 +57,9 @@ func (c *candidate) terms(s *lifecycle.Subscription) finding {
 	return chargeable
 }
 
-// look finds out about all of the chunk. Those that nothing can be found out about are the orphans.
-func (r *Renewal) look(ctx context.Context, rows []sql.SubscriptionSubscription) (all []*candidate, orphans []int64, err error) {
+// look finds out about the chunk, as far as it comes until a moment. Those that nothing can be found out about are
+// the orphans.
+func (r *Renewal) look(ctx context.Context, rows []sql.SubscriptionSubscription, until time.Time) (all []*candidate, orphans []int64, err error) {
 	known, err := r.Writer.Complete(ctx, r.DB, rows)
 	if err != nil {
 		return nil, nil, err
@@ -85,12 +87,12 @@ func (r *Renewal) look(ctx context.Context, rows []sql.SubscriptionSubscription)
 		c.found = c.terms(s)
 		all = append(all, c)
 	}
-	r.lookUp(ctx, all)
+	r.lookUp(ctx, all, until)
 	return all, orphans, nil
 }
 
 // lookUp asks the directory for the lines of those that may be charged otherwise, a few at a time.
-func (r *Renewal) lookUp(ctx context.Context, all []*candidate) {
+func (r *Renewal) lookUp(ctx context.Context, all []*candidate, until time.Time) {
 	next := make(chan *candidate)
 	var lookers sync.WaitGroup
 	var mu sync.Mutex
@@ -109,7 +111,11 @@ func (r *Renewal) lookUp(ctx context.Context, all []*candidate) {
 		})
 	}
 	for _, c := range all {
-		if c.found == chargeable {
+		switch {
+		case c.found != chargeable:
+		case time.Now().After(until):
+			c.found = unlooked
+		default:
 			next <- c
 		}
 	}

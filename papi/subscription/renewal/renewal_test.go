@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"puente/contracts/sapi/carrierbilling"
@@ -459,5 +460,116 @@ func TestConfig(t *testing.T) {
 	}
 	if err := (Config{}).Validate(); err == nil {
 		t.Error("nothing is wrong with nothing")
+	}
+}
+
+// What is in flight when a process is told to stop is settled; what it has not begun is given back.
+func TestStopped(t *testing.T) {
+	db := databasetest.New(t, migrations)
+	w := newWorld(t, db, "2026-03-02 10:00:00")
+	w.product(100, catalogue.Day, 990)
+	const due = 30
+	for n := range due {
+		w.subscribe(n, 100, 990, at(t, "2026-03-01 10:00:00").Add(time.Duration(-n)*time.Minute))
+	}
+	cfg := testConfig()
+	cfg.Chunk, cfg.Calls = due, 4
+	s := w.scheduler(db, cfg)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	w.operator.during = func(carrierbilling.Order) { stop() }
+	if _, _, err := s.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if w.operator.calls == 0 || w.operator.calls > cfg.Calls {
+		t.Errorf("%d calls", w.operator.calls)
+	}
+	if n := w.count(`select count(*) from subscription.charges where state in ('SENT', 'UNKNOWN')`); n != 0 {
+		t.Errorf("%d charges are open", n)
+	}
+	if n := w.count(`select count(*) from subscription.subscriptions where lease is not null or due_at is null`); n != 0 {
+		t.Errorf("%d subscriptions are in nobody's hands", n)
+	}
+	w.operator.during = nil
+	w.set(w.now().Add(time.Minute))
+	s.run(t)
+	if n := w.count(`select count(*) from subscription.subscriptions where periods = 2`); n != due || len(w.operator.ledger) != due {
+		t.Errorf("%d renewed, %d charged", n, len(w.operator.ledger))
+	}
+}
+
+// A chunk whose time is over before its lines are looked up is given back as it was.
+func TestNoTimeToLook(t *testing.T) {
+	db := databasetest.New(t, migrations)
+	w := newWorld(t, db, "2026-03-02 10:00:00")
+	w.product(100, catalogue.Day, 990)
+	id := w.subscribe(1, 100, 990, at(t, "2026-03-01 10:00:00"))
+	s := w.scheduler(db, testConfig())
+	results := s.collect(t.Context())
+	came, _, err := s.chunk(t.Context(), time.Now().Add(-time.Second), results)
+	results.close()
+	if row := w.subscription(id); err != nil || came != 0 || w.lines.asked != 0 || row.Lease != nil || !row.DueAt.Equal(*row.PaidUntil) {
+		t.Errorf("%d came, %d look-ups, due %s: %v", came, w.lines.asked, row.DueAt, err)
+	}
+}
+
+// Who settles late settles nothing of a charge that was opened again since, though under the same TxID.
+func TestSettledLate(t *testing.T) {
+	db := databasetest.New(t, migrations)
+	w := newWorld(t, db, "2026-03-02 10:00:00")
+	w.product(100, catalogue.Day, 990)
+	w.subscribe(1, 100, 990, at(t, "2026-03-01 10:00:00"))
+	s := w.scheduler(db, testConfig())
+	var stale sql.SubscriptionCharge
+	keep := func(carrierbilling.Order) {
+		var key string
+		err := db.QueryRow(context.Background(), `select key from subscription.charges`).Scan(&key)
+		if err == nil {
+			stale, err = sql.New(db).Charge(context.Background(), key)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	w.operator.does = func(carrierbilling.Order) deed { return unavailable }
+	w.operator.during = keep
+	s.run(t)
+	w.operator.does, w.operator.during = func(carrierbilling.Order) deed { return lostAfter }, nil
+	w.set(w.now().Add(time.Hour))
+	s.run(t)
+	err := pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error {
+		_, err := s.charging.Settle(t.Context(), tx, w.now(), charging.Settlement{Charge: stale, Result: charging.Result{Outcome: charging.OutcomeUndone}})
+		return err
+	})
+	if n := w.count(`select count(*) from subscription.charges where state = 'UNKNOWN' and attempts = 1`); err != nil || n != 1 {
+		t.Errorf("%d not known: %v", n, err)
+	}
+	w.resolve(s)
+	if n := w.count(`select count(*) from subscription.charges where state = 'SUCCEEDED'`); n != 1 || len(w.operator.ledger) != 1 {
+		t.Errorf("%d came true, %d at the operator", n, len(w.operator.ledger))
+	}
+}
+
+// A product with subscriptions is not deleted; one that was withdrawn is, once they are over.
+func TestProductEnds(t *testing.T) {
+	db := databasetest.New(t, migrations)
+	w := newWorld(t, db, "2026-03-02 10:00:00")
+	w.product(100, catalogue.Day, 990)
+	w.subscribe(1, 100, 990, at(t, "2026-03-01 10:00:00"))
+	remove := func() error {
+		for _, r := range w.store.Resources() {
+			if r.Kind == "Product" {
+				return r.Delete(t.Context(), "100")
+			}
+		}
+		return errors.New("there are no products")
+	}
+	if err := remove(); !errors.Is(err, problem.Conflict) {
+		t.Errorf("deleted with subscriptions: %v", err)
+	}
+	w.product(100, catalogue.Day, 990, func(p *catalogue.ProductSpec) { p.Status = catalogue.StatusWithdrawn })
+	w.scheduler(db, testConfig()).run(t)
+	if err := remove(); err != nil {
+		t.Errorf("not deleted without: %v", err)
 	}
 }

@@ -21,6 +21,9 @@ const (
 	slice = 5 * time.Second // a run begins nothing after this: a process that stops need not wait longer
 	lease = 2 * time.Minute // longer than a chunk takes: a slice, and the calls and look-ups under way
 	group = 64              // subscriptions to a transaction
+
+	longest = 30 * time.Second // that a job waits where the operator takes nothing
+	fewest  = 20               // subscriptions in a claim: not all of them are charged
 )
 
 // Run works what is due for about a slice of time, and tells whether there may be more, and when.
@@ -34,7 +37,7 @@ func (r *Renewal) Run(ctx context.Context) (more bool, again time.Duration, err 
 			return true, 0, nil
 		}
 		if time.Now().Add(wait).After(until) { // the operator takes nothing for a while
-			return true, wait, nil
+			return true, min(wait, longest), nil
 		}
 		if err := pause(ctx, wait); err != nil {
 			return true, 0, err
@@ -69,7 +72,7 @@ func (r *Renewal) chunk(ctx context.Context, until time.Time, results *collector
 		}
 	}()
 	slices.SortFunc(rows, func(a, b sql.SubscriptionSubscription) int { return a.DueAt.Compare(*b.DueAt) })
-	all, orphans, err := r.look(ctx, rows)
+	all, orphans, err := r.look(ctx, rows, until)
 	if err != nil {
 		return 0, false, err
 	}
@@ -87,7 +90,7 @@ func (r *Renewal) chunk(ctx context.Context, until time.Time, results *collector
 // most is how many are claimed at once: no more than the operator takes in a slice.
 func (r *Renewal) most() int {
 	limit := float64(r.pace.rate()) * slice.Seconds() / float64(r.cfg.Jobs)
-	return int(max(min(float64(r.cfg.Chunk), limit), 1))
+	return int(min(float64(r.cfg.Chunk), max(limit, fewest)))
 }
 
 // chunk is what one claim took.
@@ -103,6 +106,9 @@ type chunk struct {
 func (c *chunk) work(ctx context.Context, all []*candidate) (came int, err error) {
 	var calls, rest []*candidate
 	for _, one := range all {
+		if one.found == unlooked { // it is given back
+			continue
+		}
 		if one.found != lineAway && one.found != productSuspended && one.found != noConsent {
 			came++
 		}

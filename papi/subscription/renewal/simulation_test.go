@@ -386,6 +386,9 @@ func (s *simulation) check(end time.Time) {
 	if n := s.count(`select count(*) from subscription.charges where state = 'SUCCEEDED'`); n < 50 {
 		s.t.Errorf("%d charges came true: that shows nothing", n)
 	}
+	if n := s.count(`select deadlocks from pg_stat_database where datname = current_database()`); n > 0 {
+		s.t.Errorf("%d deadlocks", n)
+	}
 	s.anchors()
 	s.t.Logf("%d charges, %d given back, %d declined attempts, %d suspended or over", s.count(`select count(*) from subscription.charges where state = 'SUCCEEDED'`),
 		s.count(`select count(*) from subscription.charges where state = 'REFUNDED'`), s.count(`select count(*) from subscription.attempts where state = 'DECLINED'`),
