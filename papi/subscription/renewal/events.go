@@ -23,6 +23,7 @@ const (
 // their owner's any more. An event that comes again does nothing. What an event leaves open is found out by the
 // look-up before the next charge.
 func (r *Renewal) FollowLines(ctx context.Context) error {
+	ctx = identified(ctx)
 	cursor, err := sql.New(r.DB).ReadCursor(ctx, lineCursor)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return database.Problem(fmt.Errorf("read cursor of line events: %w", err))

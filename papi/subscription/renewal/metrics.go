@@ -19,7 +19,7 @@ type metrics struct {
 	restarts prometheus.Counter
 }
 
-const countable = 1_000_000 // due subscriptions: more are as many
+const countable = 100_000 // due subscriptions: more are as many
 
 func newMetrics(reg prometheus.Registerer, r *Renewal) *metrics {
 	m := &metrics{
@@ -34,7 +34,7 @@ func newMetrics(reg prometheus.Registerer, r *Renewal) *metrics {
 		}),
 	}
 	reg.MustRegister(m.renewals, m.claimed, m.restarts,
-		database.NewCount("subscription_renewals_due", "Subscriptions that are due, up to a million.", func(ctx context.Context) (int64, error) {
+		database.NewCount("subscription_renewals_due", "Subscriptions that are due, up to 100,000.", func(ctx context.Context) (int64, error) {
 			return sql.New(r.DB).Backlog(ctx, sql.BacklogParams{Now: r.Now(), Most: countable})
 		}),
 		database.NewCount("subscription_renewals_lag_seconds", "How long the oldest subscription that is due has been due, by business time.", r.lag),

@@ -41,6 +41,9 @@ func TestRenewed(t *testing.T) {
 	if err := db.QueryRow(t.Context(), `select key from subscription.charges where state = 'SUCCEEDED'`).Scan(&key); err != nil || key != fmt.Sprintf("sub:%d:2026-02-28T13:00:00Z", id) {
 		t.Errorf("key %q: %v", key, err)
 	}
+	if n := w.count(`select count(*) from subscription.charges c join subscription.history h using (subscription_id, correlation) where c.correlation <> '' and h.cause = 'renewed'`); n != 1 {
+		t.Errorf("the charge and its history are not found by one correlation")
+	}
 	s.run(t)
 	if len(w.operator.ledger) != 1 {
 		t.Errorf("%d charges", len(w.operator.ledger))

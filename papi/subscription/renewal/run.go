@@ -15,6 +15,7 @@ import (
 	"puente/papi/subscription/sql"
 	"puente/shared/database"
 	"puente/shared/problem"
+	"puente/shared/telemetry"
 )
 
 const (
@@ -28,6 +29,7 @@ const (
 
 // Run works what is due for about a slice of time, and tells whether there may be more, and when.
 func (r *Renewal) Run(ctx context.Context) (more bool, again time.Duration, err error) {
+	ctx = identified(ctx)
 	until := time.Now().Add(slice)
 	results := r.collect(ctx)
 	defer results.close()
@@ -50,6 +52,11 @@ func (r *Renewal) Run(ctx context.Context) (more bool, again time.Duration, err 
 			return false, 0, nil
 		}
 	}
+}
+
+// identified gives a run its own identity, under which its charges, their history and its calls are found.
+func identified(ctx context.Context) context.Context {
+	return telemetry.WithIdentity(ctx, uuid.NewString(), telemetry.NewTrace())
 }
 
 // chunk claims subscriptions and works them. It reports how many came to something, and whether there may be
