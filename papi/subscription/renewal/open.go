@@ -26,6 +26,7 @@ type opening struct {
 	intents []charging.Intent
 	wanting map[string]*lifecycle.Subscription // by the intention's key
 	results []result
+	done    []int64 // the subscriptions that something came of
 }
 
 // result is what is counted once the transaction is through.
@@ -64,7 +65,7 @@ func (c *chunk) openAll(ctx context.Context, batch []*candidate) (orders []charg
 	if err != nil {
 		return nil, database.Problem(fmt.Errorf("open renewals: %w", err))
 	}
-	for _, id := range ids {
+	for _, id := range o.done {
 		delete(c.left, id)
 	}
 	for _, r := range o.results {
@@ -74,12 +75,13 @@ func (c *chunk) openAll(ctx context.Context, batch []*candidate) (orders []charg
 }
 
 // decide moves one subscription, or wants it charged. What somebody else has got hold of since, or ended, is left
-// to them.
+// to them; what cannot be read any more is given back, for the next claim to put off.
 func (o *opening) decide(one *candidate) {
 	s, ok := o.held[one.ID]
 	if !ok || s.Lease == nil || *s.Lease != o.lease || !lifecycle.Renewing(s.State) || s.DueAt == nil || s.DueAt.After(o.now) {
 		return
 	}
+	o.done = append(o.done, s.ID)
 	s.UserType = one.userType
 	found := one.found
 	if terms := one.terms(s); terms != chargeable && found != lineEnded {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -18,7 +17,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"puente/contracts/sapi/carrierbilling"
-	"puente/contracts/sapi/subscriber"
 	"puente/papi/subscription/catalogue"
 	"puente/papi/subscription/charging"
 	"puente/papi/subscription/lifecycle"
@@ -31,7 +29,6 @@ import (
 	"puente/shared/database"
 	"puente/shared/database/databasetest"
 	"puente/shared/keyring"
-	"puente/shared/problem"
 )
 
 // migrations are those of the schema, whose package mounts them.
@@ -178,64 +175,6 @@ func (w *world) set(moment time.Time) {
 	w.time = moment
 }
 
-// scheduler is a process.
-type scheduler struct {
-	*Renewal
-	charging *charging.Charging
-	db       *database.DB
-}
-
-func testConfig() Config {
-	cfg := Defaults()
-	cfg.Chunk, cfg.Calls, cfg.Lookups = 20, 8, 4
-	return cfg
-}
-
-func (w *world) scheduler(db *database.DB, cfg Config, wrap ...func(charger) charger) *scheduler {
-	reg := prometheus.NewRegistry()
-	log := databasetest.Logger(w.t)
-	l, writer := lifecycle.New(schedule.Default()), w.writer()
-	chargingConfig := charging.Defaults()
-	chargingConfig.Caps = w.caps
-	c := charging.New(chargingConfig, charging.Deps{
-		DB: db, Billing: w.operator, Catalogue: w.store, Book: w.book, Lifecycle: l, Writer: writer, Now: w.now, Log: log, Registerer: reg,
-	})
-	var wrapped charger = c
-	for _, f := range wrap {
-		wrapped = f(wrapped)
-	}
-	r := New(cfg, Deps{
-		DB: db, Catalogue: w.store, Book: w.book, Directory: line.NewDirectory(w.lines), Events: w.lines, Lifecycle: l, Writer: writer,
-		Charging: wrapped, Now: w.now, Log: log, Registerer: reg,
-	})
-	return &scheduler{Renewal: r, charging: c, db: db}
-}
-
-// run renews until nothing is due.
-func (s *scheduler) run(t testing.TB) {
-	t.Helper()
-	for range 50 {
-		more, _, err := s.Run(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !more {
-			return
-		}
-	}
-	t.Fatal("there is always more")
-}
-
-// resolve settles what is open, as if the time for it had come.
-func (w *world) resolve(s *scheduler) {
-	w.t.Helper()
-	w.exec(`update subscription.attempts set ends_at = now() - interval '1 hour' where state in ('SENT', 'UNKNOWN')`)
-	w.exec(`update subscription.charges set next_at = now() - interval '1 second' where next_at is not null`)
-	if err := s.charging.Resolve(context.Background()); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
 func (w *world) subscription(id int64) sql.SubscriptionSubscription {
 	w.t.Helper()
 	row, err := sql.New(w.db).Subscription(context.Background(), id)
@@ -267,9 +206,6 @@ func (w *world) cancel(id int64) error {
 	})
 }
 
-// told writes notices in one statement.
-type told struct{}
-
 func (told) Tell(ctx context.Context, tx pgx.Tx, all ...notification.Notice) error {
 	if len(all) == 0 {
 		return nil
@@ -292,9 +228,6 @@ func (told) Tell(ctx context.Context, tx pgx.Tx, all ...notification.Notice) err
 	return err
 }
 
-// said writes messages.
-type said struct{}
-
 func (said) Send(ctx context.Context, tx pgx.Tx, all ...messaging.Message) error {
 	for _, m := range all {
 		if _, err := tx.Exec(ctx, `insert into test.messages values ($1, $2, $3)`, m.LineID, string(m.Purpose), m.Amount); err != nil {
@@ -302,150 +235,4 @@ func (said) Send(ctx context.Context, tx pgx.Tx, all ...messaging.Message) error
 		}
 	}
 	return nil
-}
-
-// lines is the operator's directory.
-type lines struct {
-	mu     sync.Mutex
-	known  map[string]subscriber.Line
-	err    error
-	asked  int
-	events []subscriber.LineEvent
-	oldest int // the first event that it still has
-}
-
-func newLines() *lines { return &lines{known: map[string]subscriber.Line{}} }
-
-func (l *lines) add(msisdn string) {
-	l.change(msisdn, func(s *subscriber.Line) {
-		*s = subscriber.Line{MSISDN: msisdn, Operator: "entel", Own: true, UserType: subscriber.UserTypePrepaid, Segment: subscriber.SegmentPerson, Access: subscriber.AccessMobile, State: subscriber.StateActive, OwnerEpoch: "e1"}
-	})
-}
-
-func (l *lines) change(msisdn string, f func(*subscriber.Line)) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s := l.known[msisdn]
-	f(&s)
-	l.known[msisdn] = s
-}
-
-func (l *lines) fail(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.err = err
-}
-
-func (l *lines) Line(_ context.Context, q subscriber.LineQuery) (subscriber.Line, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.asked++
-	s, ok := l.known[q.MSISDN]
-	switch {
-	case l.err != nil:
-		return s, l.err
-	case !ok:
-		return s, problem.NotFound
-	}
-	return s, nil
-}
-
-func (l *lines) LineEvents(_ context.Context, q subscriber.LineEventsQuery) (subscriber.LineEvents, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	from := l.oldest
-	if q.After != "" {
-		n, err := strconv.Atoi(q.After)
-		if err != nil || n < l.oldest {
-			return subscriber.LineEvents{}, &problem.Error{Kind: problem.Rejected, Code: subscriber.CodeCursorExpired}
-		}
-		from = n
-	}
-	to := min(from+2, len(l.events)) // a page has two
-	return subscriber.LineEvents{Events: l.events[from:to], Next: strconv.Itoa(to)}, nil
-}
-
-// entry is a charge that the operator made.
-type entry struct {
-	order carrierbilling.Order
-	at    time.Time
-}
-
-// operator keeps no keys: it charges as often as it is told to.
-type operator struct {
-	world   *world
-	mu      sync.Mutex
-	ledger  map[string][]entry // by TxID
-	refunds map[string][]carrierbilling.Refund
-	calls   int
-	does    func(carrierbilling.Order) deed // nil: charges
-	during  func(carrierbilling.Order)      // while a call is on its way
-}
-
-// deed is what the operator does with a call.
-type deed int
-
-const (
-	charges deed = iota
-	declines
-	lostAfter   // charges, and the answer is lost
-	lostBefore  // does not, and nobody knows
-	refuses     // takes no call, and asks for patience
-	unavailable // says that it could not decide
-)
-
-var errLost = &problem.Error{Kind: problem.Timeout}
-
-func (o *operator) Charge(_ context.Context, order carrierbilling.Order) (carrierbilling.Charge, error) {
-	what := charges
-	if o.does != nil {
-		what = o.does(order)
-	}
-	if o.during != nil {
-		o.during(order)
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.calls++
-	made := carrierbilling.Charge{TxID: order.TxID, Amount: order.Amount, Currency: order.Currency, Outcome: carrierbilling.OutcomeCharged}
-	switch what {
-	case declines:
-		made.Outcome, made.Reason = carrierbilling.OutcomeDeclined, carrierbilling.ReasonInsufficientBalance
-		return made, nil
-	case unavailable:
-		made.Outcome, made.Reason = carrierbilling.OutcomeDeclined, carrierbilling.ReasonUnavailable
-		return made, nil
-	case lostBefore:
-		return carrierbilling.Charge{}, errLost
-	case refuses:
-		return carrierbilling.Charge{}, &problem.Error{Kind: problem.Unavailable, RetryAfter: time.Second}
-	}
-	o.ledger[order.TxID] = append(o.ledger[order.TxID], entry{order, o.world.now()})
-	if what == lostAfter {
-		return carrierbilling.Charge{}, errLost
-	}
-	return made, nil
-}
-
-func (o *operator) Query(_ context.Context, q carrierbilling.ChargeQuery) (carrierbilling.Charge, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	made := o.ledger[q.TxID]
-	if len(made) == 0 {
-		return carrierbilling.Charge{}, &problem.Error{Kind: problem.NotFound, Code: carrierbilling.CodeNoCharge}
-	}
-	return carrierbilling.Charge{
-		TxID: q.TxID, Amount: made[0].order.Amount, Currency: made[0].order.Currency, Outcome: carrierbilling.OutcomeCharged, Refunds: o.refunds[q.TxID],
-	}, nil
-}
-
-func (o *operator) Refund(_ context.Context, in carrierbilling.RefundOrder) (carrierbilling.Refund, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(o.ledger[in.TxID]) == 0 {
-		return carrierbilling.Refund{}, errors.New("nothing to give back")
-	}
-	r := carrierbilling.Refund{RefundID: in.RefundID, Amount: in.Amount}
-	o.refunds[in.TxID] = append(o.refunds[in.TxID], r)
-	return r, nil
 }
