@@ -9,6 +9,7 @@ import (
 	"puente/sapi/orders"
 	"puente/sapi/pqr"
 	"puente/sapi/salesorder"
+	"puente/sapi/smsc"
 	"puente/sapi/subscriber"
 	"puente/sapi/tvplatforms"
 	"puente/shared/server"
@@ -23,6 +24,8 @@ var Layer = server.Layer{Name: "sapi", APIs: []server.API{
 	orders.API,
 	pqr.API,
 	salesorder.API,
+	smsc.API,
+	smsc.Callbacks,
 	subscriber.API,
 	tvplatforms.API,
 }}

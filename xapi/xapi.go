@@ -35,8 +35,8 @@ var Layer = server.Layer{
 // verifier asks the system API oauth2 about the tokens of the public edge.
 type verifier struct{ tokens *oauth2.Client }
 
-func (v verifier) Verify(ctx context.Context, token, method, audience string) (policy.Verdict, error) {
-	out, err := v.tokens.Verify(ctx, oauth2.Verification{Token: token, Method: oauth2.Method(method), Audience: audience})
+func (v verifier) Verify(ctx context.Context, q policy.Question) (policy.Verdict, error) {
+	out, err := v.tokens.Verify(ctx, oauth2.Verification{Token: q.Token, Method: oauth2.Method(q.Method), Audience: q.Audience})
 	if err != nil {
 		return policy.Verdict{}, err
 	}

@@ -10,15 +10,19 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"puente/shared/access"
 	"puente/shared/admin"
+	"puente/shared/clock"
 	"puente/shared/config"
+	"puente/shared/problem"
 	"puente/shared/server"
 	"puente/test/sandbox"
 	"puente/test/sandbox/oauthprovider"
+	"puente/test/sandbox/smsc"
 )
 
 // demo is everything on loopback: the sandbox, its clients, and what tells where all is.
@@ -27,6 +31,7 @@ type demo struct {
 	dir     string
 	notes   notes
 	sandbox *sandbox.Sandbox
+	clock   atomic.Pointer[clock.Clock] // of business time; nil until the database is there
 	stop    func()
 }
 
@@ -39,6 +44,7 @@ type notes struct {
 	TokenURL string                `json:"token_url"`
 	Clients  map[string]demoClient `json:"clients"`
 	Admin    adminNote             `json:"admin"`
+	SMS      smsNote               `json:"sms"`
 	PID      int                   `json:"pid"`
 	Version  string                `json:"version"`
 }
@@ -48,6 +54,13 @@ type demoClient struct {
 	Secret string   `json:"client_secret"`
 	System string   `json:"system,omitempty"`
 	Scopes []string `json:"scopes"`
+}
+
+// smsNote is where phones get and send messages, and where the sandbox hands these over.
+type smsNote struct {
+	Inbox  string `json:"inbox"` // ?to=56912345678
+	Send   string `json:"send"`
+	Secret string `json:"secret"` // of the gateway's callbacks
 }
 
 type adminNote struct {
@@ -72,7 +85,10 @@ func startDemo(ctx context.Context, env []string, file string) (*demo, error) {
 		}
 	}()
 	d.notes = d.remembered()
-	s, err := sandbox.New(sandbox.Config{Addr: get(env, "PUENTE_SANDBOX_ADDR", "127.0.0.1:9100"), Clients: d.oauthClients()})
+	s, err := sandbox.New(sandbox.Config{
+		Addr: get(env, "PUENTE_SANDBOX_ADDR", "127.0.0.1:9100"), Clients: d.oauthClients(),
+		Clock: &sandbox.Clock{Offset: d.offset, SetOffset: d.setOffset},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +102,7 @@ func startDemo(ctx context.Context, env []string, file string) (*demo, error) {
 	d.sandbox = s
 	d.stop = func() { cancel(); <-ended; _ = lock.Close() }
 	d.notes.Sandbox, d.notes.TokenURL = s.URL(), s.URL()+"/oauth2/token"
+	d.notes.SMS.Inbox, d.notes.SMS.Send = s.URL()+"/_sandbox/smsc/messages", s.URL()+"/_sandbox/smsc/mo"
 	if d.file = file; file == "" {
 		d.file = filepath.Join(d.dir, "demo.yaml")
 		if err := writeWhole(d.file, d.configuration()); err != nil {
@@ -95,6 +112,23 @@ func startDemo(ctx context.Context, env []string, file string) (*demo, error) {
 	}
 	return d, nil
 }
+
+// offset is by how much business time is moved.
+func (d *demo) offset(ctx context.Context) (time.Duration, error) {
+	if c := d.clock.Load(); c != nil {
+		return c.Offset(ctx)
+	}
+	return 0, errStarting
+}
+
+func (d *demo) setOffset(ctx context.Context, by time.Duration) error {
+	if c := d.clock.Load(); c != nil {
+		return c.SetOffset(ctx, by)
+	}
+	return errStarting
+}
+
+var errStarting = &problem.Error{Kind: problem.Unavailable, RetryAfter: time.Second, Detail: "The platform is starting"}
 
 // lockDemo keeps a second demo out of dir before it replaces a file of the first. The kernel frees
 // the lock however the process ends.
@@ -136,6 +170,9 @@ func (d *demo) remembered() notes {
 	n.Admin = adminNote{User: "admin", Password: last.Admin.Password, Token: last.Admin.Token}
 	if n.Admin.Token == "" || n.Admin.Password == "" {
 		n.Admin.Password, n.Admin.Token = rand.Text(), rand.Text()
+	}
+	if n.SMS.Secret = last.SMS.Secret; n.SMS.Secret == "" {
+		n.SMS.Secret = rand.Text()
 	}
 	n.PID, n.Version = os.Getpid(), version()
 	return n
@@ -182,6 +219,12 @@ sapi:
     iptv: {http: {url: %q}}
   carrierbilling:
     http: {url: %q}
+  smsc:
+    http: {url: %q}
+    username: demo
+    password: %q
+  smsccallbacks:
+    secret: %q
   oauth2:
     http: {url: %q}
     issuer: %q
@@ -189,7 +232,7 @@ sapi:
     introspection: {client: %s, secret: %q}
 `, d.notes.Admin.Token, oauthprovider.DefaultAudience, base+"/botservice", base+"/inventory", base+"/orders", base+"/pqr", base+"/subscriber",
 		base+"/tvplatforms/ftth", base+"/tvplatforms/hfc", base+"/tvplatforms/iptv", base+"/carrierbilling",
-		base, base, oauthprovider.DefaultAudience, introspector, d.notes.Admin.Password)
+		base+"/smsc", d.notes.SMS.Secret, d.notes.SMS.Secret, base, base, oauthprovider.DefaultAudience, introspector, d.notes.Admin.Password)
 }
 
 // seed puts the demo's clients into the tables, as often as it is called.
@@ -237,6 +280,7 @@ func (d *demo) ready(at server.Addresses) error {
 	if err := d.seedTables(context.Background()); err != nil {
 		return err
 	}
+	d.tellGateway(at)
 	text, err := json.MarshalIndent(d.notes, "", "  ")
 	if err != nil {
 		return err
@@ -246,6 +290,15 @@ func (d *demo) ready(at server.Addresses) error {
 	}
 	fmt.Print(d.banner())
 	return nil
+}
+
+// tellGateway tells the sandbox's SMS gateway where messages of phones go, as the configuration of its
+// sms-service would.
+func (d *demo) tellGateway(at server.Addresses) {
+	d.sandbox.SMSC.Configure(func(s *smsc.Settings) {
+		s.MOURL = "http://" + at.Callbacks + "/callbacks/smsc/messages?secret=" + d.notes.SMS.Secret +
+			"&from=%p&to=%P&text=%b&charset=%C&coding=%c&smsc=%i&id=%I&reference=%F"
+	})
 }
 
 // writeWhole replaces a file by rename, for the owner's eyes only.

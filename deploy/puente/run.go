@@ -33,18 +33,19 @@ func (h *Hosted) hosted() []server.Layer {
 
 // Places are the addresses and the directory that flags set over environment and file.
 type Places struct {
-	PublicAddr   string `help:"Address of the public listener." placeholder:"HOST:PORT"`
-	InternalAddr string `help:"Address of the internal listener." placeholder:"HOST:PORT"`
-	OpsAddr      string `help:"Address of the operations listener." placeholder:"HOST:PORT"`
-	SandboxAddr  string `help:"Address of the sandbox." placeholder:"HOST:PORT"`
-	DataDir      string `help:"Where the process keeps its files." placeholder:"DIR"`
+	PublicAddr    string `help:"Address of the public listener." placeholder:"HOST:PORT"`
+	InternalAddr  string `help:"Address of the internal listener." placeholder:"HOST:PORT"`
+	CallbacksAddr string `help:"Address of the listener for systems that call back." placeholder:"HOST:PORT"`
+	OpsAddr       string `help:"Address of the operations listener." placeholder:"HOST:PORT"`
+	SandboxAddr   string `help:"Address of the sandbox." placeholder:"HOST:PORT"`
+	DataDir       string `help:"Where the process keeps its files." placeholder:"DIR"`
 }
 
 // environ is the process's environment with the flags over it.
 func (p *Places) environ() []string {
 	env := os.Environ()
 	for name, value := range map[string]string{
-		"PUENTE_PUBLIC_ADDR": p.PublicAddr, "PUENTE_INTERNAL_ADDR": p.InternalAddr, "PUENTE_OPS_ADDR": p.OpsAddr,
+		"PUENTE_PUBLIC_ADDR": p.PublicAddr, "PUENTE_INTERNAL_ADDR": p.InternalAddr, "PUENTE_CALLBACKS_ADDR": p.CallbacksAddr, "PUENTE_OPS_ADDR": p.OpsAddr,
 		"PUENTE_SANDBOX_ADDR": p.SandboxAddr, "PUENTE_DATA_DIR": p.DataDir,
 	} {
 		if value != "" {
@@ -79,7 +80,7 @@ func (r *runCommand) Run(ctx context.Context) error {
 			return err
 		}
 		defer d.stop()
-		file, cfg.Seed, cfg.Ready = d.file, d.seed, d.ready
+		file, cfg.Seed, cfg.Ready, cfg.Movable = d.file, d.seed, d.ready, d.clock.Store
 	} else {
 		cfg.DatabaseURL, cfg.RedisURL = get(env, "DATABASE_URL", ""), get(env, "REDIS_URL", "")
 	}

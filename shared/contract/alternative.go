@@ -1,6 +1,11 @@
 package contract
 
-import "github.com/getkin/kin-openapi/openapi3"
+import (
+	"cmp"
+	"strconv"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
 
 // envelopeMembers are what an envelope holds: the caller context and the API's own body.
 var envelopeMembers = [...]string{"WSRequestHeader", "WSRequestBody"}
@@ -24,20 +29,20 @@ func (r *reading) alternatives(at string, ref *openapi3.SchemaRef) {
 	r.compiler.compile(ref, at, false)
 }
 
-// inside is the schema that the check of a request body reads, and whether names fold above it: of a
+// inside is the schema that the check of a request body reads, where it is, and whether names fold above it: of a
 // body that is itself the envelope, what is in it; of oneOf [flat, {x-envelope: true}], the flat one.
-func (r *reading) inside(at string, ref *openapi3.SchemaRef, op *Operation) (*openapi3.SchemaRef, bool) {
+func (r *reading) inside(at string, ref *openapi3.SchemaRef, op *Operation) (*openapi3.SchemaRef, string, bool) {
 	if r.marked(at, "x-envelope", ref) {
 		op.Envelope, op.EnvelopeRequired = true, true
 		r.compiler.compile(ref, at, false) // the envelope is held to the rules, too
 		for _, name := range envelopeMembers {
 			if ref.Value.Properties[name] == nil {
 				r.add(at, "x-envelope needs the property %s", name)
-				return ref, false
+				return ref, at, false
 			}
 		}
 		fold, _ := extensions(ref.Value.Extensions).flag("x-fold-names")
-		return ref.Value.Properties[envelopeMembers[1]], fold
+		return ref.Value.Properties[envelopeMembers[1]], cmp.Or(ref.Ref, at) + "/properties/" + envelopeMembers[1], fold
 	}
 	for i, alternative := range ref.Value.OneOf {
 		if !r.marked(at, "x-envelope", alternative) {
@@ -45,12 +50,12 @@ func (r *reading) inside(at string, ref *openapi3.SchemaRef, op *Operation) (*op
 		}
 		if len(ref.Value.OneOf) != 2 {
 			r.add(at, "x-envelope needs exactly one other alternative")
-			return ref, false
+			return ref, at, false
 		}
 		op.Envelope = true
-		return ref.Value.OneOf[1-i], false
+		return ref.Value.OneOf[1-i], cmp.Or(ref.Ref, at) + "/oneOf/" + strconv.Itoa(1-i), false
 	}
-	return ref, false
+	return ref, at, false
 }
 
 // success is the schema of an answer that is no error: ref itself, or the one alternative that

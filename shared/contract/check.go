@@ -28,10 +28,14 @@ func (c *Check) Members() []string {
 // Read checks body in one pass: that it is one JSON value and nothing more, within limits, and that it
 // keeps the schema.
 //
-// canonical is body with the member names spelt as the schema spells them where x-fold-names asks for
-// it: body itself if no name changes, nil if body is not JSON or breaks a limit. broken holds what body
-// breaks, at most 20 fields in the order of the body; a field never holds a value. Duplicate names
-// count as a broken limit, so do two names that fold to one.
+// canonical is body with the member names spelt as the schema spells them where x-fold-names or
+// x-aliases asks for it, and with numbers in the place of the strings that x-digits lets pass: body
+// itself if nothing changes, nil if body is not JSON or breaks a limit. Duplicate names count as a broken
+// limit, so do two names that fold to one, or are aliases of one.
+//
+// broken holds what body breaks, at most 20 fields; a field never holds a value. They are in one order,
+// whatever the order of the body: first what made it impossible to read on, then what is Missing, then
+// the rest, the last two as the document lists the properties; what it does not list comes after these.
 func (c *Check) Read(body []byte, limits Limits) (canonical []byte, broken []problem.Field) {
 	r := readers.Get().(*reader)
 	r.start(body, limits.orDefaults())

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -15,7 +16,10 @@ import (
 type compiler struct {
 	nodes map[nodeKey]*node
 	flat  map[*openapi3.Schema]flattened
+	order order
 	errs  []error
+
+	property bool // whether the next schema that is compiled is a property's
 }
 
 // nodeKey: a schema below an object that folds names compiles to another node.
@@ -24,8 +28,8 @@ type nodeKey struct {
 	fold   bool
 }
 
-func newCompiler() *compiler {
-	return &compiler{nodes: map[nodeKey]*node{}, flat: map[*openapi3.Schema]flattened{}}
+func newCompiler(order order) *compiler {
+	return &compiler{nodes: map[nodeKey]*node{}, flat: map[*openapi3.Schema]flattened{}, order: order}
 }
 
 func (c *compiler) add(pointer, format string, args ...any) {
@@ -39,11 +43,20 @@ func (c *compiler) check(ref *openapi3.SchemaRef, pointer string, fold bool) *Ch
 
 // compile turns a schema, and all it refers to, into nodes. pointer is where ref stands.
 func (c *compiler) compile(ref *openapi3.SchemaRef, pointer string, fold bool) edge {
+	property := c.property
+	c.property = false
+	if _, ok := ref.Value.Extensions["x-aliases"]; ok && (!property || ref.Ref != "") {
+		c.add(pointer, "x-aliases belongs to a property, beside its $ref if it has one")
+	}
 	at := pointer
 	if ref.Ref != "" {
 		at = ref.Ref
 		own := extensions(ref.Extensions)
-		for _, name := range own.unknown([]string{"x-audit-key", "x-fold-names", "x-pii"}) {
+		beside := []string{"x-audit-key", "x-fold-names", "x-pii"}
+		if property {
+			beside = append(beside, "x-aliases")
+		}
+		for _, name := range own.unknown(beside) {
 			c.add(pointer, "extension %s is not known beside $ref", name)
 		}
 		fold = c.folds(pointer, own, fold)
@@ -118,6 +131,9 @@ func (c *compiler) fill(n *node, flat flattened, at string, fold bool) {
 		n.kinds, n.rule, n.text = texts, "must be a string", c.text(s, at)
 	case openapi3.TypeInteger:
 		n.kinds, n.rule, n.number = numbers, "must be an integer", c.number(s, at)
+		if n.digits = c.digits(s, at); n.digits {
+			n.rule = "must be an integer in digits only"
+		}
 	case openapi3.TypeNumber:
 		n.kinds, n.rule, n.number = numbers, "must be a number", c.number(s, at)
 	case openapi3.TypeBoolean:
@@ -131,6 +147,9 @@ func (c *compiler) fill(n *node, flat flattened, at string, fold bool) {
 	default: // the empty schema: anything but null, as kin-openapi reads it
 		n.kinds, n.rule = everything&^nulls, "must not be null"
 		n.object, n.array = unchecked.object, unchecked.array
+	}
+	if _, ok := s.Extensions["x-digits"]; ok && kind != openapi3.TypeInteger {
+		c.add(at, "x-digits is for integers")
 	}
 	if s.Nullable {
 		n.kinds |= nulls
@@ -242,8 +261,8 @@ func (c *compiler) bools(s *openapi3.Schema, at string) *boolRule {
 }
 
 func (c *compiler) array(s *openapi3.Schema, at string, fold bool) *arrayRule {
-	if s.UniqueItems && fold {
-		c.add(at, "uniqueItems is not supported where names are folded: items are compared as written")
+	if s.UniqueItems && (fold || respells(s.Items, nil)) {
+		c.add(at, "uniqueItems is not supported where names or numbers are respelt: items are compared as written")
 	}
 	return &arrayRule{
 		items: c.compile(s.Items, at+"/items", fold),
@@ -258,20 +277,31 @@ func (c *compiler) object(o *objectRule, flat flattened, at string, fold bool) {
 	if fold {
 		o.folded = make(map[string]int, len(s.Properties))
 	}
-	for i, name := range slices.Sorted(maps.Keys(s.Properties)) {
-		place := at
+	place := func(name string) string {
 		if p, ok := flat.places[name]; ok {
-			place = p
+			return p + "/properties/" + token(name)
 		}
-		place += "/properties/" + token(name)
-		o.members = append(o.members, member{name, quote(name), c.compile(s.Properties[name], place, fold)})
+		return at + "/properties/" + token(name)
+	}
+	names := slices.SortedFunc(maps.Keys(s.Properties), func(a, b string) int {
+		return cmp.Or(cmp.Compare(c.order[place(a)], c.order[place(b)]), cmp.Compare(a, b))
+	})
+	for i, name := range names {
+		c.property = true
+		required := slices.Contains(s.Required, name)
+		o.members = append(o.members, member{name, quote(name), c.compile(s.Properties[name], place(name), fold), required})
 		o.index[name] = i
 		o.longest = max(o.longest, len(name))
 		if fold {
 			if _, ok := o.folded[lower(name)]; ok {
-				c.add(place, "is the same member as another when names are folded")
+				c.add(place(name), "is the same member as another when names are folded")
 			}
 			o.folded[lower(name)] = i
+		}
+	}
+	for i, name := range names {
+		for _, alias := range c.aliases(s.Properties[name], place(name)) {
+			o.alias(alias, i, func() { c.add(place(name), "x-aliases has the name of another member") })
 		}
 	}
 	for _, name := range s.Required {
@@ -282,6 +312,7 @@ func (c *compiler) object(o *objectRule, flat flattened, at string, fold bool) {
 		}
 		o.required = append(o.required, i)
 	}
+	slices.Sort(o.required)
 	o.extra = edge{node: unchecked}
 	switch extra := s.AdditionalProperties; {
 	case extra.Schema != nil:

@@ -8,6 +8,8 @@
 //	x-category       info       the catalogue's business category
 //	x-sla            doc, op    {deadline: 5s, availability: 99.9}, one of both levels must have each
 //	x-idempotency    doc, op    none (default) | key | correlation
+//	x-origin         doc, op    required (default): the client speaks for a registered system | optional: one that is bound
+//	                            to none and names none is let pass, as partners are; what it does name still counts
 //	x-audit          doc, op    optional (default) | required: refuse rather than serve unaudited
 //	x-errors         doc, op    [CODE, …] the operation may answer; a code of the contract's own explains itself:
 //	                            {code, status, meaning, acts: caller|operator|nobody, retry: 'no'|later|with a new correlation},
@@ -18,8 +20,13 @@
 //	x-pii            schema     mask | mask-document | hash | drop, for logs and audit; on an object also keep-unknown
 //	x-audit-key      schema     true: a string or number by which audit records are found, masked as x-pii says
 //	x-fold-names     schema     true: member names of this object and below match without ASCII case
+//	x-aliases        property   [name, …] other names of the member; the canonical body has its own
+//	x-digits         schema     true: of an integer, which may also come as a string of digits and is then a number in the
+//	                            canonical body; sign, fraction and exponent are refused in both
 //	x-envelope       schema     true: this request body, or this alternative of one, is the envelope around the API's own
 //	x-fault          schema     true: this alternative of an answer is how errors look; the answer's check is the other's
+//
+// What of a request breaks its contract is told in one order, that of the document: see Check.Read.
 //
 // Whatever else stands in a document, an extension or a schema keyword that the check would have to
 // ignore, is refused by Load with the JSON pointer of the place.
@@ -59,7 +66,7 @@ func (d *Document) Operation(id string) *Operation {
 type Operation struct {
 	ID, Method string
 	Path       string // as OpenAPI writes it: /services/{connection}
-	Status     int    // its one 2xx
+	Status     int    // its one 2xx; of one that only redirects, its first 3xx
 
 	Deadline     time.Duration
 	Availability float64 // percent
@@ -68,12 +75,13 @@ type Operation struct {
 	Scopes []string // what a token must hold
 	Public bool     // the document says so: security: []
 
-	Idempotency   string // none, key or correlation
-	AuditRequired bool
-	Codes         []string        // the error codes it may answer, those of the document first
-	Errors        []problem.Entry // those of Codes that the contract explains
+	Idempotency    string // none, key or correlation
+	OriginOptional bool   // a client that is bound to no system need not name one
+	AuditRequired  bool
+	Codes          []string        // the error codes it may answer, those of the document first
+	Errors         []problem.Entry // those of Codes that the contract explains
 
-	MediaType    string   // of the request: the JSON one if there are several; empty without a body
+	MediaType    string   // of the request: that of Body if there are several; empty without a body
 	MediaTypes   []string // all of them, MediaType first
 	BodyRequired bool
 	MaxBody      int64 // bytes
@@ -84,7 +92,9 @@ type Operation struct {
 	Envelope         bool // the body may come in the envelope; Body checks what is inside
 	EnvelopeRequired bool // it must
 
-	Body    *Check         // nil unless the request has a JSON body
+	Form bool // Body is that of a form, as ReadForm makes JSON of it
+
+	Body    *Check         // nil unless the request has a JSON body or is a form
 	Params  *Params        // never nil
 	Answers map[int]*Check // the JSON answers by status, but for those that only errors have; 0 is the document's default answer
 }
@@ -151,7 +161,11 @@ func Load(spec []byte) (*Document, error) {
 	if err := t.Validate(context.Background(), openapi3.EnableSchemaFormatValidation(), openapi3.EnableMultiError()); err != nil {
 		return nil, fmt.Errorf("contract: %w", err)
 	}
-	r := reading{doc: t, compiler: newCompiler()}
+	places, err := orderOf(spec)
+	if err != nil {
+		return nil, fmt.Errorf("contract: %w", err)
+	}
+	r := reading{doc: t, compiler: newCompiler(places)}
 	d := r.document()
 	if err := errors.Join(append(r.errs, r.compiler.errs...)...); err != nil {
 		return nil, fmt.Errorf("contract: %w", err)

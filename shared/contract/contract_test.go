@@ -38,6 +38,9 @@ func TestLoadReadsWhatTheDocumentPromises(t *testing.T) {
 	if tree.Idempotency != IdempotencyKey || !tree.AuditRequired || tree.MaxBody != 4096 || tree.BodyRequired {
 		t.Errorf("putTree: %+v", tree)
 	}
+	if !tree.OriginOptional || d.Operation("putTexts").OriginOptional {
+		t.Error("putTree, and no other, is for clients without a system")
+	}
 	if len(tree.Codes) != 2 || tree.Codes[1] != "TREE_TOO_TALL" {
 		t.Errorf("putTree answers the codes %v", tree.Codes)
 	}

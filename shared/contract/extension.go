@@ -14,10 +14,10 @@ type extensions map[string]any
 
 // The extensions that each kind of place may have.
 var (
-	documentExtensions  = []string{"x-audit", "x-errors", "x-idempotency", "x-max-body", "x-sla", "x-subjects"}
+	documentExtensions  = []string{"x-audit", "x-errors", "x-idempotency", "x-max-body", "x-origin", "x-sla", "x-subjects"}
 	infoExtensions      = []string{"x-category"}
 	operationExtensions = append(slices.Clone(documentExtensions), "x-deprecation")
-	schemaExtensions    = []string{"x-audit-key", "x-envelope", "x-fault", "x-fold-names", "x-pii"}
+	schemaExtensions    = []string{"x-aliases", "x-audit-key", "x-digits", "x-envelope", "x-fault", "x-fold-names", "x-pii"}
 )
 
 // unknown are the members that are not in known: a misspelt x-pii must not pass as no x-pii.

@@ -9,6 +9,7 @@ type node struct {
 	bools  *boolRule   // what a boolean must keep; nil: nothing
 	object *objectRule // never nil where an object is allowed
 	array  *arrayRule  // never nil where an array is allowed
+	digits bool        // x-digits: a string of digits will do for the number
 	pii    pii
 	key    bool // x-audit-key
 }
@@ -45,11 +46,11 @@ type edge struct {
 
 // objectRule is what an object must keep.
 type objectRule struct {
-	members  []member
-	index    map[string]int // into members, by name
+	members  []member       // in the order of the document
+	index    map[string]int // into members, by name and alias
 	folded   map[string]int // the same by lower-case name; nil unless names are folded
 	longest  int            // bytes of the longest name
-	required []int          // into members, as the document lists them
+	required []int          // into members, in their order
 	extra    edge           // of members that are not declared
 	closed   bool           // no such members
 	unknown  bool           // Mask keeps such members
@@ -61,6 +62,7 @@ type member struct {
 	name   string
 	quoted []byte // name as JSON
 	edge
+	required bool
 }
 
 // arrayRule is what an array must keep.

@@ -5,10 +5,12 @@ import (
 	"fmt"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"puente/shared/problem"
 )
 
-// object reads an object. The decoder refuses names that are given twice; names that fold to one are
-// refused here.
+// object reads an object. The decoder refuses names that are given twice; names that fold to one, or are
+// aliases of one, are refused here.
 func (r *reader) object(o *objectRule) bool {
 	if !r.enter() {
 		return false
@@ -34,8 +36,12 @@ func (r *reader) object(o *objectRule) bool {
 		if bytes.IndexByte(name, '\\') >= 0 {
 			name, _ = jsontext.AppendUnquote(nil, raw) // the decoder has read it: it is valid
 		}
-		r.path = append(r.path, step{name: name})
 		i, declared := o.find(name)
+		rank := i
+		if !declared {
+			rank = len(o.members) + count
+		}
+		r.path = append(r.path, step{name: name, rank: rank})
 		next := o.extra.node
 		switch {
 		case declared && r.seen[base+i]:
@@ -44,6 +50,7 @@ func (r *reader) object(o *objectRule) bool {
 			r.seen[base+i] = true
 			next = o.members[i].node
 			if string(name) != o.members[i].name {
+				r.path[len(r.path)-1].proper = o.members[i].name
 				end := int(r.dec.InputOffset())
 				r.edits = append(r.edits, edit{end - len(raw), end, o.members[i].quoted})
 			}
@@ -60,6 +67,7 @@ func (r *reader) object(o *objectRule) bool {
 		if !declared && o.closed {
 			r.breaks("is not known here")
 		}
+		r.required = declared && o.members[i].required
 		if !r.value(next) {
 			return false
 		}
@@ -83,14 +91,14 @@ func (r *reader) complete(o *objectRule, count int, seen []bool) {
 	}
 	for _, i := range o.required {
 		if !seen[i] {
-			r.path = append(r.path, step{name: []byte(o.members[i].name)})
-			r.breaks("is required")
+			r.path = append(r.path, step{name: []byte(o.members[i].name), rank: i})
+			r.note(problem.Missing, "is required")
 			r.path = r.path[:len(r.path)-1]
 		}
 	}
 }
 
-// find is the declared member of that name, without regard to ASCII case where names are folded.
+// find is the declared member of that name or alias, without regard to ASCII case where names are folded.
 func (o *objectRule) find(name []byte) (int, bool) {
 	if i, ok := o.index[string(name)]; ok || o.folded == nil || len(name) > o.longest {
 		return i, ok
@@ -125,12 +133,12 @@ func (r *reader) canonical(body []byte) []byte {
 	}
 	size := len(body)
 	for _, e := range r.edits {
-		size += len(e.name) - (e.to - e.from)
+		size += len(e.text) - (e.to - e.from)
 	}
 	out := make([]byte, 0, size)
 	from := 0
 	for _, e := range r.edits {
-		out = append(append(out, body[from:e.from]...), e.name...)
+		out = append(append(out, body[from:e.from]...), e.text...)
 		from = e.to
 	}
 	return append(out, body[from:]...)

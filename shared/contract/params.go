@@ -28,6 +28,7 @@ type param struct {
 	explode  bool
 	array    *arrayRule // of a list
 	node     *node      // of a value
+	ranks    [2]int     // of place and name
 }
 
 // Read checks the parameters of a request; path gives a path parameter by its name, decoded. Values are
@@ -57,18 +58,20 @@ func (p *Params) Read(path func(string) string, query url.Values, header http.He
 }
 
 func (p *param) read(r *reader, values []string) {
-	r.path = append(r.path[:0], step{name: p.place}, step{name: p.label})
+	r.path = append(r.path[:0], step{name: p.place, rank: p.ranks[0]}, step{name: p.label, rank: p.ranks[1]})
 	switch {
 	case len(values) == 0:
 		if p.required {
-			r.breaks("is required")
+			r.note(problem.Missing, "is required")
 		}
 		return
 	case !p.list && len(values) > 1:
 		r.breaks("is given more than once")
 		return
 	case !p.list:
+		r.lacking = p.required && values[0] == ""
 		p.node.readText(r, values[0])
+		r.lacking = false
 		return
 	case !p.explode:
 		if len(values) > 1 {
@@ -78,7 +81,7 @@ func (p *param) read(r *reader, values []string) {
 		values = strings.Split(values[0], ",")
 	}
 	for i, value := range values {
-		r.path = append(r.path, step{index: i})
+		r.path = append(r.path, step{index: i, rank: i})
 		p.node.readText(r, value)
 		r.path = r.path[:len(r.path)-1]
 		if p.array.unique && slices.Contains(values[:i], value) {
@@ -100,7 +103,7 @@ func (n *node) readText(r *reader, value string) {
 	text := r.scratch
 	switch n.kinds {
 	case numbers:
-		if n.number.integer && !integerText(text) || !numberText(text) {
+		if n.number.integer && !integerText(text) || !numberText(text) || n.digits && !allDigits(text) {
 			r.breaks(n.rule)
 		} else {
 			n.number.check(text, r.breaks)
@@ -150,6 +153,11 @@ func (r *reading) params(place string, shared, own openapi3.Parameters) *Params 
 		case openapi3.ParameterInHeader:
 			one.name = http.CanonicalHeaderKey(one.name)
 			p.header = append(p.header, one)
+		}
+	}
+	for place, list := range [][]param{p.path, p.query, p.header} {
+		for i := range list {
+			list[i].ranks = [2]int{place, i}
 		}
 	}
 	return p

@@ -42,7 +42,7 @@ func TestParams(t *testing.T) {
 		want              string
 	}{
 		{"SR-1", "1", "q=abc&full=true&rate=0.5&tag=a&tag=b&ids=1,2&other=x", []string{"web"}, "[]"},
-		{"XX", "0", "", nil, "[path.line must match ^SR-[0-9]+$ path.page must be at least 1 header.x-channel is required]"},
+		{"XX", "0", "", nil, "[header.x-channel is required path.line must match ^SR-[0-9]+$ path.page must be at least 1]"},
 		{"", "", "", []string{"fax"}, "[path.line is required path.page is required header.x-channel must be one of web, app]"},
 		{"SR-1", "01", "q=", []string{"web"}, "[path.page must be an integer]"},
 		{"SR-1", "1.0", "q=a&q=b", []string{"web", "app"}, "[path.page must be an integer query.q is given more than once header.x-channel is given more than once]"},
@@ -51,7 +51,7 @@ func TestParams(t *testing.T) {
 		{"SR-1", "1", "rate=0x1&rate2=x", []string{"web"}, "[query.rate must be a number]"},
 		{"SR-1", "1", "q=%ff", []string{"web"}, "[query.q must be UTF-8]"},
 		{"SR-1", "1", "q=%0d%0a", []string{"web"}, "[query.q must not have control characters]"},
-		{"SR-1", "1", "tag=&tag=a&tag=a", []string{"web"}, "[query.tag[0] must not be empty query.tag must not have the same item twice query.tag must have at most 2 items]"},
+		{"SR-1", "1", "tag=&tag=a&tag=a", []string{"web"}, "[query.tag must not have the same item twice query.tag must have at most 2 items query.tag[0] must not be empty]"},
 		{"SR-1", "1", "ids=1,x,", []string{"web"}, "[query.ids[1] must be an integer query.ids[2] must be an integer]"},
 	} {
 		query, err := url.ParseQuery(test.query)

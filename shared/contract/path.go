@@ -14,10 +14,25 @@ type path []step
 type step struct {
 	name  []byte
 	index int
+	rank  int // its place among its siblings, in the order of the document
+
+	proper string // how the contract spells name; empty: as name does
 }
 
 // String writes a path as order.flow or items[2].name; the whole body is body.
-func (p path) String() string {
+func (p path) String() string { return p.text(false) }
+
+// proper is the path as the contract spells it; empty where that is how it is.
+func (p path) proper() string {
+	for _, s := range p {
+		if s.proper != "" {
+			return p.text(true)
+		}
+	}
+	return ""
+}
+
+func (p path) text(proper bool) string {
 	if len(p) == 0 {
 		return "body"
 	}
@@ -33,7 +48,11 @@ func (p path) String() string {
 		if i > 0 {
 			b.WriteByte('.')
 		}
-		b.WriteString(printable(s.name))
+		if proper && s.proper != "" {
+			b.WriteString(s.proper)
+		} else {
+			b.WriteString(printable(s.name))
+		}
 	}
 	return b.String()
 }

@@ -158,6 +158,9 @@ func drawObject(t *rapid.T, s *openapi3.Schema, depth int) string {
 			continue
 		}
 		written := name
+		if aliases, ok := extensionOf(properties[name], "x-aliases").([]any); ok && rapid.Bool().Draw(t, "alias") {
+			written = rapid.SampledFrom(aliases).Draw(t, "written").(string)
+		}
 		if faulty(t, "case") {
 			written = strings.ToUpper(name)
 		}
@@ -175,6 +178,14 @@ func drawObject(t *rapid.T, s *openapi3.Schema, depth int) string {
 		members = append(members, drawQuoted(t, rapid.StringMatching(`[a-dA-D]{1,2}`).Draw(t, "name"))+":"+drawBody(t, value, depth+1))
 	}
 	return "{" + strings.Join(members, drawComma(t)) + "}"
+}
+
+// extensionOf is an extension of a property, in its schema or beside its $ref.
+func extensionOf(ref *openapi3.SchemaRef, name string) any {
+	if v, ok := ref.Extensions[name]; ok {
+		return v
+	}
+	return ref.Value.Extensions[name]
 }
 
 func drawComma(t *rapid.T) string {
@@ -218,12 +229,16 @@ func drawNumber(t *rapid.T, s *openapi3.Schema) string {
 			near = append(near, *b, *b+1, *b-1, *b+0.5)
 		}
 	}
-	return rapid.OneOf(
+	number := rapid.OneOf(
 		rapid.Map(rapid.SampledFrom(near), decimal),
 		rapid.Map(rapid.Int32Range(-20, 20), func(n int32) string { return fmt.Sprint(n) }),
 		rapid.Map(rapid.Int64(), func(n int64) string { return fmt.Sprint(n) }),
 		rapid.SampledFrom([]string{"-0", "1.0", "1e2", "1E-2", "0.1", "1.5e1", "2147483647", "2147483648", "-2147483649", "1e400", "1e-400", "123456789012345678901234567890"}),
 	).Draw(t, "number")
+	if s.Extensions["x-digits"] == true && rapid.Bool().Draw(t, "quoted") {
+		return drawQuoted(t, rapid.SampledFrom([]string{"", "", "", "0", "00", "+", " "}).Draw(t, "before")+number)
+	}
+	return number
 }
 
 // drawSchema is a schema of the supported keywords.
@@ -267,6 +282,9 @@ func drawSchema(t *rapid.T, depth int) map[string]any {
 		if kind == "integer" {
 			maybe("multipleOf", func() any { return rapid.IntRange(1, 7).Draw(t, "multiple") })
 			maybe("format", func() any { return rapid.SampledFrom([]string{"int32", "int64"}).Draw(t, "format") })
+			if s["format"] != nil {
+				maybe("x-digits", func() any { return true })
+			}
 		}
 	case "boolean":
 		maybe("enum", func() any { return []bool{rapid.Bool().Draw(t, "boolean")} })
@@ -274,12 +292,18 @@ func drawSchema(t *rapid.T, depth int) map[string]any {
 		s["items"] = drawSchema(t, depth+1)
 		maybe("minItems", small)
 		maybe("maxItems", small)
-		maybe("uniqueItems", func() any { return true })
+		if text, _ := json.Marshal(s["items"]); !strings.Contains(string(text), "x-") { // respelt items are not compared
+			maybe("uniqueItems", func() any { return true })
+		}
 	case "object":
 		properties := map[string]any{}
 		var required []string
 		for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c", "dd", "é"}), 0, 4, rapid.ID).Draw(t, "properties") {
-			properties[name] = drawSchema(t, depth+1)
+			property := drawSchema(t, depth+1)
+			if rapid.IntRange(0, 3).Draw(t, "aliases") == 0 {
+				property["x-aliases"] = []string{"other-" + name}
+			}
+			properties[name] = property
 			if rapid.Bool().Draw(t, "required") {
 				required = append(required, name)
 			}

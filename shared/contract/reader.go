@@ -25,13 +25,17 @@ type reader struct {
 	seen    []bool // for each object being read, which of its declared members came
 	edits   []edit
 	scratch []byte // of a text without its escapes
-	broken  []problem.Field
+
+	broken   []breach
+	noted    [problem.Unreadable + 1]int // how many of each kind
+	required bool                        // whether the next value is a required member's
+	lacking  bool                        // whether what is being checked is null or empty, and required
 }
 
-// edit replaces a member name by its canonical spelling.
+// edit replaces a member name, or a number that came as a string, by its canonical spelling.
 type edit struct {
 	from, to int // of the body
-	name     []byte
+	text     []byte
 }
 
 var readers = sync.Pool{New: func() any { return new(reader) }}
@@ -45,8 +49,13 @@ func (r *reader) start(body []byte, limits Limits) {
 
 // release gives the reader back and returns what was broken.
 func (r *reader) release() []problem.Field {
-	broken := r.broken
-	r.source, r.buffer, r.broken = nil, bytes.Buffer{}, nil
+	var broken []problem.Field
+	if len(r.broken) > 0 {
+		broken = inOrder(r.broken)
+	}
+	clear(r.broken)
+	r.source, r.buffer, r.broken = nil, bytes.Buffer{}, r.broken[:0]
+	r.noted, r.required, r.lacking = [len(r.noted)]int{}, false, false
 	r.path, r.seen, r.edits = r.path[:0], r.seen[:0], r.edits[:0]
 	readers.Put(r)
 	return broken
@@ -54,15 +63,16 @@ func (r *reader) release() []problem.Field {
 
 // breaks notes a rule that the value at the current path breaks.
 func (r *reader) breaks(rule string) {
-	if len(r.broken) < maxBroken {
-		r.broken = append(r.broken, problem.Field{Path: r.path.String(), Rule: rule})
+	if r.lacking {
+		r.note(problem.Missing, rule)
+	} else {
+		r.note(problem.Wrong, rule)
 	}
 }
 
-// stop notes what makes it impossible or unsafe to read on; it is reported even if much else is.
+// stop notes what makes it impossible or unsafe to read on.
 func (r *reader) stop(rule string) bool {
-	r.broken = r.broken[:min(len(r.broken), maxBroken-1)]
-	r.breaks(rule)
+	r.note(problem.Unreadable, rule)
 	return false
 }
 
@@ -99,19 +109,25 @@ func (r *reader) end() bool {
 
 // value reads the next value against n.
 func (r *reader) value(n *node) bool {
+	required := r.required
+	r.required = false
 	switch r.dec.PeekKind() {
 	case '"':
 		raw, err := r.dec.ReadValue()
 		if err != nil {
 			return r.syntax(err)
 		}
-		return r.text(n, raw)
+		return r.text(n, raw, required)
 	case '0':
 		raw, err := r.dec.ReadValue()
 		if err != nil {
 			return r.syntax(err)
 		}
-		if r.allows(n, numbers) && n.number != nil {
+		switch {
+		case !r.allows(n, numbers) || n.number == nil:
+		case n.digits && !allDigits(raw):
+			r.breaks(n.rule)
+		default:
 			n.number.check(raw, r.breaks)
 		}
 		return true
@@ -120,7 +136,9 @@ func (r *reader) value(n *node) bool {
 		if err != nil {
 			return r.syntax(err)
 		}
+		r.lacking = required && raw[0] == 'n'
 		r.literal(n, raw)
+		r.lacking = false
 		return true
 	case '{':
 		if !r.allows(n, objects) {
@@ -151,15 +169,43 @@ func (r *reader) allows(n *node, kind kinds) bool {
 	return false
 }
 
-func (r *reader) text(n *node, raw []byte) bool {
+func (r *reader) text(n *node, raw []byte, required bool) bool {
 	if len(raw)-2 > r.limits.String {
 		return r.stop(fmt.Sprintf("is longer than %d bytes", r.limits.String))
 	}
-	if !r.allows(n, texts) || n.text == nil {
-		return true
+	r.lacking = required && len(raw) == len(`""`)
+	switch {
+	case n.digits:
+		r.digits(n, raw)
+	case r.allows(n, texts) && n.text != nil:
+		n.text.check(r.unquoted(raw), r.breaks)
 	}
-	n.text.check(r.unquoted(raw), r.breaks)
+	r.lacking = false
 	return true
+}
+
+// digits reads a string in the place of a number; the canonical body has the number.
+func (r *reader) digits(n *node, raw []byte) {
+	text := r.unquoted(raw)
+	if !allDigits(text) {
+		r.breaks(n.rule)
+		return
+	}
+	number := bytes.TrimLeft(text[:len(text)-1], "0")
+	number = text[len(text)-1-len(number):]
+	n.number.check(number, r.breaks)
+	end := int(r.dec.InputOffset())
+	r.edits = append(r.edits, edit{end - len(raw), end, bytes.Clone(number)})
+}
+
+// allDigits reports whether text is a whole number without sign, fraction or exponent.
+func allDigits(text []byte) bool {
+	for _, b := range text {
+		if b < '0' || b > '9' {
+			return false
+		}
+	}
+	return len(text) > 0
 }
 
 func (r *reader) literal(n *node, raw []byte) {
@@ -208,7 +254,7 @@ func (r *reader) array(a *arrayRule) bool {
 		if count == r.limits.Items {
 			return r.stop(fmt.Sprintf("has more than %d items", r.limits.Items))
 		}
-		r.path = append(r.path, step{index: count})
+		r.path = append(r.path, step{index: count, rank: count})
 		start := r.dec.InputOffset()
 		if !r.value(a.items.node) {
 			return false

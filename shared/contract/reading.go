@@ -105,6 +105,9 @@ func (r *reading) promises(place string, op *Operation, own extensions) {
 		if s := noted[string](r, level.place)(level.e.word("x-audit", "required", "optional")); s != "" {
 			op.AuditRequired = s == "required"
 		}
+		if s := noted[string](r, level.place)(level.e.word("x-origin", "required", "optional")); s != "" {
+			op.OriginOptional = s == "optional"
+		}
 		if n := noted[int64](r, level.place)(level.e.size("x-max-body")); n != 0 {
 			op.MaxBody = n
 		}
@@ -168,7 +171,7 @@ func (r *reading) security(place string, op *Operation, o *openapi3.Operation) {
 	}
 }
 
-// body reads the request body: one JSON media type at most, compiled; others are only named.
+// body reads the request body: one of JSON or a form at most, compiled; others are only named.
 func (r *reading) body(place string, op *Operation, o *openapi3.Operation) {
 	if o.RequestBody == nil {
 		return
@@ -180,12 +183,12 @@ func (r *reading) body(place string, op *Operation, o *openapi3.Operation) {
 	for _, name := range slices.Sorted(maps.Keys(body.Content)) {
 		media := body.Content[name]
 		r.known(place+"/content/"+token(name), media.Extensions, nil)
-		if !carriesJSON(name) {
+		if !CarriesJSON(name) && name != FormMedia {
 			op.MediaTypes = append(op.MediaTypes, name)
 			continue
 		}
 		if op.Body != nil {
-			r.add(place, "has more than one JSON media type")
+			r.add(place, "has more than one media type that is read: JSON, or a form")
 			continue
 		}
 		op.MediaTypes = slices.Insert(op.MediaTypes, 0, name)
@@ -194,7 +197,12 @@ func (r *reading) body(place string, op *Operation, o *openapi3.Operation) {
 			r.add(at, "is missing")
 			continue
 		}
-		inside, fold := r.inside(at, media.Schema, op)
+		if name == FormMedia {
+			op.Body = r.compiler.check(media.Schema, at, false)
+			r.form(at, op, op.Body)
+			continue
+		}
+		inside, at, fold := r.inside(at, media.Schema, op)
 		op.Body = r.compiler.check(inside, at, fold)
 	}
 	if len(op.MediaTypes) > 0 {
@@ -202,9 +210,10 @@ func (r *reading) body(place string, op *Operation, o *openapi3.Operation) {
 	}
 }
 
-// answers reads the responses: exactly one of them is a 2xx.
+// answers reads the responses: exactly one of them is a 2xx, or of an operation that only redirects, none.
 func (r *reading) answers(place string, op *Operation, o *openapi3.Operation) {
 	place += "/responses"
+	redirect := 0
 	for _, key := range slices.Sorted(maps.Keys(o.Responses.Map())) {
 		at := place + "/" + key
 		status, err := strconv.Atoi(key)
@@ -218,12 +227,15 @@ func (r *reading) answers(place string, op *Operation, o *openapi3.Operation) {
 			}
 			op.Status = status
 		}
+		if status/100 == 3 && redirect == 0 {
+			redirect = status
+		}
 		answer := o.Responses.Value(key).Value
 		r.known(at, answer.Extensions, nil)
 		for _, name := range slices.Sorted(maps.Keys(answer.Content)) {
 			media := answer.Content[name]
 			r.known(at+"/content/"+token(name), media.Extensions, nil)
-			if !carriesJSON(name) || media.Schema == nil {
+			if !CarriesJSON(name) || media.Schema == nil {
 				continue
 			}
 			if op.Answers[status] != nil {
@@ -236,13 +248,16 @@ func (r *reading) answers(place string, op *Operation, o *openapi3.Operation) {
 		}
 	}
 	if op.Status == 0 {
+		op.Status = redirect
+	}
+	if op.Status == 0 {
 		r.add(place, "has no 2xx")
 	}
 }
 
-// carriesJSON reports whether a media type is application/json, one with the suffix +json (RFC 6839), or
+// CarriesJSON reports whether a media type is application/json, one with the suffix +json (RFC 6839), or
 // application/jose (RFC 7515 §9.2.1), whose schema is that of the payload.
-func carriesJSON(mediaType string) bool {
+func CarriesJSON(mediaType string) bool {
 	t, _, err := mime.ParseMediaType(mediaType)
 	return err == nil && (t == "application/json" || t == "application/jose" || strings.HasSuffix(t, "+json"))
 }

@@ -44,6 +44,10 @@ type Operation[In, Out any] struct {
 	ID       string // the document's operationId
 }
 
+// Raw is in the place of the answer's type where an operation writes its answers itself: only one of a
+// public API does, so no layer calls it.
+type Raw struct{}
+
 func (o Operation[In, Out]) String() string { return o.Contract.String() + "." + o.ID }
 
 // Lookup is the operation in its contract's document.

@@ -79,7 +79,7 @@ func TestRetryAfter(t *testing.T) {
 		{"Sat, 21 Nov 2026 12:00:30 GMT", 30 * time.Second, true}, {"Sat, 21 Nov 2020 12:00:30 GMT", 0, true},
 	}
 	for _, test := range tests {
-		got, ok := retryAfter(http.Header{"Retry-After": {test.value}}, now)
+		got, ok := RetryAfter(http.Header{"Retry-After": {test.value}}, now)
 		if got != test.want || ok != test.ok {
 			t.Errorf("%q: %v, %v; want %v, %v", test.value, got, ok, test.want, test.ok)
 		}

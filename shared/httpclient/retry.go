@@ -60,10 +60,10 @@ func (o *operation) pauseBefore(n int, resp *http.Response, f *fault) (time.Dura
 	case http.StatusBadGateway, http.StatusGatewayTimeout:
 		return jitter, true
 	case http.StatusServiceUnavailable:
-		asked, _ := retryAfter(resp.Header, time.Now())
+		asked, _ := RetryAfter(resp.Header, time.Now())
 		return max(jitter, asked), true
 	case http.StatusTooManyRequests:
-		asked, ok := retryAfter(resp.Header, time.Now())
+		asked, ok := RetryAfter(resp.Header, time.Now())
 		return max(jitter, asked), ok
 	}
 	return 0, false

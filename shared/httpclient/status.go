@@ -26,14 +26,14 @@ func StatusError(resp *http.Response, system string) *problem.Error {
 		e.Kind = problem.Rejected
 	case http.StatusTooManyRequests:
 		e.Kind = problem.Unavailable
-		e.RetryAfter, _ = retryAfter(resp.Header, time.Now())
+		e.RetryAfter, _ = RetryAfter(resp.Header, time.Now())
 		e.RetryAfter = max(e.RetryAfter, time.Second)
 	}
 	return e.Caused(system)
 }
 
-// retryAfter reads a Retry-After header: seconds or a date (RFC 9110 §10.2.3), at most a day.
-func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
+// RetryAfter reads a Retry-After header: seconds or a date (RFC 9110 §10.2.3), at most a day.
+func RetryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 	value := h.Get("Retry-After")
 	if value == "" {
 		return 0, false

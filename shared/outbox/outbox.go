@@ -1,15 +1,62 @@
-// Package outbox keeps what is to be told to others on account of a change of state. An event is
-// added in the transaction that makes the change: either both happen or neither. Events of one stream
-// and key have one order, that in which their transactions committed.
+// Package outbox tells others what happened. An event is added in the transaction that makes a
+// change of state: either both happen or neither. A Deliverer then sends it, at least once, until it
+// is delivered or dead. The package knows no receiver: what a send is, its owner says (see Owner);
+// for webhooks there is package webhook.
 //
-// Take and Done are what a delivery is made of: take the heads in a transaction, send them, do away
-// with them. Retry schedules, signatures and dead letters belong to the deliverer, which this
-// package does not contain.
+// An event belongs to a stream, which is what one deliverer works; within it to a key, which is the
+// unit of order (a subscription, a conversation); and to a destination, which is the unit of
+// concurrency, of the circuit breaker and of the pause (a partner's endpoint). Events of one stream
+// and key have one order, that in which their transactions committed, whatever their destinations.
+// The first of a key that is pending is its head, and only a head is ever sent:
+//
+//	Add ──▶ pending, waiting ◀───────────────────────────────────────────┐ replay
+//	              │ all before it in its key ended                       │
+//	              ▼             due, and claimed                         │
+//	     ┌─▶ pending, head ─────────────────▶ leased ─┬─▶ delivered      │  gone after Config.Keep
+//	     │        ▲                             │ │   │                  │
+//	     │        │ Postponed, Pause, drained   │ │   └─▶ dead ──────────┘  kept
+//	     │        └─────────────────────────────┘ │   Dead, or no step of the schedule is left
+//	     └────────────────────────────────────────┘
+//	       Retry, RetrySlow: due at the next step
+//
+// delivered and dead free the key: the next of it becomes the head. A head that is blocked, by a
+// schedule, a breaker or a pause, delays nothing but its own key.
+//
+// Schedule. Attempt n is due Schedule[n-1] after the one before, ±20 %; after the last step the event
+// is dead. RetrySlow skips the steps that are shorter than Config.SlowFrom, and uses them up. A
+// Result.RetryAfter can only put the next attempt off, to a day at most, never bring it forward: the
+// schedule is what we owe a receiver in trouble, who may not know how many of our events are waiting.
+// An attempt that the breaker, a full share or a pause suppressed is none: it is not made, not counted
+// and not recorded.
+//
+// Leases. An event is claimed for Config.Lease by the database's clock. Where its process dies, or
+// loses the database for so long, another takes it over and sends it again, under the same id; the
+// attempt whose end nobody knows is recorded as lost and uses up no step of the schedule. A receiver
+// knows a repetition by Event.ID.
+//
+// Shares. A process sends at most Config.Concurrency events of a stream at once. Free places go to
+// the destinations with the fewest under way first; a destination may have at most
+// Config.PerDestination, begins with two, gets one more with each delivery and half with each failure;
+// and the last quarter of the places is for destinations that have none. So a destination that hangs
+// holds one or two places, until its breaker opens.
+//
+// Replay. A dead event that is replayed keeps its id and its place in the order of its key, and
+// begins the schedule anew: it goes before whatever of its key is still pending, as it was committed
+// before, so that a receiver never has a newer state overwritten by an older one where that can be
+// helped. What is being sent at that moment it lets end, and follows; what was delivered since its
+// death stays delivered, which receivers see by the events' own dates.
+//
+// Hooks. The owner hears of a delivery and of a death in the transaction that makes it so. An error
+// of a hook undoes that transaction; once the lease ends the event is sent again.
+//
+// Times. Due, created, ended are business time, which the callers pass, so that a demo's clock moves
+// them; only leases go by the clock of the database.
 package outbox
 
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,6 +64,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"puente/shared/database"
+	"puente/shared/telemetry"
 )
 
 //go:embed sql/migrations/*.sql
@@ -25,19 +73,31 @@ var files embed.FS
 // Migrations are those of schema outbox.
 var Migrations = database.Migrations{Schema: "outbox", FS: database.Files(files)}
 
-// Channel is notified with the stream's name when a transaction that added events commits.
+// Channel is notified with the stream's name when something may have become due: a transaction that
+// added events committed, events were replayed, a destination was resumed.
 const Channel = "outbox_added"
 
 // Event is one thing to tell.
 type Event struct {
-	ID      uuid.UUID // the receiver's means to know a repetition; Add makes one where it is zero
-	Stream  string    // who is told: partnerhub.notifications
-	Key     string    // within which order is kept: a subscription, a conversation
-	Type    string    // subscription.renewed
-	Payload []byte
+	ID          uuid.UUID // the receiver's means to know a repetition; Add makes one where it is zero
+	Stream      string    // who delivers it: partnerhub.notifications
+	Destination string    // who is told: partner/52272/charge; it must name no person
+	Key         string    // within which order is kept: a subscription, a conversation; empty: it has no order
+	Type        string    // subscription.renewed
+	Payload     []byte
 
 	Sequence int64     // its place in the whole; set by the database
-	Created  time.Time // set by the database
+	Created  time.Time // business time; set by Add
+}
+
+func (e Event) validate() error {
+	var errs []error
+	for _, member := range []struct{ name, value string }{{"stream", e.Stream}, {"destination", e.Destination}, {"type", e.Type}} {
+		if member.value == "" {
+			errs = append(errs, fmt.Errorf("%s: is required", member.name))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // sealer encrypts payloads; a keyring.Ring is one.
@@ -46,23 +106,34 @@ type sealer interface {
 	Open(context string, sealed []byte) ([]byte, error)
 }
 
-// Outbox adds and takes events.
-type Outbox struct{ ring sealer }
+// Outbox adds events, and finds them again.
+type Outbox struct {
+	ring sealer
+	now  func() time.Time
+}
 
 // New makes an outbox that encrypts payloads under ring; nil leaves them readable, which is for
-// events that name no person.
-func New(ring sealer) *Outbox { return &Outbox{ring: ring} }
+// events that name no person. now is business time.
+func New(ring sealer, now func() time.Time) *Outbox { return &Outbox{ring: ring, now: now} }
 
 // Add stores the event with tx. Transactions that add to the same stream and key wait for each
-// other from here to their end, so that the order of their events is that of their commits; add as
-// late as you can.
+// other from here to their end, so that the order of their events is that of their commits; a
+// delivery of that key waits, too, before it is written down. Add as late as you can, and to several
+// keys in one order. The sends are logged under the correlation ID of ctx. tx must be read committed: at any other level it could not see which events of
+// the key have ended since it began.
 func (o *Outbox) Add(ctx context.Context, tx pgx.Tx, e Event) error {
+	if err := e.validate(); err != nil {
+		return fmt.Errorf("outbox: add: %w", err)
+	}
 	if e.ID == uuid.Nil {
 		id, err := uuid.NewV7()
 		if err != nil {
 			return fmt.Errorf("outbox: make an id: %w", err)
 		}
 		e.ID = id
+	}
+	if e.Key == "" {
+		e.Key = e.ID.String()
 	}
 	payload := e.Payload
 	if payload == nil {
@@ -71,76 +142,47 @@ func (o *Outbox) Add(ctx context.Context, tx pgx.Tx, e Event) error {
 	if o.ring != nil {
 		payload = o.ring.Seal(sealContext(e.Stream, e.ID), payload)
 	}
-	if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended($1, 0))`, "outbox\x1f"+e.Stream+"\x1f"+e.Key); err != nil {
+	batch := &pgx.Batch{}
+	batch.Queue(lockKey, lane(e.Stream, e.Key))
+	batch.Queue(insertEvent, e.ID, e.Stream, e.Destination, e.Key, e.Type, payload, o.ring != nil, o.now(), Channel, lane(e.Stream, e.Key), telemetry.Correlation(ctx))
+	results := tx.SendBatch(ctx, batch)
+	defer func() { _ = results.Close() }() // its error was returned by one of these
+	var isolation string
+	if err := results.QueryRow().Scan(nil, &isolation); err != nil {
 		return fmt.Errorf("outbox: order %s: %w", e.Stream, database.Problem(err))
 	}
-	_, err := tx.Exec(ctx, `
-		with added as (
-			insert into outbox.events (id, stream, key, type, payload, sealed) values ($1, $2, $3, $4, $5, $6)
-		)
-		select pg_notify($7, $2)`, e.ID, e.Stream, e.Key, e.Type, payload, o.ring != nil, Channel)
-	if err != nil {
+	if isolation != "read committed" {
+		return fmt.Errorf("outbox: add to %s: the transaction is %s, and must be read committed", e.Stream, isolation)
+	}
+	if _, err := results.Exec(); err != nil {
 		return fmt.Errorf("outbox: add to %s: %w", e.Stream, database.Problem(err))
 	}
 	return nil
 }
 
+// lane is a key of a stream in one, as the table has it.
+func lane(stream, key string) string { return stream + "\x1f" + key }
+
+// lockKey has whoever changes which events of a key are pending come one after the other. It is a
+// statement of its own: the next sees what the one waited for has done.
+const lockKey = `select pg_advisory_xact_lock(hashtextextended('outbox' || chr(31) || $1, 0)), current_setting('transaction_isolation')`
+
+const insertEvent = `
+	with added as (
+		insert into outbox.events (id, stream, destination, key, type, payload, sealed, created_at, due_at, correlation, head)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $11, (
+			select p.id from outbox.events p where p.lane = $10 and p.state = 'pending' order by p.sequence limit 1
+		) is null)
+	)
+	select pg_notify($9, $2)`
+
 // sealContext binds a sealed payload to its row.
 func sealContext(stream string, id uuid.UUID) string { return "outbox/" + stream + "/" + id.String() }
 
-// querier is a pool or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
-// Pending gives the first limit events of a stream in their order, for people and tests.
-func (o *Outbox) Pending(ctx context.Context, db querier, stream string, limit int) ([]Event, error) {
-	return o.query(ctx, db, `
-		select id, stream, key, type, payload, sealed, sequence, created_at from outbox.events
-		where stream = $1 order by sequence limit $2`, stream, limit)
-}
-
-// Take locks and gives up to limit events of a stream: of each key only the first, and none that
-// another transaction has taken. What comes after an event stays until Done did away with it.
-func (o *Outbox) Take(ctx context.Context, tx pgx.Tx, stream string, limit int) ([]Event, error) {
-	return o.query(ctx, tx, `
-		select id, stream, key, type, payload, sealed, sequence, created_at from outbox.events e
-		where stream = $1 and not exists (
-			select from outbox.events p where p.stream = e.stream and p.key = e.key and p.sequence < e.sequence
-		)
-		order by sequence limit $2 for update skip locked`, stream, limit)
-}
-
-// Done does away with events that were delivered.
-func (o *Outbox) Done(ctx context.Context, tx pgx.Tx, events ...Event) error {
-	ids := make([]uuid.UUID, len(events))
-	for i, e := range events {
-		ids[i] = e.ID
+// open decrypts what was sealed.
+func (o *Outbox) open(stream string, id uuid.UUID, payload []byte) ([]byte, error) {
+	if o.ring == nil {
+		return nil, errors.New("the payload is sealed and there is no key ring")
 	}
-	if _, err := tx.Exec(ctx, `delete from outbox.events where id = any($1)`, ids); err != nil {
-		return fmt.Errorf("outbox: done: %w", database.Problem(err))
-	}
-	return nil
-}
-
-func (o *Outbox) query(ctx context.Context, db querier, sql string, args ...any) ([]Event, error) {
-	rows, err := db.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, fmt.Errorf("outbox: read: %w", database.Problem(err))
-	}
-	events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e Event, err error) {
-		var sealed bool
-		if err = row.Scan(&e.ID, &e.Stream, &e.Key, &e.Type, &e.Payload, &sealed, &e.Sequence, &e.Created); err != nil || !sealed {
-			return e, err
-		}
-		if o.ring == nil {
-			return e, fmt.Errorf("event %s is sealed and there is no key ring", e.ID)
-		}
-		e.Payload, err = o.ring.Open(sealContext(e.Stream, e.ID), e.Payload)
-		return e, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("outbox: read: %w", database.Problem(err))
-	}
-	return events, nil
+	return o.ring.Open(sealContext(stream, id), payload)
 }

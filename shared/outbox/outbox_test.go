@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -64,7 +65,7 @@ func types(events []outbox.Event) string {
 
 func TestEventsShareTheFateOfTheirTransaction(t *testing.T) {
 	db := databasetest.New(t, outbox.Migrations)
-	o := outbox.New(nil)
+	o := outbox.New(nil, time.Now)
 	notified := make(chan string, 16)
 	ctx, cancel := context.WithCancel(t.Context())
 	var listening sync.WaitGroup
@@ -77,14 +78,14 @@ func TestEventsShareTheFateOfTheirTransaction(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := o.Add(t.Context(), tx, outbox.Event{Stream: "s", Key: "k", Type: "lost"}); err != nil {
+	if err := o.Add(t.Context(), tx, outbox.Event{Stream: "s", Destination: "d", Key: "k", Type: "lost"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := tx.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	add(t, db, o, outbox.Event{Stream: "s", Key: "k", Type: "a", Payload: []byte("1")}, outbox.Event{Stream: "s", Key: "k", Type: "b"})
-	add(t, db, o, outbox.Event{Stream: "other", Key: "k", Type: "x"}, outbox.Event{Stream: "s", Key: "k", Type: "c"})
+	add(t, db, o, outbox.Event{Stream: "s", Destination: "d", Key: "k", Type: "a", Payload: []byte("1")}, outbox.Event{Stream: "s", Destination: "d", Key: "k", Type: "b"})
+	add(t, db, o, outbox.Event{Stream: "other", Destination: "d", Key: "k", Type: "x"}, outbox.Event{Stream: "s", Destination: "d", Key: "k", Type: "c"})
 
 	events, err := o.Pending(t.Context(), db, "s", 10)
 	if err != nil || types(events) != "a b c" {
@@ -100,8 +101,8 @@ func TestEventsShareTheFateOfTheirTransaction(t *testing.T) {
 
 func TestPayloadsAreSealedForTheirRow(t *testing.T) {
 	db := databasetest.New(t, outbox.Migrations)
-	o := outbox.New(mask{})
-	add(t, db, o, outbox.Event{Stream: "s", Key: "k", Type: "a", Payload: []byte("3001234567")}, outbox.Event{Stream: "s", Key: "l", Type: "b", Payload: []byte("other")})
+	o := outbox.New(mask{}, time.Now)
+	add(t, db, o, outbox.Event{Stream: "s", Destination: "d", Key: "k", Type: "a", Payload: []byte("3001234567")}, outbox.Event{Stream: "s", Destination: "d", Key: "l", Type: "b", Payload: []byte("other")})
 	var readable int
 	if err := db.QueryRow(t.Context(), `select count(*) from outbox.events where position('3001234567'::bytea in payload) > 0`).Scan(&readable); err != nil || readable != 0 {
 		t.Fatalf("%d payloads can be read, %v", readable, err)
@@ -109,7 +110,7 @@ func TestPayloadsAreSealedForTheirRow(t *testing.T) {
 	if events, err := o.Pending(t.Context(), db, "s", 10); err != nil || string(events[0].Payload) != "3001234567" {
 		t.Fatalf("%v, %v", events, err)
 	}
-	if _, err := outbox.New(nil).Pending(t.Context(), db, "s", 10); err == nil {
+	if _, err := outbox.New(nil, time.Now).Pending(t.Context(), db, "s", 10); err == nil {
 		t.Fatal("a sealed payload was given out as it is")
 	}
 	if _, err := db.Exec(t.Context(), `update outbox.events a set payload = b.payload from outbox.events b where a.type = 'a' and b.type = 'b'`); err != nil {
@@ -120,62 +121,18 @@ func TestPayloadsAreSealedForTheirRow(t *testing.T) {
 	}
 }
 
-func TestTakeGivesHeadsAndNoneTwice(t *testing.T) {
-	db := databasetest.New(t, outbox.Migrations)
-	o := outbox.New(nil)
-	for _, e := range []string{"a 1", "a 2", "b 1", "b 2", "c 1"} {
-		key, _, _ := strings.Cut(e, " ")
-		add(t, db, o, outbox.Event{Stream: "s", Key: key, Type: e})
-	}
-	first, err := db.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer first.Rollback(t.Context())
-	second, err := db.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer second.Rollback(t.Context())
-
-	taken, err := o.Take(t.Context(), first, "s", 2)
-	if err != nil || types(taken) != "a 1 b 1" {
-		t.Fatalf("first: %s, %v", types(taken), err)
-	}
-	if others, err := o.Take(t.Context(), second, "s", 9); err != nil || types(others) != "c 1" {
-		t.Fatalf("second: %s, %v", types(others), err)
-	}
-	if err := o.Done(t.Context(), first, taken[0]); err != nil {
-		t.Fatal(err)
-	}
-	if err := first.Commit(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := second.Rollback(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	third, err := db.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer third.Rollback(t.Context())
-	if heads, err := o.Take(t.Context(), third, "s", 9); err != nil || types(heads) != "a 2 b 1 c 1" {
-		t.Fatalf("third: %s, %v", types(heads), err)
-	}
-}
-
 // TestOrderWithinAKeyIsThatOfCommits lets transactions compete for a key while a reader follows the
 // sequence, as a deliverer does. Nothing may appear behind what it has read.
 func TestOrderWithinAKeyIsThatOfCommits(t *testing.T) {
 	db := databasetest.New(t, outbox.Migrations)
-	o := outbox.New(nil)
+	o := outbox.New(nil, time.Now)
 	const writers, each = 4, 25
 	var writing sync.WaitGroup
 	for w := range writers {
 		writing.Go(func() {
 			for i := range each {
 				err := pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error {
-					return o.Add(t.Context(), tx, outbox.Event{Stream: "s", Key: "k", Type: fmt.Sprintf("%d.%d", w, i)})
+					return o.Add(t.Context(), tx, outbox.Event{Stream: "s", Destination: "d", Key: "k", Type: fmt.Sprintf("%d.%d", w, i)})
 				})
 				if err != nil {
 					t.Error(err)
@@ -213,5 +170,31 @@ func TestOrderWithinAKeyIsThatOfCommits(t *testing.T) {
 	}
 	if seen != writers*each {
 		t.Fatalf("%d events of %d", seen, writers*each)
+	}
+}
+
+func TestWhatIsAddedNamesWhatItNeeds(t *testing.T) {
+	db := databasetest.New(t, outbox.Migrations)
+	o := outbox.New(nil, time.Now)
+	err := pgx.BeginFunc(t.Context(), db, func(tx pgx.Tx) error { return o.Add(t.Context(), tx, outbox.Event{Key: "k"}) })
+	for _, member := range []string{"stream", "destination", "type"} {
+		if err == nil || !strings.Contains(err.Error(), member+": is required") {
+			t.Errorf("%s: %v", member, err)
+		}
+	}
+}
+
+// At another level a transaction sees the key as it was at its beginning: its event would wait for one
+// that has ended.
+func TestOnlyReadCommittedTransactionsAdd(t *testing.T) {
+	db := databasetest.New(t, outbox.Migrations)
+	o := outbox.New(nil, time.Now)
+	for level, want := range map[pgx.TxIsoLevel]bool{pgx.ReadCommitted: true, pgx.RepeatableRead: false, pgx.Serializable: false} {
+		err := pgx.BeginTxFunc(t.Context(), db, pgx.TxOptions{IsoLevel: level}, func(tx pgx.Tx) error {
+			return o.Add(t.Context(), tx, outbox.Event{Stream: "s", Destination: "d", Type: "t"})
+		})
+		if (err == nil) != want {
+			t.Errorf("%s: %v", level, err)
+		}
 	}
 }

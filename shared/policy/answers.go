@@ -35,7 +35,7 @@ var answerLimits = contract.Limits{Depth: 1_000, Members: 1 << 20, Items: 1 << 2
 // sampled it costs a random number. The log names the fields, never what they hold.
 func (e *Edge) sample(x *Exchange) {
 	share, op := x.Settings.Answers.Sample, x.Route.Operation
-	if share == 0 || op == nil || rand.Float64() >= share {
+	if share == 0 || op == nil || rand.Float64() >= share || x.Route.Raw && !x.answersJSON() {
 		return
 	}
 	check := op.Answers[x.Answer.Status]

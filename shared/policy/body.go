@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"puente/shared/contract"
@@ -69,6 +70,10 @@ func (x *Exchange) check(raw []byte) error {
 	x.Body = raw
 	var broken []problem.Field
 	switch {
+	case op.Form:
+		if x.Body, broken = contract.ReadForm(raw, contract.Limits{}); x.Body == nil {
+			return &problem.Error{Kind: problem.Invalid, Fields: broken}
+		}
 	case op.EnvelopeRequired:
 		if x.Header, x.Body, broken = envelope.Require(raw); len(broken) > 0 {
 			return &problem.Error{Kind: problem.Invalid, Fields: broken}
@@ -111,13 +116,15 @@ func readInTime(x *Exchange, op *contract.Operation) ([]byte, error) {
 	return readBody(x.Request, op)
 }
 
-// isMedia reports whether a Content-Type is of a media type, whatever its parameters.
+// isMedia reports whether a Content-Type is of a media type, whatever its parameters; but a charset that
+// is named must be the one that bodies are read in.
 func isMedia(contentType, media string) bool {
 	if contentType == media {
 		return true
 	}
-	given, _, err := mime.ParseMediaType(contentType)
-	return err == nil && given == media
+	given, parameters, err := mime.ParseMediaType(contentType)
+	charset, named := parameters["charset"]
+	return err == nil && given == media && (!named || strings.EqualFold(charset, "utf-8"))
 }
 
 func readBody(r *http.Request, op *contract.Operation) ([]byte, error) {
@@ -142,7 +149,7 @@ func readBody(r *http.Request, op *contract.Operation) ([]byte, error) {
 			return body, nil
 		}
 		if err != nil {
-			return nil, &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "body", Rule: "must be sent completely"}}, Err: err}
+			return nil, &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "body", Rule: "must be sent completely", Breach: problem.Unreadable}}, Err: err}
 		}
 		if len(body) == cap(body) {
 			body = append(body, 0)[:len(body)]

@@ -4,6 +4,7 @@
 package policy
 
 import (
+	"cmp"
 	"encoding/hex"
 	"log/slog"
 	"sync"
@@ -55,9 +56,12 @@ func (e *Edge) Open() {
 
 // Route is one operation at the public edge, or the place where none is.
 type Route struct {
+	Layer     string // the contract's; empty: xapi
 	API       string // the contract's name
 	Operation *contract.Operation
+	Raw       bool // the operation writes its own answers, of several media types
 	Dialect   problem.Dialect
+	Verifier  Verifier              // of the API's own tokens; nil: the edge's
 	Texts     *typology.Declaration // of the result codes; nil: the API has none
 	Class     string                // of load shedding: api, webhook
 	NotFound  string                // code of the error where the path names an operation that is none
@@ -66,6 +70,9 @@ type Route struct {
 	bindLog   sync.Once
 	log       *slog.Logger
 }
+
+// layer is the name by which the route's layer is logged, counted and recorded.
+func (r *Route) layer() string { return cmp.Or(r.Layer, "xapi") }
 
 // step is a policy, or what is served behind them all. What does not call next ends the chain.
 type step func(*Exchange)
@@ -125,7 +132,7 @@ type InForce struct {
 // off tells which policies the contract itself leaves out.
 func off(name string, op *contract.Operation) bool {
 	switch name {
-	case Token, Client, ClientLimit:
+	case Token, Client, ClientLimit, Origin: // who needs no token speaks for no system
 		return op.Public
 	case Idempotency:
 		return op.Idempotency == "" || op.Idempotency == "none"

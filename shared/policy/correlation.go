@@ -94,7 +94,8 @@ func wellFormed(id string) bool {
 var errCorrelation = &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{
 	Path: "correlationID", Rule: fmt.Sprintf("must be 1 to %d visible ASCII characters", maxCorrelation)}}}
 
-// made is a new correlation ID in the documented pattern <SYSTEM>-<ddMMyyyyHHmm>-<10 digits>.
+// made is a new correlation ID in the documented pattern <SYSTEM>-<ddMMyyyyHHmm>-<10 digits>; where no
+// system is known it has the API's name in its place.
 func made(system string, now time.Time) string {
 	var b [8]byte
 	_, _ = rand.Read(b[:])

@@ -10,6 +10,7 @@ import (
 
 	"puente/shared/access"
 	"puente/shared/audit"
+	"puente/shared/contract"
 	"puente/shared/envelope"
 	"puente/shared/hop"
 	"puente/shared/problem"
@@ -27,6 +28,7 @@ type Exchange struct {
 	Address   string // of the client, by the trusted proxies if there are any
 	Principal hop.Principal
 	Client    *access.Client
+	Manner    string          // how the client wants to be answered, as the verifier of its token says
 	Body      []byte          // canonical; nil until it was read and found to be JSON
 	Header    envelope.Header // the caller context that came in an envelope
 
@@ -81,6 +83,9 @@ func (x *Exchange) Context() context.Context {
 	if x.made == nil {
 		ctx := telemetry.WithIdentity(x.ctx, x.correlation, x.trace)
 		x.made = audit.WithRecord(hop.WithPrincipal(ctx, x.Principal), x.Record)
+		if x.Manner != "" {
+			x.made = context.WithValue(x.made, mannerKey{}, x.Manner)
+		}
 	}
 	return x.made
 }
@@ -127,8 +132,11 @@ func (x *Exchange) render() {
 	caller := x.Caller()
 	at := problem.Occurrence{
 		Incident: x.Record.ID, System: caller.System, Correlation: caller.Correlation,
-		Read: x.read, Policy: x.refusedBy, Now: x.Record.Started,
+		Read: x.read, Policy: x.refusedBy, Manner: x.Manner, Now: x.Record.Started,
 		Instance: x.instance, ProcessingServer: caller.ProcessingServer, Property: caller.Property,
+	}
+	if x.Route.Operation != nil {
+		at.Operation = x.Route.Operation.ID
 	}
 	at.Text = x.texts(plain)
 	answer := x.Route.Dialect.Render(x.Err, at)
@@ -142,6 +150,32 @@ func (x *Exchange) render() {
 
 // SetHeader sets a header of the answer, whatever the answer will be.
 func (x *Exchange) SetHeader(name, value string) { x.Answer.Header.Set(name, value) }
+
+// Respond is the answer of an operation that writes its own: its status, of what mediaType its body is,
+// and the body; the headers are set apart. A body of no media type is none.
+func (x *Exchange) Respond(status int, mediaType string, body []byte) {
+	x.Answer.Status, x.Answer.Body = status, body
+	if mediaType != "" {
+		x.SetHeader("Content-Type", mediaType)
+	}
+}
+
+// recorded is the check of the answer by which it is masked for the record; nil: it is not recorded. Of
+// an operation that writes its own answers it is that of the status, and only JSON is recorded.
+func (x *Exchange) recorded() *contract.Check {
+	op := x.Route.Operation
+	if op == nil || x.Route.Raw && !x.answersJSON() {
+		return nil
+	}
+	if x.Route.Raw {
+		return op.Answers[x.Answer.Status]
+	}
+	return op.Answers[op.Status]
+}
+
+func (x *Exchange) answersJSON() bool {
+	return contract.CarriesJSON(x.Answer.Header.Get("Content-Type"))
+}
 
 // write sends the answer; its headers lie in x.writer already.
 func (x *Exchange) write() {

@@ -96,12 +96,12 @@ func (e *Edge) observe(x *Exchange) {
 // logger is the route's own: what all its lines say is formatted once.
 func (r *Route) logger(log *slog.Logger, operation string) *slog.Logger {
 	r.bindLog.Do(func() {
-		r.log = log.With(slog.String("layer", "xapi"), slog.String("api", r.API), slog.String("operation", operation))
+		r.log = log.With(slog.String("layer", r.layer()), slog.String("api", r.API), slog.String("operation", operation))
 	})
 	return r.log
 }
 
 func (r *Route) observe(m *Metrics, operation string, status int, outcome string, took time.Duration, trace string) {
-	r.bind.Do(func() { r.metrics = m.Of("xapi", r.API, operation) })
+	r.bind.Do(func() { r.metrics = m.Of(r.layer(), r.API, operation) })
 	r.metrics.Observe(status, outcome, took, trace)
 }

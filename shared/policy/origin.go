@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -37,12 +38,15 @@ func (e *Edge) origin(x *Exchange) {
 		x.Refuse(errCorrelation)
 		return
 	}
+	if x.Route.Operation.Public {
+		system, channel = "", "" // nobody vouches for them
+	}
 	x.Principal.System, x.Principal.Channel = system, channel
 	if x.mode(Origin) != Off && !x.judge(Origin, x.bind()) {
 		return
 	}
 	if correlation == "" {
-		x.correlation = made(x.Principal.System, time.Now().In(bogota))
+		x.correlation = made(cmp.Or(x.Principal.System, x.Route.API), time.Now().In(bogota))
 	}
 	x.changed()
 	x.next()
@@ -60,10 +64,20 @@ func agreed(field, header, enveloped string, same func(a, b string) bool) (strin
 }
 
 // bind makes the principal's system the registered one, and checks that the system may call this
-// API through this channel and that the client, where one was established, may speak for it.
+// API through this channel and that the client, where one was established, may speak for it. A client
+// that is bound to no system, such as a partner's, names none where the contract says x-origin:
+// optional; it has no channel either, for a channel is a system's.
 func (x *Exchange) bind() error {
 	if x.Principal.System == "" {
-		if x.Client == nil || len(x.Client.Systems) != 1 {
+		bound := 0
+		if x.Client != nil {
+			bound = len(x.Client.Systems)
+		}
+		switch {
+		case bound == 0 && x.Route.Operation.OriginOptional:
+			x.Principal.Channel = ""
+			return nil
+		case bound != 1:
 			return &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "header." + SystemHeader, Rule: "is required: the client speaks for several systems"}}}
 		}
 		x.Principal.System = x.Client.Systems[0]

@@ -21,7 +21,7 @@ func (e *Edge) record(x *Exchange) {
 	room := bodies.Get().(*[]byte)
 	x.masked = (*room)[:0]
 	x.changed()
-	x.Record.Layer, x.Record.API, x.Record.Method = "xapi", x.Route.API, x.Request.Method
+	x.Record.Layer, x.Record.API, x.Record.Method = x.Route.layer(), x.Route.API, x.Request.Method
 	x.peer = clientAddress(x.Request, x.Settings.trusted) // refused requests have one, too
 	x.Address = x.peer.String()
 	if x.Route.Operation != nil {
@@ -113,19 +113,19 @@ func (e *Edge) conclude(x *Exchange) {
 	e.describe(x)
 	r := x.Record
 	r.Duration, r.Status, r.Outcome = time.Since(r.Started), x.Answer.Status, x.outcome()
-	op := x.Route.Operation
-	switch {
-	case x.Err != nil:
+	if x.Err != nil {
 		r.Code, r.Detail = x.Err.Code, x.Err.Error()
 		if r.Code == "" {
 			r.Code = x.Err.Kind.String()
 		}
 		if r.Response = x.Answer.Body; x.Answer.Recorded != nil {
 			r.Response = x.Answer.Recorded
+		} else if x.Route.Raw && !x.answersJSON() { // a page
+			r.Response = nil
 		}
-	case op != nil && op.Answers[op.Status] != nil:
+	} else if check := x.recorded(); check != nil {
 		r.Code = x.retold
-		r.Response = x.mask(op.Answers[op.Status], x.Answer.Body, e.maskingFor(r))
+		r.Response = x.mask(check, x.Answer.Body, e.maskingFor(r))
 	}
 	if event := x.security(); event != "" {
 		r.Kind, r.Detail = "security", event+": "+r.Detail
@@ -149,6 +149,10 @@ func (x *Exchange) security() string {
 		return ""
 	}
 	switch x.refusedBy {
+	case "": // the API itself: who calls back proves who it is to nobody else
+		if x.Route.Class == "webhook" && x.Err.Kind == problem.Forbidden {
+			return "forged webhook"
+		}
 	case Token, Client:
 		return "authentication refused"
 	case Address, Origin:

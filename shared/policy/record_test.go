@@ -118,3 +118,22 @@ func BenchmarkRecord(b *testing.B) {
 		}
 	}
 }
+
+// A callback that the API itself finds forged is a security event; what it refuses for another reason, or of
+// a channel, is none.
+func TestForgedWebhooksAreSecurityEvents(t *testing.T) {
+	for _, test := range []struct {
+		class     string
+		kind      problem.Kind
+		refusedBy string
+		want      string
+	}{
+		{"webhook", problem.Forbidden, "", "forged webhook"}, {"webhook", problem.Rejected, "", ""}, {"webhook", problem.Unavailable, "", ""},
+		{"api", problem.Forbidden, "", ""}, {"webhook", problem.Forbidden, Address, "origin refused"},
+	} {
+		x := &Exchange{Route: &Route{Class: test.class}, Err: &problem.Error{Kind: test.kind}, refusedBy: test.refusedBy}
+		if got := x.security(); got != test.want {
+			t.Errorf("%+v: %q", test, got)
+		}
+	}
+}

@@ -26,6 +26,17 @@ func TestCanonicalTargetsHaveOneReading(t *testing.T) {
 	}
 }
 
+func TestBodiesAreOfTheirMediaTypeInUTF8(t *testing.T) {
+	for contentType, want := range map[string]bool{
+		"application/json": true, "application/json;charset=utf-8": true, `Application/JSON; charset="UTF-8"`: true, "application/json; odata=verbose": true,
+		"": false, "text/json": false, "application/json; charset=iso-8859-1": false, "application/json; charset=": false, "application/json; charset=utf-8; charset=utf-16": false, "application/json; =": false,
+	} {
+		if got := isMedia(contentType, "application/json"); got != want {
+			t.Errorf("%q: %v", contentType, got)
+		}
+	}
+}
+
 func TestTransportLimitsAreExact(t *testing.T) {
 	route := &Route{Operation: &contract.Operation{MaxBody: 100}}
 	request := func(target string, header http.Header, length int64) *http.Request {

@@ -20,6 +20,8 @@ type Occurrence struct {
 	Correlation string
 	Read        bool   // whether the body was read: enveloped dialects answer in their envelope only then
 	Policy      string // that refused
+	Operation   string // of the contract; empty where the request matches none
+	Manner      string // how the client wants to be answered, as the API's own verifier said of its token
 	Now         time.Time
 
 	// Of enveloped dialects.

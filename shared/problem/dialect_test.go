@@ -20,11 +20,11 @@ func TestMule(t *testing.T) {
 		retryAfter string
 	}{
 		"a field of the request": {
-			err:  &Error{Kind: Invalid, Fields: []Field{{"phone", "is required"}, {"order.flow", "must be a string"}}},
+			err:  &Error{Kind: Invalid, Fields: []Field{{Path: "phone", Rule: "is required"}, {Path: "order.flow", Rule: "must be a string"}}},
 			want: `{"status":400,"code":"BAD_REQUEST","message":{"message":"La solicitud no es válida"},"messageServer":"phone is required; order.flow must be a string","cause":[{"origin":"bot-xapi-services","message":"the request was refused"}]}`,
 		},
 		"a field that the system refuses": {
-			err: Cross((&Error{Kind: Conflict, Code: "INVALID_FIELD", Fields: []Field{{"nip", "is not accepted by BotService"}},
+			err: Cross((&Error{Kind: Conflict, Code: "INVALID_FIELD", Fields: []Field{{Path: "nip", Rule: "is not accepted by BotService"}},
 				Err: errors.New("No such column 'Segmento'")}).Caused("botservice"), "salesorder"),
 			want: `{"status":409,"code":"INVALID_FIELD","message":{"message":""},"messageServer":"nip is not accepted by BotService (incident 01890a5d-ac96-774b-bcce-b302099a8057)",` +
 				`"cause":[{"origin":"bot-xapi-services","message":"the state does not allow it"},{"origin":"bot-sapi-services","message":"the state does not allow it"},{"origin":"botservice","message":"the state does not allow it"}]}`,

@@ -6,9 +6,11 @@
 package problem
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -28,7 +30,24 @@ type Error struct {
 type Field struct {
 	Path string `json:"path"` // as the caller wrote it: order.flow, query.page, header.X-Channel
 	Rule string `json:"rule"` // for people: "is required", "must match ^3[0-9]{9}$"
+
+	// For dialects; they cross no hop.
+	Breach Breach `json:"-"`
+	Member string `json:"-"` // Path as the contract spells it; empty: as Path does
 }
+
+// Proper is f's path as the contract spells it.
+func (f Field) Proper() string { return cmp.Or(f.Member, f.Path) }
+
+// Breach says how a part of a request breaks its rule, where that makes a difference to a dialect.
+type Breach uint8
+
+// The breaches.
+const (
+	Wrong      Breach = iota // it is there, and not as it should be
+	Missing                  // it is required, and absent, null or empty
+	Unreadable               // nothing after it could be read, or in one way only: no JSON, a name twice, beyond a limit
+)
 
 func (f Field) String() string { return f.Path + " " + f.Rule }
 
@@ -120,6 +139,10 @@ func Cross(err error, origin string) *Error {
 	e := *Of(err)
 	e.Err = nil
 	e.RetryAfter = wholeMilliseconds(e.RetryAfter)
+	e.Fields = slices.Clone(e.Fields)
+	for i := range e.Fields {
+		e.Fields[i].Breach, e.Fields[i].Member = Wrong, ""
+	}
 	e.Trail = append([]Cause{{Origin: origin, Message: e.Kind.message()}}, e.Trail...)
 	return &e
 }

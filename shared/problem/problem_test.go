@@ -17,7 +17,7 @@ import (
 func fault(t *rapid.T) *Error {
 	text := rapid.StringOf(rapid.RuneFrom([]rune(`aZ ñ日"\<>&é{}`)))
 	fields := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Field {
-		return Field{Path: text.Draw(t, "path"), Rule: text.Draw(t, "rule")}
+		return Field{Path: text.Draw(t, "path"), Rule: text.Draw(t, "rule"), Breach: Breach(rapid.IntRange(0, int(Unreadable)).Draw(t, "breach")), Member: text.Draw(t, "member")}
 	}), 0, 3).Draw(t, "fields")
 	trail := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Cause {
 		return Cause{Origin: text.Draw(t, "origin"), Message: text.Draw(t, "message")}

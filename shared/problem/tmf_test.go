@@ -15,7 +15,7 @@ func TestTMF(t *testing.T) {
 		retryAfter string
 	}{
 		"fields of the request": {
-			err:  &Error{Kind: Invalid, Fields: []Field{{"category", "is required"}, {"serviceOrderItem[0].action", "must be one of modify"}}},
+			err:  &Error{Kind: Invalid, Fields: []Field{{Path: "category", Rule: "is required"}, {Path: "serviceOrderItem[0].action", Rule: "must be one of modify"}}},
 			want: `{"code":"BAD_REQUEST","reason":"La solicitud no es válida","message":"category is required; serviceOrderItem[0].action must be one of modify","status":"400","@type":"Error"}`,
 		},
 		"nothing of that id": {

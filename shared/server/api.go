@@ -25,6 +25,10 @@ type API struct {
 	Migrations []database.Migrations // of its PostgreSQL schema
 	Lasting    []string              // its tables, as schema.table, whose rows are never pruned
 	NotFound   string                // code of the error where its path prefix matches and no operation does
+
+	// Verifier makes, for a public API whose access tokens are its own, what verifies them in place of
+	// the layer's. It is told the scopes of the operation; a token of another API's is not active there.
+	Verifier func(hop.Dialer) policy.Verifier
 }
 
 // Listener says who reaches an API by HTTP.
@@ -36,6 +40,7 @@ const (
 	Public              // channels and partners, behind the whole policy chain
 	Internal            // the other layers, when they are other processes
 	Operations          // operators
+	Callbacks           // third-party systems that call us back, behind the policy chain, too
 )
 
 // Layer is the APIs of one layer.

@@ -16,6 +16,7 @@ import (
 	"puente/shared/access"
 	"puente/shared/admin"
 	"puente/shared/audit"
+	"puente/shared/clock"
 	"puente/shared/config"
 	"puente/shared/database"
 	"puente/shared/idempotency"
@@ -41,33 +42,38 @@ type Config struct {
 	Reload <-chan os.Signal                           // each signal loads the configuration again
 	Seed   func(context.Context, *access.Store) error // before the first request
 	Ready  func(Addresses) error                      // once everything serves
+
+	// Movable takes the clock of business time before anything is served by it. Only a demo has it: of
+	// any other program it is nil, and nothing moves what its APIs take for the time.
+	Movable func(*clock.Clock)
 }
 
 // Addresses are where the listeners are, as host:port.
-type Addresses struct{ Public, Internal, Operations string }
+type Addresses struct{ Public, Internal, Operations, Callbacks string }
 
 // settings is the configuration of a process beside that of its APIs.
 type settings struct {
-	Instance string             `yaml:"instance"` // opaque label of this replica; default made from data directory and process
-	DataDir  string             `yaml:"dataDir"`
-	Public   listenConfig       `yaml:"public"`
-	Internal listenConfig       `yaml:"internal"`
-	Ops      opsConfig          `yaml:"ops"`
-	Drain    drainConfig        `yaml:"drain"`
-	Log      logConfig          `yaml:"log"`
-	Trace    traceConfig        `yaml:"trace"`
-	Layers   layersConfig       `yaml:"layers"`
-	Database database.Config    `yaml:"database"`
-	Redis    redisConfig        `yaml:"redis"`
-	Limiter  ratelimit.Config   `yaml:"limiter"`
-	Shed     shed.Config        `yaml:"shed"`
-	Jobs     jobs.Config        `yaml:"jobs"`
-	Journal  journal.Config     `yaml:"journal"`
-	Audit    audit.Config       `yaml:"audit"`
-	Answers  idempotency.Config `yaml:"idempotency"`
-	Keys     keysConfig         `yaml:"keys"`
-	Admin    admin.Config       `yaml:"admin"`
-	Policies policy.Settings    `yaml:"policies"`
+	Instance  string             `yaml:"instance"` // opaque label of this replica; default made from data directory and process
+	DataDir   string             `yaml:"dataDir"`
+	Public    listenConfig       `yaml:"public"`
+	Internal  listenConfig       `yaml:"internal"`
+	Ops       opsConfig          `yaml:"ops"`
+	Callbacks callbacksConfig    `yaml:"callbacks"`
+	Drain     drainConfig        `yaml:"drain"`
+	Log       logConfig          `yaml:"log"`
+	Trace     traceConfig        `yaml:"trace"`
+	Layers    layersConfig       `yaml:"layers"`
+	Database  database.Config    `yaml:"database"`
+	Redis     redisConfig        `yaml:"redis"`
+	Limiter   ratelimit.Config   `yaml:"limiter"`
+	Shed      shed.Config        `yaml:"shed"`
+	Jobs      jobs.Config        `yaml:"jobs"`
+	Journal   journal.Config     `yaml:"journal"`
+	Audit     audit.Config       `yaml:"audit"`
+	Answers   idempotency.Config `yaml:"idempotency"`
+	Keys      keysConfig         `yaml:"keys"`
+	Admin     admin.Config       `yaml:"admin"`
+	Policies  policy.Settings    `yaml:"policies"`
 }
 
 // listenConfig is one listener.
@@ -82,6 +88,13 @@ type listenConfig struct {
 type opsConfig struct {
 	listenConfig `yaml:",inline"`
 	Profile      bool `yaml:"profile"` // serve /debug/pprof, without a token: on loopback only
+}
+
+// callbacksConfig is the listener for third-party systems that call back. It is opened only where an
+// API of the process is called back.
+type callbacksConfig struct {
+	listenConfig `yaml:",inline"`
+	Plain        bool `yaml:"plain"` // plain HTTP off loopback: for systems on a private network that speak no TLS
 }
 
 type drainConfig struct {
@@ -126,13 +139,14 @@ type keysConfig struct {
 
 func defaults() settings {
 	return settings{
-		Public:   listenConfig{Addr: "127.0.0.1:8080", Connections: 10_000},
-		Internal: listenConfig{Addr: "127.0.0.1:8081", Connections: 10_000},
-		Ops:      opsConfig{listenConfig: listenConfig{Addr: "127.0.0.1:9090", Connections: 200}},
-		Drain:    drainConfig{Delay: 5 * time.Second, Timeout: 25 * time.Second},
-		Log:      logConfig{Level: "info", Format: "json"},
-		Trace:    traceConfig{Ratio: 0.01},
-		Policies: policy.Defaults(),
+		Public:    listenConfig{Addr: "127.0.0.1:8080", Connections: 10_000},
+		Internal:  listenConfig{Addr: "127.0.0.1:8081", Connections: 10_000},
+		Callbacks: callbacksConfig{listenConfig: listenConfig{Addr: "127.0.0.1:8082", Connections: 1000}},
+		Ops:       opsConfig{listenConfig: listenConfig{Addr: "127.0.0.1:9090", Connections: 200}},
+		Drain:     drainConfig{Delay: 5 * time.Second, Timeout: 25 * time.Second},
+		Log:       logConfig{Level: "info", Format: "json"},
+		Trace:     traceConfig{Ratio: 0.01},
+		Policies:  policy.Defaults(),
 	}
 }
 
@@ -152,12 +166,15 @@ func (s *settings) Validate() error {
 	for _, l := range []struct {
 		at string
 		c  listenConfig
-	}{{"public", s.Public}, {"internal", s.Internal}, {"ops", s.Ops.listenConfig}} {
+	}{{"public", s.Public}, {"internal", s.Internal}, {"ops", s.Ops.listenConfig}, {"callbacks", s.Callbacks.listenConfig}} {
 		errs = append(errs, within(l.at, l.c.validate()))
 	}
 	const naked = "addr: off loopback it needs a certificate"
 	if s.Public.naked() && len(s.Policies.TrustedProxies) == 0 {
 		errs = append(errs, errors.New("public."+naked+", or a proxy listed in policies.trustedProxies"))
+	}
+	if s.Callbacks.naked() && !s.Callbacks.Plain && len(s.Policies.TrustedProxies) == 0 {
+		errs = append(errs, errors.New("callbacks."+naked+", a proxy listed in policies.trustedProxies, or plain: true"))
 	}
 	if s.Ops.naked() {
 		errs = append(errs, errors.New("ops."+naked))
@@ -223,8 +240,8 @@ func (l listenConfig) validate() error {
 	return nil
 }
 
-// naked reports plain HTTP off loopback. Only the internal listener may, whose calls are signed, and
-// the public one behind proxies.
+// naked reports plain HTTP off loopback. Only the internal listener may, whose calls are signed, the
+// public one behind proxies, and that of callbacks there and where the configuration says so.
 func (l listenConfig) naked() bool { return l.Certificate == "" && !l.loopback() }
 
 func (l listenConfig) loopback() bool {

@@ -83,14 +83,19 @@ func TestKeysAreChecked(t *testing.T) {
 func TestPlainHTTPOffLoopback(t *testing.T) {
 	const trusted = "policies: {trustedProxies: [10.0.0.0/8]}\n"
 	for text, want := range map[string]string{
-		"public: {addr: '0.0.0.0:8080'}":               "public.addr: off loopback",
-		trusted + "public: {addr: '0.0.0.0:8080'}":     "",
-		"internal: {addr: '0.0.0.0:8081'}":             "",
-		"ops: {addr: '0.0.0.0:9090'}":                  "ops.addr: off loopback",
-		trusted + "ops: {addr: '0.0.0.0:9090'}":        "ops.addr: off loopback",
-		"ops: {addr: '127.0.0.1:9090'}":                "",
-		"ops: {addr: ':9090', certificate: a}":         "ops.certificate: certificate and key belong together",
-		"ops: {addr: ':9090', certificate: a, key: b}": "",
+		"public: {addr: '0.0.0.0:8080'}":                     "public.addr: off loopback",
+		trusted + "public: {addr: '0.0.0.0:8080'}":           "",
+		"internal: {addr: '0.0.0.0:8081'}":                   "",
+		"ops: {addr: '0.0.0.0:9090'}":                        "ops.addr: off loopback",
+		trusted + "ops: {addr: '0.0.0.0:9090'}":              "ops.addr: off loopback",
+		"ops: {addr: '127.0.0.1:9090'}":                      "",
+		"callbacks: {addr: '0.0.0.0:8082'}":                  "callbacks.addr: off loopback",
+		"callbacks: {addr: '0.0.0.0:8082', plain: true}":     "",
+		trusted + "callbacks: {addr: '0.0.0.0:8082'}":        "",
+		"callbacks: {addr: ':8082', certificate: a, key: b}": "",
+		"callbacks: {addr: ':8082', key: b, plain: true}":    "callbacks.certificate: certificate and key belong together",
+		"ops: {addr: ':9090', certificate: a}":               "ops.certificate: certificate and key belong together",
+		"ops: {addr: ':9090', certificate: a, key: b}":       "",
 	} {
 		if err := checked(t, alone+text+"\n"); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)

@@ -12,15 +12,14 @@ import (
 
 // openEdge makes the routers. Nothing is redirected or guessed: a path has one reading.
 func (h *host) openEdge() {
-	h.public, h.internal = router(), router()
+	h.public, h.callbacks, h.internal = router(), router(), router()
 	h.edge = &policy.Edge{
 		Instance: h.instance, Settings: &h.policies, Access: h.access, Texts: h.texts, Limiter: h.limiter, Shedder: h.shedder, Answers: h.answers,
 		Audit: h.audit, Ring: h.ring, Metrics: h.metrics, Breaches: h.breaches, Tracer: h.tracer, Log: h.log,
 	}
 	h.edge.Open()
-	h.unknown = &policy.Route{API: "none", Dialect: problem.Details, Class: "api"}
-	h.public.NoRoute(h.edge.Unmatched(h.nearest, problem.NotFound, h.notFoundCode))
-	h.public.NoMethod(h.edge.Unmatched(h.nearest, problem.MethodNotAllowed, func(string) string { return "" }))
+	h.unmatched(h.public, Public, "xapi")
+	h.unmatched(h.callbacks, Callbacks, "sapi")
 	refuse := func(c *gin.Context) {
 		e := problem.Errorf(problem.NotFound, "no such operation")
 		c.Data(http.StatusNotFound, problem.MediaType, problem.Marshal(e))
@@ -36,19 +35,32 @@ func router() *gin.Engine {
 	return r
 }
 
-// nearest is the route whose API's paths begin like path, or are right below it; its dialect answers.
-func (h *host) nearest(path string) *policy.Route {
-	found := h.resembling(path)
-	if found == nil {
-		return h.unknown
+// unmatched has requests to a listener refused that no operation takes, in the dialect of the API whose
+// paths begin like theirs, or are right below them; layer is that of a request that resembles no API.
+func (h *host) unmatched(r *gin.Engine, l Listener, layer string) {
+	unknown := &policy.Route{Layer: layer, API: "none", Dialect: problem.Details, Class: class(l)}
+	nearest := func(path string) *policy.Route {
+		if found := h.resembling(l, path); found != nil {
+			return found.unmatched
+		}
+		return unknown
 	}
-	return found.unmatched
+	r.NoRoute(h.edge.Unmatched(nearest, problem.NotFound, func(path string) string { return h.notFoundCode(l, path) }))
+	r.NoMethod(h.edge.Unmatched(nearest, problem.MethodNotAllowed, func(string) string { return "" }))
 }
 
-func (h *host) resembling(path string) *publicRoute {
+// class is that of load shedding: who calls back has places that channels do not take.
+func class(l Listener) string {
+	if l == Callbacks {
+		return "webhook"
+	}
+	return "api"
+}
+
+func (h *host) resembling(l Listener, path string) *publicRoute {
 	var best *publicRoute
 	for i, r := range h.routes {
-		if strings.HasPrefix(path+"/", r.prefix) && (best == nil || len(r.prefix) > len(best.prefix)) {
+		if r.listener == l && strings.HasPrefix(path+"/", r.prefix) && (best == nil || len(r.prefix) > len(best.prefix)) {
 			best = &h.routes[i]
 		}
 	}
@@ -56,8 +68,8 @@ func (h *host) resembling(path string) *publicRoute {
 }
 
 // notFoundCode is the code an API has for one more path segment than it knows.
-func (h *host) notFoundCode(path string) string {
-	if r := h.resembling(path); r != nil && !strings.Contains(strings.TrimPrefix(path, r.prefix), "/") {
+func (h *host) notFoundCode(l Listener, path string) string {
+	if r := h.resembling(l, path); r != nil && !strings.Contains(strings.TrimPrefix(path, r.prefix), "/") {
 		return r.notFound
 	}
 	return ""

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"puente/shared/access"
 	"puente/shared/config"
 	"puente/shared/database/databasetest"
 	"puente/shared/hop"
@@ -43,11 +45,26 @@ type forecast struct {
 // edge runs a public API with the configuration given until t ends; said is what it logged.
 func edge(t *testing.T, more string, serve func(context.Context, struct{}) (forecast, error)) (at Addresses, said func() string) {
 	t.Helper()
+	field := hop.Contract{Layer: "xapi", Name: "weather", Spec: []byte(weather)}
+	get := hop.Operation[struct{}, forecast]{Contract: &field, ID: "getWeather"}
+	return hosting(t, more, API{Contract: &field, Mount: func(env *Env) error { Handle(env, get, serve); return nil }})
+}
+
+// hosting runs a public API of a test's own, as edge does its; entities are there before the first request.
+func hosting(t *testing.T, more string, api API, entities ...access.Entities) (at Addresses, said func() string) {
+	return run(t, more, Layer{Name: "xapi", APIs: []API{api}}, entities...)
+}
+
+// run runs a layer with the configuration given until t ends; said is what it logged.
+func run(t *testing.T, more string, layer Layer, entities ...access.Entities) (at Addresses, said func() string) {
+	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "edge.yaml")
 	text := fmt.Sprintf("dataDir: %q\n", dir) + alone + "internal: {addr: '127.0.0.1:0'}\nops: {addr: '127.0.0.1:0'}\ndrain: {delay: 0s}\nlog: {format: text}\n" + more
-	if !strings.Contains(more, "public:") {
-		text += "public: {addr: '127.0.0.1:0'}\n"
+	for _, listener := range []string{"public", "callbacks"} {
+		if !strings.Contains(more, listener+":") {
+			text += listener + ": {addr: '127.0.0.1:0'}\n"
+		}
 	}
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -56,13 +73,16 @@ func edge(t *testing.T, more string, serve func(context.Context, struct{}) (fore
 	if err != nil {
 		t.Fatal(err)
 	}
-	field := hop.Contract{Layer: "xapi", Name: "weather", Spec: []byte(weather)}
-	get := hop.Operation[struct{}, forecast]{Contract: &field, ID: "getWeather"}
-	layer := Layer{Name: "xapi", APIs: []API{{Contract: &field, Mount: func(env *Env) error { Handle(env, get, serve); return nil }}}}
 	var log logged
 	ready, ended := make(chan Addresses, 1), make(chan error, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	cfg := Config{Tree: tree, Log: &log, DatabaseURL: databasetest.New(t).Config().ConnString(), Ready: func(a Addresses) error { ready <- a; return nil }}
+	cfg.Seed = func(ctx context.Context, store *access.Store) (err error) {
+		for _, e := range entities {
+			err = errors.Join(err, store.Seed(ctx, e))
+		}
+		return err
+	}
 	go func() { ended <- Run(ctx, cfg, layer) }()
 	t.Cleanup(cancel)
 	select {

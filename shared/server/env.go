@@ -32,6 +32,8 @@ type Env struct {
 	left  map[string]bool // operations without a route so far
 	wrong []error
 
+	verifier policy.Verifier // of the API's own tokens; nil: it has none
+
 	misread error // what Config returned: it names its keys
 }
 
@@ -57,10 +59,20 @@ func (e *Env) External(system string, cfg httpclient.Config) *httpclient.Client 
 
 // ExternalWith is External with credentials, set on each attempt.
 func (e *Env) ExternalWith(system string, cfg httpclient.Config, credentials func(*http.Request) error) *httpclient.Client {
-	client := httpclient.New(system, cfg, httpclient.Deps{
-		API: e.api.Contract.Name, Registerer: e.host.registerer, Logger: e.host.log,
-		Observe: observeDependency, Propagate: propagate, Credentials: credentials,
-	})
+	return e.external(system, cfg, httpclient.Deps{Credentials: credentials})
+}
+
+// ExternalGuarded is External for URLs that come from outside, such as the webhooks of partners:
+// guard says which of them may be called. One client serves them all, so it has no breaker.
+func (e *Env) ExternalGuarded(system string, cfg httpclient.Config, guard *httpclient.SSRF) *httpclient.Client {
+	cfg.Breaker.Off = true
+	return e.external(system, cfg, httpclient.Deps{Guard: guard})
+}
+
+func (e *Env) external(system string, cfg httpclient.Config, d httpclient.Deps) *httpclient.Client {
+	d.API, d.Registerer, d.Logger = e.api.Contract.Name, e.host.registerer, e.host.log
+	d.Observe, d.Propagate = observeDependency, propagate
+	client := httpclient.New(system, cfg, d)
 	e.host.externals = append(e.host.externals, client)
 	return client
 }
@@ -75,6 +87,16 @@ func observeDependency(ctx context.Context, o httpclient.Observation) {
 func propagate(ctx context.Context, h http.Header) {
 	values := [...]string{telemetry.Correlation(ctx), telemetry.TraceOf(ctx).Child().Traceparent()}
 	h[hop.CorrelationHeader], h["Traceparent"] = values[:1:1], values[1:]
+}
+
+// CallbackURL is where the listener for callbacks is on this machine: good for third-party systems that
+// are here, too.
+func (e *Env) CallbackURL() string {
+	scheme := "http://"
+	if e.host.settings.Callbacks.Certificate != "" {
+		scheme = "https://"
+	}
+	return scheme + e.host.addresses.Callbacks
 }
 
 // Database is the PostgreSQL that the API's Migrations went to.
@@ -132,8 +154,8 @@ func (e *Env) Administer(resources ...admin.Resource) {
 // Logger is the process's.
 func (e *Env) Logger() *slog.Logger { return e.host.log }
 
-// Now is business time: the clock's, and in a demo what its operator made of it.
-func (e *Env) Now() time.Time { return time.Now() }
+// Now is business time: the machine's, and in a demo what its sandbox's clock made of it.
+func (e *Env) Now() time.Time { return e.host.clock.Now() }
 
 // claim notes that op has its route.
 func (e *Env) claim(op *contract.Operation) bool {
@@ -147,13 +169,20 @@ func (e *Env) claim(op *contract.Operation) bool {
 
 func (e *Env) fail(err error) { e.wrong = append(e.wrong, err) }
 
-// publish adds op to the public listener, behind the policy chain.
-func (e *Env) publish(op *contract.Operation, serve func(*policy.Exchange)) {
-	route := &policy.Route{API: e.api.Contract.Name, Operation: op, Dialect: e.api.dialect(), Texts: e.api.Texts, Class: "api", NotFound: e.api.NotFound}
-	e.host.public.Handle(op.Method, ginPath(op.Path), e.host.edge.Chain(route, serve))
+// publish adds op to the API's listener, behind the policy chain.
+func (e *Env) publish(op *contract.Operation, raw bool, serve func(*policy.Exchange)) {
+	listener, router := e.api.listener(), e.host.public
+	if listener == Callbacks {
+		router = e.host.callbacks
+	}
+	route := &policy.Route{
+		Layer: e.api.Contract.Layer, API: e.api.Contract.Name, Operation: op, Raw: raw, Dialect: e.api.dialect(), Verifier: e.verifier, Texts: e.api.Texts,
+		Class: class(listener), NotFound: e.api.NotFound,
+	}
+	router.Handle(op.Method, ginPath(op.Path), e.host.edge.Chain(route, serve))
 	e.host.routes = append(e.host.routes, publicRoute{
-		prefix: staticPrefix(op.Path), notFound: e.api.NotFound,
-		unmatched: &policy.Route{API: route.API, Dialect: route.Dialect, Class: route.Class},
+		listener: listener, prefix: staticPrefix(op.Path), notFound: e.api.NotFound,
+		unmatched: &policy.Route{Layer: route.Layer, API: route.API, Dialect: route.Dialect, Class: route.Class},
 	})
 }
 
@@ -166,6 +195,12 @@ func (h *host) mount(api *API) error {
 	env := &Env{host: h, api: api, doc: doc, left: make(map[string]bool)}
 	for _, op := range doc.Operations {
 		env.left[op.ID] = true
+	}
+	if api.Verifier != nil {
+		if api.listener() != Public {
+			env.fail(fmt.Errorf("%s: Verifier: only a public API has tokens", api.Contract))
+		}
+		env.verifier = api.Verifier(env)
 	}
 	if err := api.Mount(env); err != nil && errors.Is(err, env.misread) {
 		return err

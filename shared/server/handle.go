@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -30,12 +31,45 @@ func Handle[In, Out any](env *Env, op hop.Operation[In, Out], serve func(context
 	}
 	decoder := hop.NewDecoder[In]()
 	switch env.api.listener() {
-	case Public:
-		env.publish(o, publicEndpoint(o, decoder, serve))
+	case Public, Callbacks:
+		env.publish(o, false, publicEndpoint(o, decoder, serve))
 	case Internal:
+		if o.Form {
+			env.fail(fmt.Errorf("%s: operation %s: a form is for the public listener", env.api.Contract, o.ID))
+		}
 		hop.Provide(env.host.registry, op, withHopPolicies(env, o, false, serve))
 		env.host.internal.Handle(o.Method, ginPath(o.Path), internalEndpoint(env, o, decoder, withHopPolicies(env, o, true, serve)))
 	}
+}
+
+// HandleRaw serves op of a public API whose answers are its own: their status, media type, headers and
+// body (see Exchange.Respond), as of a token endpoint, a redirect or a page. All else is as for Handle:
+// the whole chain before it, the input bound by its tags, the request's form checked by the contract
+// and given as JSON, and an error, which the API's dialect renders.
+func HandleRaw[In any](env *Env, op hop.Operation[In, hop.Raw], serve func(x *policy.Exchange, in In) error) {
+	o, err := op.Lookup()
+	if err != nil {
+		env.fail(err)
+		return
+	}
+	if !env.claim(o) {
+		return
+	}
+	if env.api.listener() != Public {
+		env.fail(fmt.Errorf("%s: operation %s: only a public API writes its own answers", env.api.Contract, o.ID))
+		return
+	}
+	decoder := hop.NewDecoder[In]()
+	env.publish(o, true, func(x *policy.Exchange) {
+		var in In
+		err := decoder.Decode(&in, x.Param, x.Request, x.Body)
+		if err == nil {
+			err = serve(x, in)
+		}
+		if err != nil {
+			x.Refuse(err)
+		}
+	})
 }
 
 // carrier is an input that holds the caller context of its request, for the answer to echo.
@@ -61,6 +95,9 @@ func publicEndpoint[In, Out any](o *contract.Operation, decoder hop.Decoder[In],
 			return
 		}
 		x.Answer.Status = o.Status
+		if _, nothing := any(out).(struct{}); nothing { // the answer is its status
+			return
+		}
 		if answer, ok := any(&out).(told); ok {
 			x.Answer.Status = answer.HTTPStatus()
 		}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"puente/shared/access"
 	"puente/shared/admin"
 	"puente/shared/audit"
+	"puente/shared/clock"
 	"puente/shared/config"
 	"puente/shared/database"
 	"puente/shared/hop"
@@ -40,6 +42,7 @@ type host struct {
 	tree       *config.Tree
 	settings   settings
 	hops       string
+	movable    func(*clock.Clock) // of Config
 	instance   string
 	layers     []Layer
 	program    []Layer // every layer of the program, hosted here or not
@@ -57,6 +60,7 @@ type host struct {
 	answers  *idempotency.Store
 	jobs     *jobs.Jobs
 	admin    *admin.Registry
+	clock    *clock.Clock // nil: the machine's
 	metrics  *policy.Metrics
 	breaches *policy.Breaches
 	tracer   *telemetry.Tracer
@@ -67,9 +71,9 @@ type host struct {
 	edge      *policy.Edge
 	policies  atomic.Pointer[policy.Settings]
 	public    *gin.Engine
+	callbacks *gin.Engine
 	internal  *gin.Engine
 	routes    []publicRoute
-	unknown   *policy.Route // of a request that resembles no API
 	externals []*httpclient.Client
 	followers map[string]Follower // by name, which says in the log whose copy it is
 	addresses Addresses
@@ -78,9 +82,10 @@ type host struct {
 	closers   []func(context.Context) error // run in reverse order
 }
 
-// publicRoute lets a request that no operation takes be refused in the dialect of the API whose
-// path it resembles.
+// publicRoute lets a request that no operation takes be refused in the dialect of the API of its
+// listener whose path it resembles.
 type publicRoute struct {
+	listener  Listener
 	prefix    string
 	unmatched *policy.Route
 	notFound  string
@@ -119,6 +124,9 @@ func (h *host) open(ctx context.Context) (err error) {
 	if err := h.patiently(ctx, h.openKeys); err != nil {
 		return err
 	}
+	if err := h.patiently(ctx, h.openClock); err != nil {
+		return err
+	}
 	h.access = access.New(h.db, h.log, h.registerer)
 	h.texts = typology.New(h.db, h.log, h.registerer)
 	h.follow("access", h.access)
@@ -147,6 +155,22 @@ func (h *host) open(ctx context.Context) (err error) {
 	return h.admin.Add(append(access.Resources(h.access), typology.Resource(h.texts))...)
 }
 
+// openClock makes business time: the machine's, but for a program that is there to have it moved.
+func (h *host) openClock(ctx context.Context) error {
+	if h.movable == nil {
+		return clock.Heed(ctx, h.db, h.log)
+	}
+	if h.clock == nil {
+		h.clock = clock.New(h.db, h.log, h.registerer)
+		h.follow("clock", h.clock)
+	}
+	if err := h.clock.Load(ctx); err != nil {
+		return err
+	}
+	h.movable(h.clock)
+	return nil
+}
+
 // patience is how long a start waits for a database that is away before it gives up.
 const patience = time.Minute
 
@@ -169,7 +193,7 @@ func (h *host) patiently(ctx context.Context, step func(context.Context) error) 
 
 // migrations are those of the platform and of the APIs of layers.
 func migrations(layers []Layer) []database.Migrations {
-	all := []database.Migrations{keyring.Migrations, access.Migrations, typology.Migrations, audit.Migrations, idempotency.Migrations, outbox.Migrations, jobs.Migrations}
+	all := []database.Migrations{keyring.Migrations, clock.Migrations, access.Migrations, typology.Migrations, audit.Migrations, idempotency.Migrations, outbox.Migrations, jobs.Migrations}
 	for _, layer := range layers {
 		for i := range layer.APIs {
 			all = append(all, layer.APIs[i].Migrations...)
@@ -256,6 +280,16 @@ var hopTransport = httpclient.NewDirect(httpclient.Pool{Idle: 512, IdleTimeout: 
 func (h *host) hosts(layer string) bool {
 	for _, l := range h.layers {
 		if l.Name == layer {
+			return true
+		}
+	}
+	return false
+}
+
+// calledBack reports whether a third-party system calls an API of this process back.
+func (h *host) calledBack() bool {
+	for _, l := range h.layers {
+		if slices.ContainsFunc(l.APIs, func(a API) bool { return a.listener() == Callbacks }) {
 			return true
 		}
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"puente/shared/access"
+	"puente/shared/clock"
 	"puente/shared/database"
 	"puente/shared/keyring"
-	"puente/shared/outbox"
 	"puente/shared/typology"
 )
 
@@ -71,7 +71,7 @@ func Migrate(ctx context.Context, cfg Config, layers ...Layer) (report []string,
 // lasting reports whether the rows of a table are there to stay.
 func lasting(table string, layers []Layer) bool {
 	schema, _, _ := strings.Cut(table, ".")
-	if slices.Contains([]string{access.Migrations.Schema, typology.Migrations.Schema, keyring.Migrations.Schema, outbox.Migrations.Schema}, schema) {
+	if slices.Contains([]string{access.Migrations.Schema, typology.Migrations.Schema, clock.Migrations.Schema, keyring.Migrations.Schema}, schema) {
 		return true
 	}
 	return slices.ContainsFunc(layers, func(l Layer) bool {

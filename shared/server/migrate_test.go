@@ -6,8 +6,8 @@ import "testing"
 func TestRowsThatLast(t *testing.T) {
 	layers := []Layer{{Name: "sapi", APIs: []API{{Lasting: []string{"post.letters"}}}}}
 	for table, want := range map[string]bool{
-		"access.clients": true, "keyring.keys": true, "outbox.events": true, "post.letters": true,
-		"post.requests": false, "audit.records": false, "idempotency.answers": false, "jobs.river_job": false,
+		"access.clients": true, "keyring.keys": true, "post.letters": true,
+		"post.requests": false, "outbox.events": false, "audit.records": false, "idempotency.answers": false, "jobs.river_job": false,
 	} {
 		if lasting(table, layers) != want {
 			t.Errorf("%s: %v", table, !want)

@@ -90,7 +90,7 @@ func (h *host) policyResource() admin.Resource {
 			for i := range layer.APIs {
 				api := &layer.APIs[i]
 				doc, err := api.Contract.Document()
-				if err != nil || api.listener() != Public {
+				if err != nil || api.listener() != Public && api.listener() != Callbacks {
 					continue
 				}
 				for _, op := range doc.Operations {

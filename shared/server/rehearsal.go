@@ -28,12 +28,12 @@ const nowhere = "postgres://rehearsal@127.0.0.1:1/none"
 // rehearse mounts every API against nothing: no connection, no listener, no goroutine. Each reads
 // its section and declares its operations, so that whatever is wrong with the configuration or a
 // contract shows before anything is started or replaced. Mount is called again for the real start.
-func rehearse(tree *config.Tree, s settings, hops string, layers []Layer) error {
+func rehearse(tree *config.Tree, s settings, hops string, layers, program []Layer) error {
 	silent := slog.New(slog.DiscardHandler)
 	h := &host{
 		tree: tree, settings: s, hops: hops, layers: layers, log: silent,
 		registerer: prometheus.NewRegistry(), registry: hop.NewRegistry(), admin: admin.New(func(context.Context, admin.Change) {}),
-		public: router(), internal: router(), edge: &policy.Edge{Settings: new(atomic.Pointer[policy.Settings])},
+		public: router(), callbacks: router(), internal: router(), edge: &policy.Edge{Settings: new(atomic.Pointer[policy.Settings])},
 	}
 	h.settings.Database.URL = config.NewSecret(nowhere)
 	var err error
@@ -54,19 +54,20 @@ func rehearse(tree *config.Tree, s settings, hops string, layers []Layer) error 
 			errs = append(errs, h.mount(&layer.APIs[i]))
 		}
 	}
-	if h.hosts("xapi") {
-		errs = append(errs, spelled(&s.Policies, layers))
+	if h.hosts("xapi") || h.calledBack() {
+		errs = append(errs, spelled(&s.Policies, program))
 	}
 	return errors.Join(append(errs, tree.Unclaimed())...)
 }
 
-// spelled refuses policies of public APIs that do not exist, and limits of members that no body of
-// theirs has: a misspelt one would never be in force.
-func spelled(s *policy.Settings, layers []Layer) error {
+// spelled refuses policies of APIs that do not exist or are behind no policy chain, and limits of members
+// that no body of theirs has: a misspelt one would never be in force. Processes may share a file: each
+// knows the APIs of the whole program.
+func spelled(s *policy.Settings, program []Layer) error {
 	members := make(map[string]map[string]bool) // by API, of the bodies of all its operations
-	for _, layer := range layers {
+	for _, layer := range program {
 		for i := range layer.APIs {
-			if api := &layer.APIs[i]; api.listener() == Public {
+			if api := &layer.APIs[i]; api.listener() == Public || api.listener() == Callbacks {
 				if doc, err := api.Contract.Document(); err == nil { // configure reports the others
 					members[api.Contract.Name] = bodyMembers(doc)
 				}

@@ -61,7 +61,7 @@ func Run(ctx context.Context, cfg Config, layers ...Layer) (err error) {
 			return err
 		}
 	}
-	h.log.InfoContext(ctx, "ready", "public", h.addresses.Public, "internal", h.addresses.Internal, "operations", h.addresses.Operations)
+	h.log.InfoContext(ctx, "ready", "public", h.addresses.Public, "internal", h.addresses.Internal, "operations", h.addresses.Operations, "callbacks", h.addresses.Callbacks)
 	<-ctx.Done()
 	return h.drain(listeners)
 }
@@ -78,12 +78,12 @@ func configure(cfg Config, layers []Layer) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h, rehearse(cfg.Tree, h.settings, h.hops, layers)
+	return h, rehearse(cfg.Tree, h.settings, h.hops, layers, h.program)
 }
 
 // read reads the configuration of the process itself and loads every contract.
 func read(cfg Config, layers []Layer) (*host, error) {
-	h := &host{tree: cfg.Tree, settings: defaults(), hops: cfg.Hops, layers: layers, program: cfg.Program, registerer: prometheus.NewRegistry(), registry: hop.NewRegistry()}
+	h := &host{tree: cfg.Tree, settings: defaults(), movable: cfg.Movable, hops: cfg.Hops, layers: layers, program: cfg.Program, registerer: prometheus.NewRegistry(), registry: hop.NewRegistry()}
 	if len(h.program) == 0 {
 		h.program = layers
 	}
@@ -141,8 +141,8 @@ func (h *host) observeItself(ctx context.Context, cfg Config) (shutdown func(con
 	return shutdown, err
 }
 
-// listeners are the open doors of the process; public and internal are nil where no layer needs them.
-type listeners struct{ public, internal, operations *gate }
+// listeners are the open doors of the process; all but operations are nil where nothing hosted needs them.
+type listeners struct{ public, callbacks, internal, operations *gate }
 
 func (h *host) listen() (l listeners, err error) {
 	s := &h.settings
@@ -156,6 +156,12 @@ func (h *host) listen() (l listeners, err error) {
 			return l, fmt.Errorf("public: %w", err)
 		}
 		h.addresses.Public = l.public.addr()
+	}
+	if h.calledBack() {
+		if l.callbacks, err = listen(s.Callbacks.listenConfig, h.log); err != nil {
+			return l, fmt.Errorf("callbacks: %w", err)
+		}
+		h.addresses.Callbacks = l.callbacks.addr()
 	}
 	if h.hops == "http" || len(h.layers) < 3 && (h.hosts("papi") || h.hosts("sapi")) {
 		if l.internal, err = listen(s.Internal, h.log); err != nil {
@@ -192,6 +198,9 @@ func (h *host) serve(l listeners) {
 	}
 	if l.public != nil {
 		l.public.open(h.public)
+	}
+	if l.callbacks != nil {
+		l.callbacks.open(h.callbacks)
 	}
 }
 
@@ -245,8 +254,8 @@ const flushWithin = 3 * time.Second
 func (h *host) drain(l listeners) error {
 	h.health.draining.Store(true)
 	h.log.Info("draining", "delay", h.settings.Drain.Delay)
-	gates := []*gate{l.public, l.internal, l.operations}
-	for _, g := range gates[:2] {
+	gates := []*gate{l.public, l.callbacks, l.internal, l.operations}
+	for _, g := range gates[:3] {
 		if g != nil {
 			g.draining.Store(true)
 		}

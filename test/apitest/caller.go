@@ -42,8 +42,8 @@ func newVerifier(doc *contract.Document) stubVerifier {
 }
 
 // Verify implements policy.Verifier.
-func (v stubVerifier) Verify(_ context.Context, token, _, _ string) (policy.Verdict, error) {
-	expires := time.Now().Add(time.Hour)
+func (v stubVerifier) Verify(_ context.Context, q policy.Question) (policy.Verdict, error) {
+	token, expires := q.Token, time.Now().Add(time.Hour)
 	if token == unknownToken {
 		return policy.Verdict{}, errors.New("the provider is away")
 	}

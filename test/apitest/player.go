@@ -122,11 +122,14 @@ func (p *player) send(ctx context.Context, m *message, trace telemetry.Trace) (g
 	}
 	op = p.oracle.operation(req)
 	var nonce string
-	if p.api.Contract.Layer != "xapi" {
+	_, given := m.get("Authorization")
+	switch {
+	case p.api.Listener == server.Callbacks: // nobody vouches for who calls back
+	case p.api.Contract.Layer != "xapi":
 		if body, nonce, err = p.sign(req, op, m, body); err != nil {
 			return nil, nil, err
 		}
-	} else if _, given := m.get("Authorization"); !given {
+	case !given:
 		req.Header.Set("Authorization", "Bearer "+goodToken+"tienda")
 	}
 	if body != nil {

@@ -129,8 +129,11 @@ func (p *player) run(t *testing.T, o options) {
 	}
 	select {
 	case at := <-ready:
-		if p.address = at.Internal; layer.Name == "xapi" {
+		switch p.address = at.Internal; {
+		case layer.Name == "xapi":
 			p.address = at.Public
+		case p.api.Listener == server.Callbacks:
+			p.address = at.Callbacks
 		}
 		t.Cleanup(func() {
 			p.client.CloseIdleConnections()
@@ -148,7 +151,7 @@ func (p *player) configuration(t *testing.T, o options) *config.Tree {
 	dir := t.TempDir()
 	sections := map[string]any{}
 	for key, value := range map[string]any{
-		"dataDir": dir, "public.addr": "127.0.0.1:0", "internal.addr": "127.0.0.1:0", "ops.addr": "127.0.0.1:0",
+		"dataDir": dir, "public.addr": "127.0.0.1:0", "internal.addr": "127.0.0.1:0", "ops.addr": "127.0.0.1:0", "callbacks.addr": "127.0.0.1:0",
 		"drain.delay": "0s", "log.format": "text", "log.level": "warn",
 		"database.connectTimeout": "10s", "database.acquireTimeout": "10s", // a busy machine is not what is tested
 	} {

@@ -137,6 +137,7 @@ func (p *platform) configuration(o options, dataDir string) []byte {
 	fmt.Fprintf(&b, `dataDir: %q
 public: {addr: "127.0.0.1:0"}
 internal: {addr: "127.0.0.1:0"}
+callbacks: {addr: "127.0.0.1:0"}
 drain: {delay: 0s, timeout: 2s}
 database: {url: %q}
 keys: {ring: [{id: bench, secret: %q}], active: bench}

@@ -155,6 +155,7 @@ func TestExampleConfigurations(t *testing.T) {
 		for name, secret := range map[string]string{
 			"database-url": "postgres://puente:x@db.internal:5432/puente", "redis-url": "rediss://cache.internal:6379/0",
 			"key-2026-07": randomKey(), "service-key": randomKey(), "admin-token": adminToken, "introspection-secret": "x",
+			"sms-password": "x", "sms-secret": randomKey(),
 		} {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(secret+"\n"), 0o600); err != nil {
 				t.Fatal(err)

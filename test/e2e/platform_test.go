@@ -148,6 +148,7 @@ func (p *platform) write(t testing.TB, one *process, key, secret string) {
 dataDir: %q
 public: {addr: "127.0.0.1:0"}
 internal: {addr: "127.0.0.1:0"}
+callbacks: {addr: "127.0.0.1:0"}
 ops: {addr: "127.0.0.1:0"}
 drain: {delay: 500ms, timeout: 10s}
 database: {url: %q%s}
@@ -183,6 +184,11 @@ sapi:
   carrierbilling:
     http: {url: %q, breaker: %s}
     query: {breaker: %s}
+  smsc:
+    http: {url: %q, breaker: %s}
+    username: e2e
+    password: %q
+  smsccallbacks: {secret: %q}
   oauth2:
     http: {url: %q}
     issuer: %q
@@ -193,7 +199,7 @@ sapi:
 		p.sandbox.URL+"/inventory", w.breaker, w.breaker, p.sandbox.URL+"/orders", w.breaker, w.breaker, p.sandbox.URL+"/pqr", w.breaker,
 		p.sandbox.URL+"/subscriber", w.breaker, w.breaker,
 		p.sandbox.URL+"/tvplatforms/ftth", w.breaker, w.platforms, p.sandbox.URL+"/tvplatforms/hfc", w.breaker, w.platforms, p.sandbox.URL+"/tvplatforms/iptv", w.breaker, w.platforms,
-		p.sandbox.URL+"/carrierbilling", w.breaker, w.breaker, p.sandbox.URL, p.sandbox.URL, oauthprovider.DefaultAudience, introspector, secret)
+		p.sandbox.URL+"/carrierbilling", w.breaker, w.breaker, p.sandbox.URL+"/smsc", w.breaker, secret, secret, p.sandbox.URL, p.sandbox.URL, oauthprovider.DefaultAudience, introspector, secret)
 	if w.redis != "" {
 		fmt.Fprintf(&b, "redis: {url: %q}\n", w.redis)
 	}
@@ -212,7 +218,7 @@ sapi:
 // settle makes a process keep its addresses over restarts.
 func (p *platform) settle(t testing.TB, one *process) {
 	t.Helper()
-	for section, addr := range map[string]string{"public": one.at.Public, "internal": one.at.Internal, "ops": one.at.Operations} {
+	for section, addr := range map[string]string{"public": one.at.Public, "internal": one.at.Internal, "ops": one.at.Operations, "callbacks": one.at.Callbacks} {
 		if addr != "" {
 			p.edit(t, one, section+`: {addr: "127.0.0.1:0"}`, fmt.Sprintf("%s: {addr: %q}", section, addr))
 		}

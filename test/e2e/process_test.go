@@ -36,6 +36,7 @@ type addresses struct {
 	Public     string `json:"public"`
 	Internal   string `json:"internal"`
 	Operations string `json:"operations"`
+	Callbacks  string `json:"callbacks"`
 }
 
 // start runs the program and waits until it serves.

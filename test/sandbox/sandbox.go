@@ -18,6 +18,8 @@
 //	POST   /_sandbox/orders/{number}          an order's state: {"state":"COMPLETADA"}
 //	POST   /_sandbox/pqr/{number}             a case's state: {"state":"RESUELTO"}
 //	GET    /_sandbox/carrierbilling/lines     the balances of lines; POST …/{msisdn} sets one, …/settings how all are charged: see package carrierbilling
+//	GET    /_sandbox/smsc/messages            what phones got by SMS, ?to=; POST …/mo has a phone send one, …/settings says where to: see package smsc
+//	GET    /_sandbox/partner/settings         what partners answer; POST sets it: {"status":"-1"}
 //	GET    /_sandbox/subscriber/lines         the lines of the directory; POST sets them, …/events makes events: see package subscriber
 //	GET    /_sandbox/tvplatforms              what the television platforms hold; POST …/{account} sets it: see package tvplatforms
 //	POST   /_sandbox/oauth/rotate             new signing keys; ?drop=true: the old ones are gone at once
@@ -45,6 +47,11 @@
 //	carrierbilling  POST /carrierbilling/dcb/v1/cobros          charge        see package carrierbilling
 //	            GET  /carrierbilling/dcb/v1/cobros/{txId}       query
 //	            POST /carrierbilling/dcb/v1/cobros/{txId}/devoluciones  refund
+//	smsc        POST /smsc/cgi-bin/sendsms                      sendsms       see package smsc
+//	            GET  /smsc/cgi-bin/sendsms                      sendsms
+//	partner     POST /partner/{partner}/subscriptions           notifySubscription  see package partner
+//	            POST /partner/{partner}/charges                 notifyCharge
+//	            GET  /partner/{partner}/return                  return
 //	oauth       POST /oauth2/token                              token         see package oauthprovider
 //	            POST /oauth2/introspect                         introspect
 //	            POST /oauth2/revoke                             revoke
@@ -69,7 +76,9 @@ import (
 	"puente/test/sandbox/inventory"
 	"puente/test/sandbox/oauthprovider"
 	"puente/test/sandbox/orders"
+	"puente/test/sandbox/partner"
 	"puente/test/sandbox/pqr"
+	"puente/test/sandbox/smsc"
 	"puente/test/sandbox/subscriber"
 	"puente/test/sandbox/tvplatforms"
 )
@@ -82,7 +91,7 @@ type Config struct {
 	Audience    string                 // aud of tokens that no resource was asked for; empty: oauthprovider's default
 	TokenLife   time.Duration          // 0: oauthprovider's default
 	TokenFormat oauthprovider.Format   // empty: JWT
-	Journal     string                 // file in which BotService keeps its ledger over restarts; orders, PQRs and charges are in .orders, .pqr and .carrierbilling beside it; empty: memory only
+	Journal     string                 // file in which BotService keeps its ledger over restarts; orders, PQRs, charges and messages are in .orders, .pqr, .carrierbilling and .smsc beside it; empty: memory only
 	Now         func() time.Time       // the systems' clock; nil: time.Now
 	Clock       *Clock                 // the business clock of the program under test; nil: /_sandbox/clock is not found
 	Requests    int                    // how many requests to remember; 0: 100,000, of 256 MiB in all
@@ -118,6 +127,8 @@ type Sandbox struct {
 	Subscriber     *subscriber.Service
 	TVPlatforms    *tvplatforms.Service
 	CarrierBilling *carrierbilling.Service
+	SMSC           *smsc.Service
+	Partner        *partner.Service
 	OAuth          *oauthprovider.Provider
 
 	cfg      Config
@@ -179,6 +190,11 @@ func New(cfg Config) (*Sandbox, error) {
 		return fail(err)
 	}
 	opened = append(opened, dcb)
+	sms, err := smsc.New(smsc.Config{Journal: beside(cfg.Journal, ".smsc"), Now: cfg.Now})
+	if err != nil {
+		return fail(err)
+	}
+	opened = append(opened, sms)
 	oauth, err := oauthprovider.New(oauthprovider.Config{
 		Clients: cfg.Clients, Audience: cfg.Audience, TokenLife: cfg.TokenLife, TokenFormat: cfg.TokenFormat, Now: cfg.Now,
 	})
@@ -186,9 +202,10 @@ func New(cfg Config) (*Sandbox, error) {
 		return fail(err)
 	}
 	directory, television := subscriber.New(cfg.Now), tvplatforms.New(cfg.Now)
-	s := newHost(cfg, bot, lines, om, cases, directory, television, dcb, oauth)
+	partners := partner.New(cfg.Now)
+	s := newHost(cfg, bot, lines, om, cases, directory, television, dcb, sms, partners, oauth)
 	s.BotService, s.Inventory, s.Orders, s.PQR, s.OAuth = bot, lines, om, cases, oauth
-	s.Subscriber, s.TVPlatforms, s.CarrierBilling = directory, television, dcb
+	s.Subscriber, s.TVPlatforms, s.CarrierBilling, s.SMSC, s.Partner = directory, television, dcb, sms, partners
 	return s, nil
 }
 

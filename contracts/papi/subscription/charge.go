@@ -28,11 +28,23 @@ type ChargeRequest struct {
 	Key          string `json:"key,omitempty"`
 }
 
-// ChargeResult is schema ChargeResult: the charge was made.
+// ChargeResult is schema ChargeResult: what became of a charge that was sent to the operator.
 type ChargeResult struct {
-	Key      string `json:"key"`      // by which queryCharge finds it
-	Replayed bool   `json:"replayed"` // it was made before, by the request that this one repeats
+	Key      string        `json:"key"` // by which queryCharge finds it
+	Outcome  ChargeOutcome `json:"outcome"`
+	Reason   string        `json:"reason,omitempty"` // of OutcomeDeclined: one of the codes
+	Replayed bool          `json:"replayed"`         // it is the outcome of the request that this one repeats
 }
+
+// ChargeOutcome is what became of a charge.
+type ChargeOutcome string
+
+// The outcomes. After OutcomeUnknown it is resolved in the background.
+const (
+	OutcomeSucceeded ChargeOutcome = "SUCCEEDED"
+	OutcomeDeclined  ChargeOutcome = "DECLINED"
+	OutcomeUnknown   ChargeOutcome = "UNKNOWN"
+)
 
 // ChargeQuery is schema ChargeQuery.
 type ChargeQuery struct {
@@ -65,10 +77,9 @@ const (
 	ChargeRefunded  ChargeState = "REFUNDED"
 )
 
-// Charge charges an on-demand product to a line, once. Errors: those of the number, of the flow, of the
-// key; Rejected with why the operator declined; Unknown OUTCOME_UNKNOWN, after which it is resolved in the
-// background and, by the product's rule, refunded or notified; Timeout, Unavailable, BadUpstream: nothing
-// was charged.
+// Charge charges an on-demand product to a line, once. A decline is an outcome; so is that nobody knows
+// yet: by the product's rule it is refunded or notified later. Errors: those of the number, of the flow, of
+// the key; Timeout, Unavailable, BadUpstream: nothing was charged, and the same request may come again.
 func (c *Client) Charge(ctx context.Context, in ChargeRequest) (ChargeResult, error) {
 	return hop.Call(ctx, c.peer, Charge, in)
 }

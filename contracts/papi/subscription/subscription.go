@@ -54,14 +54,14 @@ const (
 	CodeInProgress        = "IN_PROGRESS" // RetryAfter says when to come back
 
 	// Of kind Rejected.
-	CodeKeyReused           = "KEY_REUSED"
+	CodeKeyReused = "KEY_REUSED"
+
+	// Reasons of declines, beside LINE_BARRED and MSISDN_UNKNOWN, and of an outcome that is not known.
 	CodeInsufficientBalance = "INSUFFICIENT_BALANCE"
 	CodeBlacklisted         = "BLACKLISTED"
 	CodeLimitExceeded       = "LIMIT_EXCEEDED"
 	CodeDeclined            = "DECLINED"
-
-	// Of kind Unknown.
-	CodeOutcomeUnknown = "OUTCOME_UNKNOWN"
+	CodeOutcomeUnknown      = "OUTCOME_UNKNOWN"
 
 	// Of token requests: Unauthenticated, Forbidden, Quota.
 	CodeInvalidClient      = "invalid_client"

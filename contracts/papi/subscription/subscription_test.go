@@ -15,5 +15,5 @@ func TestGoSideIsTheDocument(t *testing.T) {
 		"Header": Header{}, "Flow": Flow{}, "FlowQuery": FlowQuery{}, "Confirmation": Confirmation{}, "Enrolment": Enrolment{},
 	},
 		[]API{APICharge, APISendMT, APISubOptOut}, []ChargeState{ChargeCreated, ChargeSent, ChargeSucceeded, ChargeDeclined, ChargeUnknown, ChargeRefunding, ChargeRefunded},
-		[]Proof{ProofPIN, ProofHE}, []EnrolmentState{EnrolmentPending, EnrolmentActive, EnrolmentAlready, EnrolmentConsented, EnrolmentProcessing, EnrolmentDeclined, EnrolmentEnded})
+		[]ChargeOutcome{OutcomeSucceeded, OutcomeDeclined, OutcomeUnknown}, []Proof{ProofPIN, ProofHE}, []EnrolmentState{EnrolmentPending, EnrolmentActive, EnrolmentAlready, EnrolmentConsented, EnrolmentProcessing, EnrolmentDeclined, EnrolmentEnded})
 }

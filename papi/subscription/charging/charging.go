@@ -21,6 +21,7 @@ package charging
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -75,6 +76,26 @@ func Defaults() Config {
 		Timeout: 11 * time.Second, Settle: 10 * time.Second, Inquire: time.Second, First: 2 * time.Second, Most: 5 * time.Minute,
 		Caps: Caps{Day: map[string]int64{"CLP": 30_000, "PEN": 15_000}, Month: map[string]int64{"CLP": 90_000, "PEN": 45_000}},
 	}
+}
+
+// Validate joins all that is wrong.
+func (c Config) Validate() error {
+	var errs []error
+	must := func(holds bool, rule string) {
+		if !holds {
+			errs = append(errs, errors.New(rule))
+		}
+	}
+	must(c.Timeout >= time.Second && c.Timeout <= time.Minute, "timeout: must be from 1s to 1m")
+	must(c.Settle >= 0, "settle: must not be negative")
+	must(c.Inquire >= time.Second, "inquire: must be at least 1s")
+	must(c.First > 0 && c.Most >= c.First, "first: must be positive, and most not below it")
+	for span, caps := range map[string]map[string]int64{"day": c.Caps.Day, "month": c.Caps.Month} {
+		for currency, most := range caps {
+			must(most >= 0, "caps."+span+"."+currency+": must not be negative")
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // billing is what charging needs of the carrier billing.

@@ -37,22 +37,75 @@ type Name struct {
 // forGood is long enough for any repetition (specification: at least 24 h).
 const forGood = 400 * 24 * time.Hour
 
+// Prune forgets the names of requests that are good no more.
+func (c *Charging) Prune(ctx context.Context) error {
+	for {
+		n, err := sql.New(c.db).PruneRequestKeys(ctx, c.now())
+		if err != nil || n == 0 || ctx.Err() != nil {
+			return database.Problem(err)
+		}
+	}
+}
+
+// Known reports whether a charge bears the name now, and, if so, whether it certainly was not made for a
+// reason that is nobody's: then the same request may try again.
+func (c *Charging) Known(ctx context.Context, name Name) (known, again bool, err error) {
+	row, err := sql.New(c.db).NamedRequest(ctx, sql.NamedRequestParams{PartnerID: name.PartnerID, Key: name.Key})
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && !row.GoodUntil.After(c.now()) {
+		return false, false, nil
+	}
+	charge, err := sql.New(c.db).Charge(ctx, row.ChargeKey)
+	if err != nil {
+		return false, false, database.Problem(fmt.Errorf("known charge: %w", err))
+	}
+	return true, failed(charge), nil
+}
+
+// failed reports whether nothing was charged, and nothing was decided about the line.
+func failed(row sql.SubscriptionCharge) bool {
+	return row.State == Declined && row.Reason == notCharged
+}
+
+// Made is what a caller of a one-shot charge is told.
+type Made struct {
+	Charge   sql.SubscriptionCharge
+	Replayed bool // by the request of the same name before
+}
+
+// Outcome of what its caller is told; reason is that of a decline.
+func (m Made) Outcome() (outcome Outcome, reason string) {
+	switch m.Charge.Told {
+	case toldDone:
+		return OutcomeCharged, ""
+	case toldUnknown:
+		return OutcomeUnknown, ""
+	}
+	return OutcomeDeclined, m.Charge.Told
+}
+
 // Once charges a one-shot intention, or has the outcome of the charge that bears its name. Key of the
-// intention is that of the charge if it is the first. replayed is true where it was made before.
-func (c *Charging) Once(ctx context.Context, name Name, intent Intent) (row sql.SubscriptionCharge, replayed bool, err error) {
+// intention is that of the charge if it is the first. Errors: Conflict SPEND_CAP and IN_PROGRESS, Rejected
+// KEY_REUSED, and why nothing was charged.
+func (c *Charging) Once(ctx context.Context, name Name, intent Intent) (made Made, err error) {
 	now := c.now()
 	if name.Good == 0 {
 		name.Good = forGood
 	}
 	var opened Opened
-	var known string
 	err = pgx.BeginFunc(ctx, c.db, func(tx pgx.Tx) error {
 		q := sql.New(tx)
-		known, err = q.NameRequest(ctx, sql.NameRequestParams{
+		key, err := q.NameRequest(ctx, sql.NameRequestParams{
 			PartnerID: name.PartnerID, Key: name.Key, ChargeKey: intent.Key, NamedAt: now, GoodUntil: now.Add(name.Good),
 		})
-		if err != nil || known != intent.Key {
+		if err != nil {
 			return err
+		}
+		if key != intent.Key {
+			made.Replayed, intent.Key = true, key
+			row, err := q.Charge(ctx, key)
+			if err != nil || string(row.Fingerprint) != string(intent.Fingerprint) || !failed(row) || intent.LineID == 0 {
+				return err
+			}
 		}
 		opened, err = c.Open(ctx, tx, now, intent)
 		if err == nil && len(opened.Capped) > 0 { // nothing is kept of it: later it may be charged
@@ -61,17 +114,15 @@ func (c *Charging) Once(ctx context.Context, name Name, intent Intent) (row sql.
 		return err
 	})
 	if err != nil {
-		return row, false, database.Problem(fmt.Errorf("charge once: %w", err))
+		return made, database.Problem(fmt.Errorf("charge once: %w", err))
 	}
-	if known != intent.Key {
-		row, err = c.repeat(ctx, known, intent.Fingerprint)
-		return row, true, err
+	if len(opened.Orders) == 1 {
+		made.Replayed = false
+		made.Charge, err = c.carryOut(ctx, opened.Orders[0])
+	} else {
+		made.Charge, err = c.repeat(ctx, intent.Key, intent.Fingerprint)
 	}
-	if len(opened.Orders) != 1 {
-		return row, false, fmt.Errorf("charge once: %s was opened before", intent.Key)
-	}
-	row, err = c.carryOut(ctx, opened.Orders[0])
-	return row, false, err
+	return made, err
 }
 
 // carryOut calls the operator and says what is known in time.
@@ -129,17 +180,12 @@ func told(r Result) string {
 	return toldUnknown
 }
 
-// answer is the error of a charge by what its caller was told.
+// answer is the error of a charge that certainly was not made; any other is an outcome.
 func answer(row sql.SubscriptionCharge, cause error) error {
-	switch row.Told {
-	case toldDone:
-		return nil
-	case toldUnknown:
-		return &problem.Error{Kind: problem.Unknown, Code: contract.CodeOutcomeUnknown, Err: cause}
-	case notCharged:
+	if row.Told == notCharged {
 		return undone(cause)
 	}
-	return Refusal(row.Told)
+	return nil
 }
 
 // undone is the error of a charge that certainly was not made.

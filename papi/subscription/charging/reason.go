@@ -3,7 +3,6 @@ package charging
 import (
 	contract "puente/contracts/papi/subscription"
 	"puente/contracts/sapi/carrierbilling"
-	"puente/shared/problem"
 )
 
 // reasons are why the operator declines, in the contract's codes.
@@ -18,16 +17,3 @@ var reasons = map[carrierbilling.Reason]string{
 
 // notCharged is the reason of an attempt of which the operator, asked later, has nothing.
 const notCharged = "NOT_CHARGED"
-
-// Refusal is the error by which a caller hears of a decline.
-func Refusal(reason string) error {
-	switch reason {
-	case contract.CodeLineBarred:
-		return &problem.Error{Kind: problem.Conflict, Code: reason}
-	case contract.CodeMSISDNUnknown:
-		return &problem.Error{Kind: problem.Invalid, Code: reason}
-	case contract.CodeInsufficientBalance, contract.CodeBlacklisted, contract.CodeLimitExceeded:
-		return &problem.Error{Kind: problem.Rejected, Code: reason}
-	}
-	return &problem.Error{Kind: problem.Rejected, Code: contract.CodeDeclined}
-}

@@ -64,6 +64,7 @@ const (
 	CauseLine     = "LINE_ENDED" // or ported out, or another owner's
 	CauseProduct  = "PRODUCT_ENDED"
 	CauseErased   = "ERASED"
+	CauseOperator = "OPERATOR" // a person, for the customer who asked
 )
 
 // Reasons that partners read.

@@ -150,7 +150,7 @@ func (n *Notifier) Tell(ctx context.Context, tx pgx.Tx, notices ...Notice) error
 			return err
 		}
 		err = n.box.Add(ctx, tx, outbox.Event{
-			ID: notice.ID, Stream: Stream, Key: strconv.FormatInt(notice.LineID, 10) + "/" + strconv.FormatInt(notice.Product.ID, 10),
+			ID: notice.ID, Stream: Stream, Destination: destination(notice), Key: strconv.FormatInt(notice.LineID, 10) + "/" + strconv.FormatInt(notice.Product.ID, 10),
 			Type: types[notice.Kind], Payload: body,
 		})
 		if err != nil {

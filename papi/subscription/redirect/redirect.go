@@ -34,8 +34,12 @@ const (
 // Key is one of a partner's. Its ID goes into tokens of scheme gcm.
 type Key struct {
 	ID     string
-	Secret []byte // 32 bytes for gcm; 16, 24 or 32 for the others
+	Secret []byte `json:"-"` // 32 bytes for gcm; 16, 24 or 32 for the others
 }
+
+// String and GoString keep the secret out of logs (invariant 24).
+func (k Key) String() string   { return "key " + k.ID }
+func (k Key) GoString() string { return k.String() }
 
 // Profile is how one partner's tokens are made.
 type Profile struct {

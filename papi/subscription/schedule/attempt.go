@@ -27,8 +27,8 @@ type Attempt struct {
 type Case struct {
 	Due, End time.Time // of the period: the moment its charge is due, and that of the next
 	Zone     *time.Location
-	// Attempts are the subscription's, in the order of time. Those before Due were for earlier periods; of these
-	// the last local day's are enough, which count for PerDay alone.
+	// Attempts are the subscription's, in the order of time. Those before Due were for earlier periods, and count
+	// for PerDay alone: only those on the local day of Due are wanted.
 	Attempts []Attempt
 }
 

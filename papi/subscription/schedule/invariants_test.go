@@ -1,6 +1,8 @@
 package schedule_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,7 +53,7 @@ type subscription struct {
 }
 
 func (s *subscription) step() {
-	c := schedule.Case{Due: s.calendar.Due(s.k), End: s.calendar.Due(s.k + 1), Zone: s.calendar.Zone, Attempts: s.attempts}
+	c := s.due()
 	step := s.rule.Next(c, s.now)
 	if step.At.After(s.now) {
 		s.now = step.At
@@ -73,6 +75,17 @@ func (s *subscription) step() {
 	case schedule.Nothing, schedule.Resolve:
 		s.t.Fatalf("%s for a period that is not paid", step.Do)
 	}
+}
+
+// due is the case with no more attempts than it wants.
+func (s *subscription) due() schedule.Case {
+	c := schedule.Case{Due: s.calendar.Due(s.k), End: s.calendar.Due(s.k + 1), Zone: s.calendar.Zone}
+	day := period.Date(c.Due, c.Zone)
+	from, _ := slices.BinarySearchFunc(s.attempts, day, func(a schedule.Attempt, day string) int {
+		return strings.Compare(period.Date(a.At, c.Zone), day)
+	})
+	c.Attempts = s.attempts[from:]
+	return c
 }
 
 func (s *subscription) suspended(c schedule.Case) time.Time {
@@ -133,7 +146,7 @@ func (s *subscription) learn(c schedule.Case, step schedule.Step, outcome schedu
 		}
 	case schedule.Unresolved:
 		s.now = s.now.Add(time.Duration(rapid.Int64Range(0, int64(40*24*time.Hour)).Draw(s.t, "unresolved for")))
-		if asked := s.rule.Next(schedule.Case{Due: c.Due, End: c.End, Zone: c.Zone, Attempts: s.attempts}, s.now); asked.Do != schedule.Resolve {
+		if asked := s.rule.Next(s.due(), s.now); asked.Do != schedule.Resolve {
 			s.t.Fatalf("%s while an attempt is unresolved", asked.Do) // invariant 3
 		}
 		s.learn(c, step, rapid.SampledFrom([]schedule.Outcome{schedule.Charged, schedule.Declined}).Draw(s.t, "resolved"))

@@ -19,13 +19,13 @@ import (
 
 // Rule are the durations of a product.
 type Rule struct {
-	Retries   []time.Duration // after the first attempt that was declined, within Grace
-	Grace     time.Duration   // after the first attempt that was declined; a shorter period shortens it
-	Suspended time.Duration   // after Grace; then the subscription ends
-	PerDay    int             // attempts of one subscription on one local day, whatever its state
-	Every     period.Period   // attempts in SUSPENDED: one a local day, or in a trial one every few seconds
-	Again     time.Duration   // after an attempt that found the operator unavailable; twice as long each time
-	AgainMost time.Duration   // the longest of those
+	Retries   []time.Duration `yaml:"retries"`   // after the first attempt that was declined, within Grace
+	Grace     time.Duration   `yaml:"grace"`     // after the first attempt that was declined; a shorter period shortens it
+	Suspended time.Duration   `yaml:"suspended"` // after Grace; then the subscription ends
+	PerDay    int             `yaml:"perDay"`    // attempts of one subscription on one local day, whatever its state
+	Every     period.Period   `yaml:"every"`     // attempts in SUSPENDED: one a local day, or in a trial one every few seconds
+	Again     time.Duration   `yaml:"again"`     // after an attempt that found the operator unavailable; twice as long each time
+	AgainMost time.Duration   `yaml:"againMost"` // the longest of those
 }
 
 // Default is the rule for a product that sets nothing.

@@ -374,6 +374,28 @@ func (q *Queries) NamedCharge(ctx context.Context, arg NamedChargeParams) (strin
 	return charge_key, err
 }
 
+const namedRequest = `-- name: NamedRequest :one
+SELECT partner_id, key, charge_key, named_at, good_until FROM subscription.request_keys WHERE partner_id = $1 AND key = $2
+`
+
+type NamedRequestParams struct {
+	PartnerID int64
+	Key       []byte
+}
+
+func (q *Queries) NamedRequest(ctx context.Context, arg NamedRequestParams) (SubscriptionRequestKey, error) {
+	row := q.db.QueryRow(ctx, namedRequest, arg.PartnerID, arg.Key)
+	var i SubscriptionRequestKey
+	err := row.Scan(
+		&i.PartnerID,
+		&i.Key,
+		&i.ChargeKey,
+		&i.NamedAt,
+		&i.GoodUntil,
+	)
+	return i, err
+}
+
 const noticed = `-- name: Noticed :exec
 UPDATE subscription.charges SET noticed_at = $1 WHERE notice_id = $2 AND noticed_at IS NULL
 `
@@ -461,10 +483,10 @@ FROM (SELECT unnest($3::text[]) AS key, unnest($4::text[]) AS kind, unnest($5::b
     unnest($12::text[]) AS currency, unnest($13::text[]) AS channel, unnest($14::text[]) AS short_code,
     unnest($15::text[]) AS tid, unnest($16::text[]) AS user_type, unnest($17::uuid[]) AS consent_id,
     unnest($18::bytea[]) AS fingerprint, unnest($19::text[]) AS correlation) i
-ON CONFLICT (key) DO UPDATE SET state = 'SENT', reason = '', ended_at = NULL, next_at = excluded.next_at, opened_at = excluded.opened_at,
+ON CONFLICT (key) DO UPDATE SET state = 'SENT', reason = '', told = '', ended_at = NULL, next_at = excluded.next_at, opened_at = excluded.opened_at,
     attempts = c.attempts + (c.state = 'DECLINED' OR (c.amount, c.currency, c.pricepoint_id) <> (excluded.amount, excluded.currency, excluded.pricepoint_id))::integer,
     openings = c.openings + 1, amount = excluded.amount, currency = excluded.currency, pricepoint_id = excluded.pricepoint_id, user_type = excluded.user_type
-    WHERE c.state IN ('CREATED', 'DECLINED') AND c.kind <> 'ONE_SHOT'
+    WHERE c.state = 'CREATED' OR c.state = 'DECLINED' AND (c.kind = 'RENEWAL' OR c.kind = 'ONE_SHOT' AND c.reason = 'NOT_CHARGED')
 RETURNING id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late
 `
 
@@ -491,7 +513,8 @@ type OpenChargesParams struct {
 }
 
 // Writes intentions down, or opens one again whose last attempt was declined or did nothing, at the price
-// that holds now: a TxID is one of one amount. Time runs from here, not from the transaction's beginning. What is in work or came true is left alone, and is not among the rows.
+// that holds now: a TxID is one of one amount. Time runs from here, not from the transaction's beginning. What is
+// in work or came true is left alone, and is not among the rows.
 func (q *Queries) OpenCharges(ctx context.Context, arg OpenChargesParams) ([]SubscriptionCharge, error) {
 	rows, err := q.db.Query(ctx, openCharges,
 		arg.At,

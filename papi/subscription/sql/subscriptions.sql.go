@@ -537,6 +537,23 @@ func (q *Queries) ReadCursor(ctx context.Context, name string) (string, error) {
 	return value, err
 }
 
+const recentConsent = `-- name: RecentConsent :one
+SELECT id FROM subscription.consents WHERE line_id = $1 AND service_id = $2 AND given_at >= $3 ORDER BY given_at DESC LIMIT 1
+`
+
+type RecentConsentParams struct {
+	LineID    int64
+	ServiceID int64
+	Since     time.Time
+}
+
+func (q *Queries) RecentConsent(ctx context.Context, arg RecentConsentParams) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, recentConsent, arg.LineID, arg.ServiceID, arg.Since)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
 const release = `-- name: Release :execrows
 UPDATE subscription.subscriptions SET lease = NULL, leased_until = NULL WHERE id = ANY (ARRAY (SELECT unnest($1::bigint[]))) AND lease = $2::uuid
 `

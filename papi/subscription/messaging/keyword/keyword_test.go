@@ -91,6 +91,18 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestTheLongestKeywordCounts(t *testing.T) {
+	keywords := []string{"JUEGOS", "JUEGOS PRO", "JUEGOS PRO MAX"}
+	for range 2 { // whichever comes first
+		for _, k := range keywords {
+			if got := Parse("salir "+k, OptOut, keywords); !slices.Equal(got.Keywords, []string{k}) {
+				t.Errorf("of %v in %s: %+v", keywords, k, got)
+			}
+		}
+		slices.Reverse(keywords)
+	}
+}
+
 func TestTheShortCodesOwnWordsCount(t *testing.T) {
 	if got := Parse("adiós", []string{"ADIOS"}, nil); got.Intent != CancelAll {
 		t.Errorf("%+v", got)

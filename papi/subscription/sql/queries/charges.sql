@@ -1,6 +1,7 @@
 -- name: OpenCharges :many
 -- Writes intentions down, or opens one again whose last attempt was declined or did nothing, at the price
--- that holds now: a TxID is one of one amount. Time runs from here, not from the transaction's beginning. What is in work or came true is left alone, and is not among the rows.
+-- that holds now: a TxID is one of one amount. Time runs from here, not from the transaction's beginning. What is
+-- in work or came true is left alone, and is not among the rows.
 INSERT INTO subscription.charges AS c (key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id,
     amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, attempts, correlation, created_at, opened_at, next_at)
 SELECT i.key, i.kind, 'SENT', nullif(i.subscription_id, 0), i.line_id, i.partner_id, i.service_id, i.product_id, i.pricepoint_id,
@@ -11,10 +12,10 @@ FROM (SELECT unnest(@keys::text[]) AS key, unnest(@kinds::text[]) AS kind, unnes
     unnest(@currencies::text[]) AS currency, unnest(@channels::text[]) AS channel, unnest(@short_codes::text[]) AS short_code,
     unnest(@tids::text[]) AS tid, unnest(@user_types::text[]) AS user_type, unnest(@consents::uuid[]) AS consent_id,
     unnest(@fingerprints::bytea[]) AS fingerprint, unnest(@correlations::text[]) AS correlation) i
-ON CONFLICT (key) DO UPDATE SET state = 'SENT', reason = '', ended_at = NULL, next_at = excluded.next_at, opened_at = excluded.opened_at,
+ON CONFLICT (key) DO UPDATE SET state = 'SENT', reason = '', told = '', ended_at = NULL, next_at = excluded.next_at, opened_at = excluded.opened_at,
     attempts = c.attempts + (c.state = 'DECLINED' OR (c.amount, c.currency, c.pricepoint_id) <> (excluded.amount, excluded.currency, excluded.pricepoint_id))::integer,
     openings = c.openings + 1, amount = excluded.amount, currency = excluded.currency, pricepoint_id = excluded.pricepoint_id, user_type = excluded.user_type
-    WHERE c.state IN ('CREATED', 'DECLINED') AND c.kind <> 'ONE_SHOT'
+    WHERE c.state = 'CREATED' OR c.state = 'DECLINED' AND (c.kind = 'RENEWAL' OR c.kind = 'ONE_SHOT' AND c.reason = 'NOT_CHARGED')
 RETURNING *;
 
 -- name: OpenAttempts :many
@@ -86,6 +87,9 @@ RETURNING charge_key;
 
 -- name: NamedCharge :one
 SELECT charge_key FROM subscription.request_keys WHERE partner_id = @partner_id AND key = @key;
+
+-- name: NamedRequest :one
+SELECT * FROM subscription.request_keys WHERE partner_id = @partner_id AND key = @key;
 
 -- name: PruneRequestKeys :execrows
 DELETE FROM subscription.request_keys k WHERE (k.partner_id, k.key) IN (SELECT o.partner_id, o.key FROM subscription.request_keys o WHERE o.good_until < @before LIMIT 5000);

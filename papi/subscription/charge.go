@@ -1,0 +1,184 @@
+package subscription
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"puente/contracts/papi/subscription"
+	"puente/papi/subscription/catalogue"
+	"puente/papi/subscription/charging"
+	"puente/papi/subscription/sql"
+	"puente/shared/database"
+	"puente/shared/problem"
+)
+
+const (
+	dated   = 24 * time.Hour   // in which a request with a date is the same
+	consent = 15 * time.Minute // for which a consent of the hub's is good (specification §10 F6)
+)
+
+// Charge charges an on-demand product, once (specification §10 F6). What it was before is looked for first,
+// then whether the user agreed, and only then another system is asked.
+func (p *process) Charge(ctx context.Context, in subscription.ChargeRequest) (out subscription.ChargeResult, err error) {
+	r, err := p.read(ctx, in.Offer)
+	if err != nil {
+		return out, err
+	}
+	point, ok := r.product.PricePoint(in.PricepointID)
+	switch {
+	case !r.product.Active() || !ok:
+		return out, conflict(subscription.CodeOfferUnknown)
+	case r.product.Type != catalogue.OneShot:
+		return out, conflict(subscription.CodeNotOnDemand)
+	}
+	id := uuid.NewString()
+	name, shown := p.nameOf(r, in)
+	if shown == "" {
+		shown = id
+	}
+	intent := charging.Intent{
+		Key: oneShot + id, Kind: charging.OneShot, MSISDN: r.msisdn, Product: r.product, PricepointID: point.ID, Amount: point.Amount,
+		Channel: r.channel, ShortCode: in.ShortCode, TID: in.TID, Fingerprint: p.fingerprint(r, in),
+	}
+	known, again, err := p.charging.Known(ctx, name)
+	if err != nil {
+		return out, err
+	}
+	if !known || again {
+		if err := p.prepare(ctx, r, &intent); err != nil {
+			return out, err
+		}
+	}
+	made, err := p.charging.Once(ctx, name, intent)
+	if err != nil {
+		return out, err
+	}
+	if shown == id {
+		shown = strings.TrimPrefix(made.Charge.Key, oneShot)
+	}
+	outcome, reason := made.Outcome()
+	return subscription.ChargeResult{Key: shown, Outcome: outcomes[outcome], Reason: reason, Replayed: made.Replayed}, nil
+}
+
+var outcomes = map[charging.Outcome]subscription.ChargeOutcome{
+	charging.OutcomeCharged: subscription.OutcomeSucceeded, charging.OutcomeDeclined: subscription.OutcomeDeclined, charging.OutcomeUnknown: subscription.OutcomeUnknown,
+}
+
+// oneShot begins the keys of charges on demand.
+const oneShot = "one:"
+
+// prepare finds out whether the line may be charged: first whether its owner agreed, as far as that is ours
+// to know, then what the directory says of it.
+func (p *process) prepare(ctx context.Context, r request, intent *charging.Intent) (err error) {
+	intent.LineID, err = p.book.Find(ctx, p.db, r.msisdn)
+	if err != nil {
+		return err
+	}
+	if r.product.OneShotConsent == "hub" {
+		agreed, id, err := p.agreed(ctx, intent.LineID, r.product.Service.ID)
+		if err != nil {
+			return err
+		}
+		if !agreed {
+			return conflict(subscription.CodeConsentMissing)
+		}
+		intent.ConsentID = id
+	}
+	found, err := p.directory.Admit(ctx, r.msisdn, r.product)
+	if err != nil {
+		return err
+	}
+	intent.UserType = string(found.UserType)
+	intent.LineID, err = p.book.Enter(ctx, p.db, r.msisdn)
+	return err
+}
+
+// agreed reports whether a line's owner agreed to charges of a service: by a subscription, or just now.
+func (p *process) agreed(ctx context.Context, lineID, service int64) (bool, uuid.UUID, error) {
+	if lineID == 0 {
+		return false, uuid.Nil, nil
+	}
+	q := sql.New(p.db)
+	has, err := q.HasAccess(ctx, sql.HasAccessParams{LineID: lineID, ServiceID: service})
+	if err != nil || has {
+		return has, uuid.Nil, database.Problem(err)
+	}
+	id, err := q.RecentConsent(ctx, sql.RecentConsentParams{LineID: lineID, ServiceID: service, Since: p.now().Add(-consent)})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, uuid.Nil, nil
+	}
+	return err == nil, id, database.Problem(err)
+}
+
+// nameOf is how a request is known again: by its key, else by its tid, else by what is charged to whom. shown
+// is what its partner finds the charge by; empty: nothing of theirs.
+func (p *process) nameOf(r request, in subscription.ChargeRequest) (name charging.Name, shown string) {
+	name.PartnerID = r.partner.ID
+	switch {
+	case in.Key != "":
+		name.Key, shown = p.nameKey("key", in.Key), in.Key
+	case in.TID != "":
+		name.Key, shown = p.nameKey("tid", in.TID), in.TID
+	default:
+		parts := []string{strconv.FormatInt(r.product.ID, 10), r.msisdn, strconv.FormatInt(in.PricepointID, 10)}
+		name.Good = time.Duration(r.product.DedupeWindow)
+		if in.Date != "" {
+			parts, name.Good = append(parts, in.Date), dated
+		}
+		name.Key = p.nameKey("request", parts...)
+	}
+	return name, shown
+}
+
+func (p *process) nameKey(kind string, parts ...string) []byte {
+	all := [][]byte{[]byte(kind)}
+	for _, part := range parts {
+		all = append(all, []byte(part))
+	}
+	key := p.ring.MAC("subscription.requests", all...)
+	return key[:]
+}
+
+// fingerprint is what makes two requests of a name the same: what is charged to whom, and how it is told of.
+// The date is not among it, for who repeats a request may tell the time of the repetition.
+func (p *process) fingerprint(r request, in subscription.ChargeRequest) []byte {
+	return p.nameKey("body", r.msisdn, fmt.Sprint(in.ServiceID), fmt.Sprint(in.ProductID), fmt.Sprint(in.PricepointID), r.channel, in.ShortCode, in.TID)
+}
+
+// QueryCharge finds a charge of the caller's partner, by its key, its tid or what the hub called it.
+func (p *process) QueryCharge(ctx context.Context, in subscription.ChargeQuery) (out subscription.ChargeStatus, err error) {
+	partner, err := p.partner(ctx)
+	if err != nil {
+		return out, err
+	}
+	q := sql.New(p.db)
+	key := oneShot + in.Key
+	for _, kind := range []string{"key", "tid"} {
+		named, err := q.NamedCharge(ctx, sql.NamedChargeParams{PartnerID: partner.ID, Key: p.nameKey(kind, in.Key)})
+		if err == nil {
+			key = named
+			break
+		}
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return out, database.Problem(fmt.Errorf("query charge: %w", err))
+		}
+	}
+	row, err := q.Charge(ctx, key)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && (row.PartnerID != partner.ID || row.Kind != charging.OneShot) {
+		return out, &problem.Error{Kind: problem.NotFound, Detail: "There is no such charge"}
+	}
+	if err != nil {
+		return out, database.Problem(fmt.Errorf("query charge: %w", err))
+	}
+	return subscription.ChargeStatus{
+		Key: in.Key, State: subscription.ChargeState(row.State), Reason: row.Reason, Amount: row.Amount, Currency: row.Currency,
+		CreatedAt: row.CreatedAt, EndedAt: row.EndedAt, RefundedAt: row.RefundedAt,
+	}, nil
+}

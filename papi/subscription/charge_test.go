@@ -1,0 +1,293 @@
+package subscription
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"puente/contracts/papi/subscription"
+	"puente/shared/problem"
+)
+
+// trusted is a request of a product whose partner vouches for the user's consent.
+func trusted() subscription.ChargeRequest {
+	return subscription.ChargeRequest{
+		Offer:        subscription.Offer{MSISDN: number, PartnerID: partnerID, ServiceID: serviceID, ProductID: trustedID, Channel: "web"},
+		PricepointID: 201507,
+	}
+}
+
+// short is a request whose caller waits for a moment only.
+func short(t testing.TB, ctx context.Context) context.Context {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func codeOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return problem.Of(err).Code
+}
+
+// One intention, a hundred times at once, then again: one effect, one answer; with another price point: refused.
+func TestInvariant01OneChargePerKey(t *testing.T) {
+	w := newWorld(t)
+	in := trusted()
+	in.Key = "compra-1"
+	var all sync.WaitGroup
+	outs := make([]subscription.ChargeResult, 100)
+	errs := make([]error, 100)
+	for i := range outs {
+		all.Go(func() { outs[i], errs[i] = w.Charge(as(t, "socio"), in) })
+	}
+	all.Wait()
+	first := 0
+	for i := range outs {
+		if errs[i] != nil || outs[i].Outcome != subscription.OutcomeSucceeded || outs[i].Key != "compra-1" {
+			t.Fatalf("%+v %v", outs[i], errs[i])
+		}
+		if !outs[i].Replayed {
+			first++
+		}
+	}
+	if made, _ := w.operator.charged(); made != 1 || first != 1 {
+		t.Errorf("%d charges, %d answers that are no repetition", made, first)
+	}
+	if got := w.notices(t); len(got) != 1 || !strings.Contains(got[0], `"updateType":2,"value":990,"context":2`) {
+		t.Errorf("notices %s", got)
+	}
+	again, err := w.Charge(as(t, "socio"), in)
+	if err != nil || !again.Replayed || again.Outcome != subscription.OutcomeSucceeded {
+		t.Errorf("again: %+v %v", again, err)
+	}
+}
+
+func TestInvariant02AnotherBodyUnderAKeyIsRefused(t *testing.T) {
+	w := newWorld(t)
+	in := trusted()
+	in.Key = "compra-1"
+	if _, err := w.Charge(as(t, "socio"), in); err != nil {
+		t.Fatal(err)
+	}
+	other := in
+	other.PricepointID = 201508
+	if _, err := w.Charge(as(t, "socio"), other); codeOf(err) != subscription.CodeKeyReused {
+		t.Errorf("another price point: %v", err)
+	}
+	if made, _ := w.operator.charged(); made != 1 {
+		t.Errorf("%d charges", made)
+	}
+}
+
+// Without a name a request is known by what it charges to whom, for a while; with a date, for a day.
+func TestARequestWithoutAName(t *testing.T) {
+	w := newWorld(t)
+	charge := func(change func(*subscription.ChargeRequest)) bool {
+		in := trusted()
+		change(&in)
+		out, err := w.Charge(as(t, "socio"), in)
+		if err != nil || out.Outcome != subscription.OutcomeSucceeded || out.Key == "" {
+			t.Fatalf("%+v %v", out, err)
+		}
+		return out.Replayed
+	}
+	bare := func(*subscription.ChargeRequest) {}
+	dated := func(in *subscription.ChargeRequest) { in.Date = "20260302120000" }
+	for i, step := range []struct {
+		after  time.Duration
+		change func(*subscription.ChargeRequest)
+		want   bool
+	}{
+		{0, bare, false}, {30 * time.Second, bare, true}, {31 * time.Second, bare, false},
+		{0, dated, false}, {23 * time.Hour, dated, true}, {2 * time.Hour, dated, false},
+		{0, func(in *subscription.ChargeRequest) { in.PricepointID = 201508 }, false},
+		{0, func(in *subscription.ChargeRequest) { in.TID = "QWERT" }, false},
+		{48 * time.Hour, func(in *subscription.ChargeRequest) { in.TID = "QWERT" }, true},
+	} {
+		w.pass(step.after)
+		if got := charge(step.change); got != step.want {
+			t.Errorf("step %d: replayed %v", i, got)
+		}
+	}
+}
+
+// What nobody knows in time is told so; found charged, it is given back, and its partner hears of no charge.
+func TestInvariant03UnknownIsResolvedNotRepeated(t *testing.T) {
+	w := newWorld(t)
+	w.operator.next, w.operator.unheard = []deed{hangsAfter}, true
+	in := trusted()
+	in.Key = "compra-1"
+	ctx := as(t, "socio")
+	out, err := w.Charge(short(t, ctx), in)
+	if err != nil || out.Outcome != subscription.OutcomeUnknown {
+		t.Fatalf("%+v %v", out, err)
+	}
+	again, err := w.Charge(ctx, in)
+	if err != nil || again.Outcome != subscription.OutcomeUnknown || !again.Replayed {
+		t.Errorf("again: %+v %v", again, err)
+	}
+	w.resolve(t)
+	if s, err := w.QueryCharge(ctx, subscription.ChargeQuery{Key: "compra-1"}); err != nil || s.State != subscription.ChargeUnknown {
+		t.Errorf("while the operator is silent: %+v %v", s, err)
+	}
+	w.operator.unheard = false
+	w.resolve(t)
+	w.resolve(t)
+	if s, err := w.QueryCharge(ctx, subscription.ChargeQuery{Key: "compra-1"}); err != nil || s.State != subscription.ChargeRefunded || s.RefundedAt == nil {
+		t.Errorf("resolved: %+v %v", s, err)
+	}
+	if made, back := w.operator.charged(); made != 1 || back != 1 {
+		t.Errorf("%d charged, %d given back", made, back)
+	}
+	if got := w.notices(t); len(got) != 0 {
+		t.Errorf("notices %s", got)
+	}
+}
+
+func TestUnknownIsAskedForWhileTheCallerWaits(t *testing.T) {
+	w := newWorld(t)
+	w.operator.next = []deed{breaks}
+	out, err := w.Charge(as(t, "socio"), trusted())
+	if err != nil || out.Outcome != subscription.OutcomeSucceeded {
+		t.Fatalf("%+v %v", out, err)
+	}
+	if made, back := w.operator.charged(); made != 1 || back != 0 {
+		t.Errorf("%d charged, %d given back", made, back)
+	}
+	if got := w.notices(t); len(got) != 1 {
+		t.Errorf("notices %s", got)
+	}
+}
+
+func TestDeclined(t *testing.T) {
+	w := newWorld(t)
+	w.operator.next = []deed{declines}
+	in := trusted()
+	in.Key = "compra-1"
+	for _, replayed := range []bool{false, true} {
+		out, err := w.Charge(as(t, "socio"), in)
+		if err != nil || out.Outcome != subscription.OutcomeDeclined || out.Reason != subscription.CodeInsufficientBalance || out.Replayed != replayed {
+			t.Errorf("%+v %v", out, err)
+		}
+	}
+	if got := w.notices(t); len(got) != 0 {
+		t.Errorf("notices %s", got)
+	}
+}
+
+// What certainly was not charged, for a reason that is nobody's, may come again under its key.
+func TestNotChargedMayComeAgain(t *testing.T) {
+	w := newWorld(t)
+	w.operator.next = []deed{refuses}
+	in := trusted()
+	in.Key = "compra-1"
+	if _, err := w.Charge(as(t, "socio"), in); !errors.Is(err, problem.Unavailable) {
+		t.Fatal(err)
+	}
+	out, err := w.Charge(as(t, "socio"), in)
+	if err != nil || out.Outcome != subscription.OutcomeSucceeded || out.Replayed {
+		t.Errorf("%+v %v", out, err)
+	}
+	if made, _ := w.operator.charged(); made != 1 {
+		t.Errorf("%d charges", made)
+	}
+}
+
+func TestInvariant22SpendCapsHoldAcrossProducts(t *testing.T) {
+	w := newWorld(t)
+	spent := 0
+	for i := range 40 {
+		in := trusted()
+		in.Key = strings.Repeat("k", i+1)
+		in.PricepointID = 201508
+		_, err := w.Charge(as(t, "socio"), in)
+		switch {
+		case err == nil:
+			spent += 1990
+		case codeOf(err) != subscription.CodeSpendCap:
+			t.Fatal(err)
+		}
+	}
+	other := subscription.ChargeRequest{
+		Offer: subscription.Offer{MSISDN: number, PartnerID: 60000, ServiceID: 2000001785, ProductID: 1000000004, Channel: "WEB"}, PricepointID: 201510,
+	}
+	_, err := w.Charge(as(t, "otro"), other)
+	if spent != 15*1990 || codeOf(err) != subscription.CodeSpendCap && spent+500 > 30_000 {
+		t.Errorf("spent %d, then %v", spent, err)
+	}
+	w.pass(24 * time.Hour)
+	if _, err := w.Charge(as(t, "otro"), other); err != nil {
+		t.Errorf("the next day: %v", err)
+	}
+}
+
+func TestInvariant27NoChargeWithoutConsent(t *testing.T) {
+	w := newWorld(t)
+	in := trusted()
+	in.ProductID = oneShotID
+	if _, err := w.Charge(as(t, "socio"), in); codeOf(err) != subscription.CodeConsentMissing {
+		t.Error(err)
+	}
+	if made, _ := w.operator.charged(); made != 0 || w.asked != 0 {
+		t.Errorf("%d charges, the directory was asked %d times", made, w.asked)
+	}
+}
+
+func TestInvariant18APartnerHasItsOwnOnly(t *testing.T) {
+	w := newWorld(t)
+	in := trusted()
+	in.Key = "compra-1"
+	if _, err := w.Charge(as(t, "socio"), in); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		change func(*subscription.ChargeRequest)
+		code   string
+	}{
+		"another partner":                {func(in *subscription.ChargeRequest) {}, subscription.CodeForeignPartner},
+		"its own, another's service":     {func(in *subscription.ChargeRequest) { in.PartnerID = 60000 }, subscription.CodeOfferUnknown},
+		"none at all":                    {func(in *subscription.ChargeRequest) { in.PartnerID, in.ProductID = 60000, 1 }, subscription.CodeOfferUnknown},
+		"its service, another's product": {func(in *subscription.ChargeRequest) { in.PartnerID, in.ServiceID = 60000, 2000001785 }, subscription.CodeOfferUnknown},
+	} {
+		in := in
+		c.change(&in)
+		if _, err := w.Charge(as(t, "otro"), in); codeOf(err) != c.code {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := w.QueryCharge(as(t, "otro"), subscription.ChargeQuery{Key: "compra-1"}); !errors.Is(err, problem.NotFound) {
+		t.Error(err)
+	}
+	if made, _ := w.operator.charged(); made != 1 {
+		t.Errorf("%d charges", made)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		change func(*subscription.ChargeRequest)
+		code   string
+	}{
+		"no number of the plan":  {func(in *subscription.ChargeRequest) { in.MSISDN = "5611111111" }, subscription.CodeMSISDNInvalid},
+		"nobody's number":        {func(in *subscription.ChargeRequest) { in.MSISDN = "56999999999" }, subscription.CodeMSISDNUnknown},
+		"a subscription":         {func(in *subscription.ChargeRequest) { in.ProductID, in.PricepointID = weeklyID, 201509 }, subscription.CodeNotOnDemand},
+		"another price point":    {func(in *subscription.ChargeRequest) { in.PricepointID = 201510 }, subscription.CodeOfferUnknown},
+		"another channel":        {func(in *subscription.ChargeRequest) { in.Channel = "USSD" }, subscription.CodeChannelNotAllowed},
+		"another short code":     {func(in *subscription.ChargeRequest) { in.ShortCode = "9999" }, subscription.CodeShortCode},
+		"a date that is none":    {func(in *subscription.ChargeRequest) { in.Date = "20260231000000" }, ""},
+		"international, and all": {func(in *subscription.ChargeRequest) { in.MSISDN, in.ShortCode, in.Channel = "+"+number, "8888", "sms" }, "none"},
+	} {
+		in := trusted()
+		c.change(&in)
+		_, err := w.Charge(as(t, "socio"), in)
+		if c.code == "none" && err != nil || c.code != "none" && (err == nil || codeOf(err) != c.code) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

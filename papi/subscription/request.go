@@ -1,0 +1,68 @@
+package subscription
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"puente/contracts/papi/subscription"
+	"puente/papi/subscription/catalogue"
+	"puente/papi/subscription/line"
+	"puente/papi/subscription/notification"
+	"puente/shared/hop"
+	"puente/shared/problem"
+)
+
+// request is what a partner's request names, found in the catalogue.
+type request struct {
+	partner *catalogue.Partner
+	product *catalogue.Product
+	msisdn  string
+	channel string
+}
+
+// read finds what an offer names, the cheap things first: the number, then what is sold. It asks no other
+// system. A thing of another partner's is told from none by nobody.
+func (p *process) read(ctx context.Context, o subscription.Offer) (r request, err error) {
+	if r.partner, err = p.partner(ctx); err != nil {
+		return r, err
+	}
+	if r.msisdn, err = line.Parse(r.partner, o.MSISDN); err != nil {
+		return r, err
+	}
+	if o.Date != "" {
+		if _, err := time.ParseInLocation(notification.DateLayout, o.Date, r.partner.Country.Zone); err != nil {
+			return r, invalid("date", "must be YYYYMMDDHHMMSS, a date that exists")
+		}
+	}
+	if o.PartnerID != r.partner.ID {
+		return r, &problem.Error{Kind: problem.Forbidden, Code: subscription.CodeForeignPartner}
+	}
+	product, ok := p.catalogue.Snapshot().Offer(o.PartnerID, o.ServiceID, o.ProductID)
+	if !ok {
+		return r, conflict(subscription.CodeOfferUnknown)
+	}
+	r.product, r.channel = product, strings.ToUpper(o.Channel)
+	switch {
+	case !product.Through(r.channel):
+		return r, conflict(subscription.CodeChannelNotAllowed)
+	case o.ShortCode != "" && !product.Service.Has(o.ShortCode):
+		return r, conflict(subscription.CodeShortCode)
+	}
+	return r, nil
+}
+
+// partner is whose client calls.
+func (p *process) partner(ctx context.Context) (*catalogue.Partner, error) {
+	client, ok := p.catalogue.Snapshot().Client(hop.PrincipalOf(ctx).Client)
+	if !ok || !client.Active() {
+		return nil, problem.Errorf(problem.Forbidden, "the client is no partner's, or not active")
+	}
+	return client.Partner, nil
+}
+
+func conflict(code string) error { return &problem.Error{Kind: problem.Conflict, Code: code} }
+
+func invalid(path, rule string) error {
+	return &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: path, Rule: rule}}}
+}

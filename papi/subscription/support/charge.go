@@ -1,0 +1,139 @@
+package support
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"puente/papi/subscription/charging"
+	"puente/papi/subscription/sql"
+	"puente/shared/database"
+	"puente/shared/problem"
+)
+
+// Charge is one as operators see it; Tries only where one is asked for.
+type Charge struct {
+	ID             int64     `json:"id"`
+	Key            string    `json:"key"`
+	Kind           string    `json:"kind"`
+	State          string    `json:"state"`
+	Line           string    `json:"line"` // masked
+	SubscriptionID int64     `json:"subscriptionId,omitempty"`
+	PartnerID      int64     `json:"partnerId"`
+	ProductID      int64     `json:"productId"`
+	PricepointID   int64     `json:"pricepointId"`
+	Amount         int64     `json:"amount"` // minor units
+	Currency       string    `json:"currency"`
+	Reason         string    `json:"reason,omitempty"`
+	Told           string    `json:"told,omitempty"`
+	Late           bool      `json:"late,omitempty"`
+	CreatedAt      time.Time `json:"createdAt"`
+	EndedAt        time.Time `json:"endedAt,omitzero"`
+	RefundReason   string    `json:"refundReason,omitempty"`
+	RefundBy       string    `json:"refundBy,omitempty"`
+	RefundedAt     time.Time `json:"refundedAt,omitzero"`
+	Notification   string    `json:"notification,omitempty"` // its webhook-id
+	NotifiedAt     time.Time `json:"notifiedAt,omitzero"`
+	Correlation    string    `json:"correlation,omitempty"`
+	Tries          []Try     `json:"tries,omitempty"`
+}
+
+// Try is one attempt of a charge.
+type Try struct {
+	TxID        string    `json:"txId"`
+	State       string    `json:"state"`
+	Reason      string    `json:"reason,omitempty"`
+	OperatorRef string    `json:"operatorRef,omitempty"`
+	SentAt      time.Time `json:"sentAt"`
+	ChargedAt   time.Time `json:"chargedAt,omitzero"`
+}
+
+func (d *Desk) charges(ctx context.Context) ([]any, error) {
+	rows, err := sql.New(d.db).RecentCharges(ctx, most)
+	if err != nil {
+		return nil, database.Problem(err)
+	}
+	return listed(rows, func(r sql.SubscriptionCharge) int64 { return r.LineID }, d.masked(ctx), shownCharge)
+}
+
+// charge finds one by id or key, or those of a number.
+func (d *Desk) charge(ctx context.Context, id string) (any, error) {
+	q := sql.New(d.db)
+	number, lineID, err := d.identify(ctx, id)
+	if err != nil && !errors.Is(err, problem.NotFound) {
+		return nil, err
+	}
+	if lineID != 0 {
+		rows, err := q.ChargesOfLine(ctx, sql.ChargesOfLineParams{LineID: lineID, Most: most})
+		if err != nil {
+			return nil, database.Problem(err)
+		}
+		all, err := listed(rows, func(r sql.SubscriptionCharge) int64 { return r.LineID }, d.masked(ctx), shownCharge)
+		return map[string]any{"items": all}, err
+	}
+	row, err := q.Charge(ctx, id)
+	if errors.Is(err, pgx.ErrNoRows) && number != 0 {
+		row, err = q.ChargeByID(ctx, number)
+	}
+	if err != nil {
+		return nil, absent(err)
+	}
+	tries, err := q.AttemptsOf(ctx, row.ID)
+	if err != nil {
+		return nil, database.Problem(err)
+	}
+	masked, err := d.masked(ctx)(row.LineID)
+	if err != nil {
+		return nil, err
+	}
+	c := shownCharge(row, masked[row.LineID])
+	for _, t := range tries {
+		c.Tries = append(c.Tries, Try{t.TxID, t.State, t.Reason, t.OperatorRef, t.SentAt, or(t.ChargedAt)})
+	}
+	return c, nil
+}
+
+// refund gives a charge back by an operator's decision: {"refund": "why"}. It is listed apart from those
+// that the hub makes by itself.
+func (d *Desk) refund(ctx context.Context, id string, spec json.RawMessage) (bool, error) {
+	var wanted struct {
+		Refund string `json:"refund"`
+	}
+	if err := json.Unmarshal(spec, &wanted); err != nil || wanted.Refund == "" || len(wanted.Refund) > 200 {
+		return false, &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "spec", Rule: "must be {refund: why}, 1 to 200 bytes"}}}
+	}
+	found, err := d.charge(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	c, ok := found.(Charge)
+	switch {
+	case !ok:
+		return false, &problem.Error{Kind: problem.Invalid, Detail: "name one charge by its id or key"}
+	case c.State == charging.Refunding || c.State == charging.Refunded:
+		return false, nil
+	}
+	begun, err := d.charging.Refund(ctx, c.ID, wanted.Refund)
+	if err == nil && !begun {
+		err = &problem.Error{Kind: problem.Conflict, Detail: "the charge has not come true"}
+	}
+	return begun, err
+}
+
+func shownCharge(r sql.SubscriptionCharge, line string) Charge {
+	c := Charge{
+		ID: r.ID, Key: r.Key, Kind: r.Kind, State: r.State, Line: line, PartnerID: r.PartnerID, ProductID: r.ProductID, PricepointID: r.PricepointID,
+		Amount: r.Amount, Currency: r.Currency, Reason: r.Reason, Told: r.Told, Late: r.Late, CreatedAt: r.CreatedAt, EndedAt: or(r.EndedAt),
+		RefundReason: r.RefundReason, RefundBy: r.RefundBy, RefundedAt: or(r.RefundedAt), NotifiedAt: or(r.NoticedAt), Correlation: r.Correlation,
+	}
+	if r.SubscriptionID != nil {
+		c.SubscriptionID = *r.SubscriptionID
+	}
+	if r.NoticeID != nil {
+		c.Notification = r.NoticeID.String()
+	}
+	return c
+}

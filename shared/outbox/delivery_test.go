@@ -1,0 +1,244 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"github.com/jackc/pgx/v5"
+
+	"puente/shared/httpclient"
+	"puente/shared/problem"
+	"puente/shared/telemetry"
+	"strings"
+	"testing"
+	"time"
+)
+
+// breakerOff never opens: not for a ratio, nor for a run.
+var breakerOff = httpclient.Breaker{MinCalls: 1 << 30, Consecutive: 1 << 30, SlowCall: time.Hour}
+
+func answers(o Outcome, types ...string) func(Event, int) Result {
+	return func(e Event, _ int) Result {
+		for _, t := range types {
+			if e.Type == t {
+				return Result{Outcome: o, Status: 500, Reason: "said so"}
+			}
+		}
+		return Result{Outcome: Delivered}
+	}
+}
+
+func TestABlockedHeadDelaysOnlyItsKey(t *testing.T) {
+	w := newWorld(t)
+	d := w.deliverer(calm, w.owner())
+	w.add("p/k/a", "q/k/b", "p/k/c", "p/l/x")
+	w.answer = answers(Retry, "b")
+	w.want("sent", w.rounds(d), "a b x")
+	w.want("pending", w.list(StatePending), "b c")
+	w.sound()
+
+	w.answer = nil
+	w.want("sent before its time", w.rounds(d), "")
+	w.pass(6 * time.Second)
+	w.want("sent", w.rounds(d), "b c")
+	w.want("heard", strings.Join(w.ended[2:], ", "), "delivered b 2, delivered c 1")
+	w.sound()
+}
+
+// TestSchedule lets an event fail to its end: the number and the gaps of its attempts are those of the
+// standard schedule, and its death frees its key.
+func TestSchedule(t *testing.T) {
+	w := newWorld(t)
+	d := w.deliverer(calm, w.owner())
+	w.add("p/k/a", "p/k/b")
+	w.answer = answers(Retry, "a")
+	id := w.records(StatePending)[0].ID
+	for n := 1; n < len(standardSchedule); n++ {
+		w.want("sent", w.rounds(d), "a")
+		due := *w.records(StatePending)[0].Due
+		gap, step := due.Sub(w.time()), standardSchedule[n]
+		if gap < step*8/10 || gap > step*12/10 {
+			t.Fatalf("attempt %d follows after %v", n+1, gap)
+		}
+		w.pass(gap - time.Millisecond)
+		w.want("sent too early", w.rounds(d), "")
+		w.pass(time.Millisecond)
+	}
+	w.want("sent", w.rounds(d), "a b")
+	w.want("dead", w.list(StateDead), "a")
+	w.want("heard", strings.Join(w.ended, ", "), "died a 10, delivered b 1")
+	attempts, err := w.o.Attempts(t.Context(), w.db, id)
+	if err != nil || len(attempts) != 10 {
+		t.Fatalf("%d attempts, %v", len(attempts), err)
+	}
+	if a := attempts[9]; a.Number != 10 || a.Result != "retry" || a.Status != 500 || a.Reason != "said so" || !a.At.Equal(w.time()) {
+		t.Fatalf("%+v", a)
+	}
+	if span := attempts[9].At.Sub(attempts[0].At); span < 60*time.Hour {
+		t.Fatalf("all was over after %v", span)
+	}
+}
+
+func TestSlowFailuresUseTheLongStepsOnly(t *testing.T) {
+	w := newWorld(t)
+	d := w.deliverer(calm, w.owner())
+	w.add("p/k/a")
+	w.answer = answers(RetrySlow, "a")
+	n := 0
+	for ; w.list(StatePending) != ""; n++ {
+		w.want("sent", w.rounds(d), "a")
+		if n == 0 {
+			if gap := w.one(StatePending).Due.Sub(w.time()); gap < 24*time.Minute {
+				t.Fatalf("the next is due after %v", gap)
+			}
+		}
+		w.pass(30 * time.Hour)
+	}
+	if n != 8 {
+		t.Fatalf("%d attempts", n)
+	}
+}
+
+func TestRetryAfterPutsOffAndNeverBringsForward(t *testing.T) {
+	w := newWorld(t)
+	d := w.deliverer(calm, w.owner())
+	w.add("p/k/a")
+	asks := func(d time.Duration) {
+		w.answer = func(Event, int) Result { return Result{Outcome: Retry, Status: 429, RetryAfter: d} }
+	}
+	asks(time.Hour) // the step is 5 s
+	w.rounds(d)
+	if gap := w.one(StatePending).Due.Sub(w.time()); gap != time.Hour {
+		t.Fatalf("due after %v", gap)
+	}
+	w.pass(time.Hour)
+	asks(time.Second) // the step is 5 min
+	w.rounds(d)
+	if gap := w.one(StatePending).Due.Sub(w.time()); gap < 4*time.Minute {
+		t.Fatalf("due after %v", gap)
+	}
+	w.pass(time.Hour)
+	asks(1000 * time.Hour)
+	w.rounds(d)
+	if gap := w.one(StatePending).Due.Sub(w.time()); gap != 24*time.Hour {
+		t.Fatalf("due after %v", gap)
+	}
+}
+
+func TestPauseHoldsADestinationUntilItIsResumed(t *testing.T) {
+	w := newWorld(t)
+	d := w.deliverer(calm, w.owner())
+	w.answer = answers(Pause, "a")
+	w.add("p/k/a", "q/l/x")
+	w.want("sent", w.rounds(d), "a x")
+	w.add("p/m/b", "q/n/y")
+	w.pass(time.Hour)
+	w.want("sent while paused", w.rounds(d), "y")
+	gone, err := w.o.Destination(t.Context(), w.db, "s", "p")
+	if err != nil || gone.Paused == nil || gone.Reason != "said so" || gone.Heads != 2 {
+		t.Fatalf("%+v, %v", gone, err)
+	}
+	w.answer = nil
+	if err := w.o.ResumeDestination(t.Context(), w.db, "s", "p"); err != nil {
+		t.Fatal(err)
+	}
+	w.want("sent", w.rounds(d), "a b")
+
+	if err := w.o.PauseDestination(t.Context(), w.db, "s", "q", "maintenance"); err != nil {
+		t.Fatal(err)
+	}
+	w.add("q/l/z")
+	w.want("sent while paused", w.rounds(d), "")
+	if _, err := w.o.Destination(t.Context(), w.db, "s", "nobody"); !errors.Is(err, problem.NotFound) {
+		t.Fatal(err)
+	}
+}
+
+// TestSuppressedAttemptsAreNone: an open breaker uses up nobody's schedule.
+func TestSuppressedAttemptsAreNone(t *testing.T) {
+	w := newWorld(t)
+	d := w.deliverer(Config{Breaker: httpclient.Breaker{Consecutive: 3, OpenFor: time.Minute, Probes: 1}}, w.owner())
+	for _, key := range []string{"1", "2", "3", "4", "5", "6", "7", "8"} {
+		w.add("p/" + key + "/a")
+	}
+	w.answer = func(Event, int) Result { return Result{Outcome: Retry} }
+	tried := strings.Count(w.rounds(d), "a")
+	if tried < 3 || tried > 4 { // one was under way when the third failed
+		t.Fatalf("%d attempts", tried)
+	}
+	w.pass(59 * time.Second)
+	w.want("sent while open", w.rounds(d), "")
+	w.pass(time.Second)
+	w.want("probes", w.rounds(d), "a")
+	total := 0
+	for _, r := range w.records(StatePending) {
+		total += r.Attempts
+	}
+	if total != tried+1 {
+		t.Fatalf("%d attempts are counted of %d", total, tried+1)
+	}
+	w.pass(10 * time.Minute)
+	w.answer = nil
+	w.rounds(d)
+	w.want("pending", w.list(StatePending), "")
+}
+
+func TestPruning(t *testing.T) {
+	w := newWorld(t)
+	d := w.deliverer(Config{Keep: time.Hour, Breaker: breakerOff}, w.owner())
+	w.answer = answers(Dead, "dead")
+	w.add("p/1/old", "p/2/dead")
+	w.rounds(d)
+	w.pass(time.Hour)
+	w.add("p/3/new")
+	w.rounds(d)
+	w.exec(`insert into outbox.events (id, stream, destination, key, type, payload, sealed, state, head, created_at, due_at, ended_at)
+		select gen_random_uuid(), 's', 'p', i::text, 'old', '', false, 'delivered', false, $1, $1, $1 from generate_series(1, 2500) i`, w.now.Add(-2*time.Hour))
+	w.pass(time.Minute)
+	if err := d.Prune(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.want("delivered", w.list(StateDelivered), "new")
+	w.want("dead", w.list(StateDead), "dead")
+	var attempts int
+	if err := w.db.QueryRow(t.Context(), `select count(*) from outbox.attempts`).Scan(&attempts); err != nil || attempts != 2 {
+		t.Fatalf("%d attempts are kept, %v", attempts, err)
+	}
+}
+
+// TestPostponedIsNoAttempt: an owner that is not ready uses up no step, and is not asked without pause.
+func TestPostponedIsNoAttempt(t *testing.T) {
+	w := newWorld(t)
+	d := w.deliverer(calm, w.owner())
+	w.add("p/k/a")
+	w.answer = func(Event, int) Result { return Result{Outcome: Postponed} }
+	for range 2 * len(standardSchedule) {
+		w.want("sent", w.rounds(d), "a")
+		w.pass(time.Second)
+	}
+	w.answer = answers(Retry, "a")
+	w.rounds(d)
+	if gap := w.one(StatePending).Due.Sub(w.time()); gap > 6*time.Second {
+		t.Fatalf("the second step is due after %v", gap)
+	}
+}
+
+// TestSendsBelongToTheRequestThatAdded: they are logged under its correlation ID.
+func TestSendsBelongToTheRequestThatAdded(t *testing.T) {
+	w := newWorld(t)
+	seen := make(chan string, 1)
+	d := w.deliverer(calm, Owner{Send: func(ctx context.Context, _ Event, _ int) Result {
+		seen <- telemetry.Correlation(ctx)
+		return Result{Outcome: Delivered}
+	}})
+	ctx := telemetry.WithCorrelation(t.Context(), "c-1")
+	err := pgx.BeginFunc(ctx, w.db, func(tx pgx.Tx) error {
+		return w.o.Add(ctx, tx, Event{Stream: "s", Destination: "p", Type: "t"})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.rounds(d)
+	if got := <-seen; got != "c-1" {
+		t.Fatal(got)
+	}
+}

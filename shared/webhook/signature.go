@@ -1,0 +1,126 @@
+// Package webhook sends events to addresses that others registered, signed as Standard Webhooks wants
+// it (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md), and
+// verifies what is signed that way. It is a sender for package outbox, and judges answers by the
+// partner hub's delivery table.
+package webhook
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The headers of a signed message.
+const (
+	HeaderID        = "Webhook-Id"
+	HeaderTimestamp = "Webhook-Timestamp"
+	HeaderSignature = "Webhook-Signature"
+)
+
+// Tolerance is how far a message's timestamp may be from the receiver's clock, in both directions.
+const Tolerance = 5 * time.Minute
+
+const (
+	secretPrefix = "whsec_"
+	leastSecret  = 24 // bytes
+	mostSecret   = 64
+	version      = "v1,"
+)
+
+// Secret signs messages. It is never printed: its members are not exported, and its methods hide it.
+type Secret struct{ key []byte }
+
+// ParseSecret reads whsec_ and the Base64 of 24 to 64 bytes. Its errors do not repeat the text.
+func ParseSecret(text string) (Secret, error) {
+	encoded, ok := strings.CutPrefix(text, secretPrefix)
+	if !ok {
+		return Secret{}, errors.New("webhook secret: must begin with whsec_")
+	}
+	key, err := base64.StdEncoding.Strict().DecodeString(encoded)
+	if err != nil || strings.ContainsAny(encoded, "\r\n") { // which the decoder passes over
+		return Secret{}, errors.New("webhook secret: must be Base64 after whsec_")
+	}
+	if len(key) < leastSecret || len(key) > mostSecret {
+		return Secret{}, fmt.Errorf("webhook secret: must have %d to %d bytes", leastSecret, mostSecret)
+	}
+	return Secret{key}, nil
+}
+
+// String hides the secret.
+func (Secret) String() string { return secretPrefix + "******" }
+
+// GoString hides the secret from %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// Format hides the secret from every verb.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) } // fmt's own writer does not fail
+
+// IsZero reports whether there is no secret.
+func (s Secret) IsZero() bool { return len(s.key) == 0 }
+
+func (s Secret) mac(id, timestamp string, body []byte) []byte {
+	h := hmac.New(sha256.New, s.key)
+	for _, part := range []string{id, ".", timestamp, "."} {
+		h.Write([]byte(part))
+	}
+	h.Write(body)
+	return h.Sum(nil)
+}
+
+// Sign sets the three headers for a message. With several secrets, of a rotation, it has a signature
+// by each.
+func Sign(h http.Header, id string, at time.Time, body []byte, secrets ...Secret) {
+	timestamp := strconv.FormatInt(at.Unix(), 10)
+	signatures := make([]string, len(secrets))
+	for i, s := range secrets {
+		signatures[i] = version + base64.StdEncoding.EncodeToString(s.mac(id, timestamp, body))
+	}
+	h.Set(HeaderID, id)
+	h.Set(HeaderTimestamp, timestamp)
+	h.Set(HeaderSignature, strings.Join(signatures, " "))
+}
+
+// The errors of Verify. A receiver that is not trusted with more is told that it was refused.
+var (
+	ErrIncomplete = errors.New("webhook: the message lacks a header of its signature")
+	ErrStale      = errors.New("webhook: the timestamp is too far from now")
+	ErrSignature  = errors.New("webhook: no signature is right")
+)
+
+// Verify checks that a message was signed by one of the secrets, within Tolerance of now. Signatures
+// of other versions are passed over.
+func Verify(h http.Header, now time.Time, body []byte, secrets ...Secret) error {
+	id, timestamp, signatures := h.Get(HeaderID), h.Get(HeaderTimestamp), h.Get(HeaderSignature)
+	if id == "" || timestamp == "" || signatures == "" {
+		return ErrIncomplete
+	}
+	seconds, err := strconv.ParseInt(timestamp, 10, 64)
+	if err != nil {
+		return ErrStale
+	}
+	if at := time.Unix(seconds, 0); at.Before(now.Add(-Tolerance)) || at.After(now.Add(Tolerance)) {
+		return ErrStale
+	}
+	for _, s := range secrets {
+		if s.IsZero() {
+			continue
+		}
+		want := s.mac(id, timestamp, body)
+		for signature := range strings.FieldsSeq(signatures) {
+			encoded, ok := strings.CutPrefix(signature, version)
+			if !ok {
+				continue
+			}
+			if got, err := base64.StdEncoding.DecodeString(encoded); err == nil && hmac.Equal(got, want) {
+				return nil
+			}
+		}
+	}
+	return ErrSignature
+}
