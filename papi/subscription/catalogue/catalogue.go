@@ -173,6 +173,25 @@ func (p *Product) PricePoint(id int64) (PricePoint, bool) {
 	return PricePoint{}, false
 }
 
+// Terms is how a subscription of a price point goes on: at the amount while it is active; it ends where the
+// price point or the product was withdrawn. What is suspended, or not there, waits: that may be a mistake, and
+// an end cannot be taken back.
+func (p *Product) Terms(pricepoint int64) (amount int64, status Status) {
+	status = StatusSuspended
+	for _, point := range p.PricePoints {
+		if point.ID == pricepoint {
+			amount, status = point.Amount, point.Status
+		}
+	}
+	switch {
+	case p.Status == StatusWithdrawn:
+		status = StatusWithdrawn
+	case !p.Active() && status == StatusActive:
+		status = StatusSuspended
+	}
+	return amount, status
+}
+
 // ShortCode is the one that the hub's own messages about the product come from.
 func (p *Product) ShortCode() string {
 	if len(p.Service.ShortCodes) == 0 {

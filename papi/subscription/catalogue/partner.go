@@ -19,6 +19,7 @@ type Status string
 const (
 	StatusActive    Status = "active"
 	StatusSuspended Status = "suspended"
+	StatusWithdrawn Status = "withdrawn" // of products and price points: it is not sold any more, and its subscriptions end when they are due
 )
 
 // Environment is where a partner stands on its way to production.

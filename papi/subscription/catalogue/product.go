@@ -194,7 +194,7 @@ func (p *ProductSpec) Validate() error {
 	r.text("name", p.Name)
 	r.must(slices.Contains([]string{KindVAS, KindOTT, KindContest}, p.Kind), "kind", "must be VAS, OTT or CONTEST")
 	r.must(p.Type == Subscription || p.Type == OneShot, "type", "must be SUBSCRIPTION or ONESHOT")
-	r.status("status", p.Status)
+	r.offer("status", p.Status)
 	for i, c := range p.Channels {
 		r.must(channel.MatchString(c), fmt.Sprintf("channels[%d]", i), "must match "+channel.String())
 	}
@@ -228,7 +228,7 @@ func (p *ProductSpec) validatePrices(r *rules) {
 		r.must(!seen[point.ID], at+".id", "is given twice")
 		r.must(point.Amount >= 0 && point.Amount <= maxAmount, at+".amount", "must be from 0 to 1000000000")
 		r.must(point.Amount > 0 || p.Type == Subscription, at+".amount", "must be positive for a one-shot product")
-		r.status(at+".status", point.Status)
+		r.offer(at+".status", point.Status)
 		seen[point.ID] = true
 	}
 }

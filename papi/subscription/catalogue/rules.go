@@ -35,6 +35,11 @@ func (r *rules) status(path string, s Status) {
 	r.must(s == StatusActive || s == StatusSuspended, path, "must be active or suspended")
 }
 
+// offer is status of what may also be withdrawn.
+func (r *rules) offer(path string, s Status) {
+	r.must(s == StatusActive || s == StatusSuspended || s == StatusWithdrawn, path, "must be active, suspended or withdrawn")
+}
+
 func (r rules) err() error {
 	if len(r) == 0 {
 		return nil

@@ -234,6 +234,15 @@ func collection[T any](s *Store, kind string) admin.Collection[T] {
 			if by := s.referrer(kind, id); by != "" {
 				return &problem.Error{Kind: problem.Conflict, Detail: "is referred to by " + by}
 			}
+			if number, ok := identifier(id); ok && kind == kindProduct { // whom it is for could not even be told
+				open, err := sql.New(s.db).HasOpenSubscriptions(ctx, number)
+				if err != nil {
+					return database.Problem(err)
+				}
+				if open {
+					return &problem.Error{Kind: problem.Conflict, Detail: "has subscriptions: withdraw it first, and they end when they are due"}
+				}
+			}
 			n, err := sql.New(s.db).DeleteEntity(ctx, sql.DeleteEntityParams{Kind: kind, ID: id})
 			if err == nil && n == 0 {
 				return &problem.Error{Kind: problem.NotFound}

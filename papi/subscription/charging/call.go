@@ -18,6 +18,12 @@ type Result struct {
 	OperatorRef string
 	At          time.Time // when the operator charged; zero: it did not say
 	Cause       error     // of OutcomeUndone and OutcomeUnknown
+
+	// Again is when a charge that was not made is to be tried again: the operator asked for that patience, or
+	// heard nothing. Zero: by the rule of renewal.
+	Again time.Duration
+	// Refused is of OutcomeUndone: the operator took no call, or could not be reached.
+	Refused bool
 }
 
 // Outcome is what became of an attempt.
@@ -34,8 +40,12 @@ const (
 var outcomeNames = [...]string{OutcomeUnknown: "unknown", OutcomeCharged: "succeeded", OutcomeDeclined: "declined", OutcomeUndone: "undone"}
 
 // Call has the operator charge, once. Whatever becomes of ctx, the operator was told or was not; what is
-// known of it is the result.
+// known of it is the result. An order that waited too long is not carried out: those who resolve may believe
+// by then that no call of it is on its way.
 func (c *Charging) Call(ctx context.Context, o Order) Result {
+	if time.Since(o.opened) > startWithin {
+		return Result{Outcome: OutcomeUndone, Again: soon, Cause: problem.Errorf(problem.Unavailable, "the order waited too long")}
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	made, err := c.billing.Charge(ctx, carrierbilling.Order{
@@ -48,10 +58,26 @@ func (c *Charging) Call(ctx context.Context, o Order) Result {
 	case errors.Is(err, problem.Conflict): // the operator has a charge of this TxID, which nobody else can have made
 		return Result{Outcome: OutcomeUnknown, Cause: err}
 	case carrierbilling.Undone(err):
-		return Result{Outcome: OutcomeUndone, Cause: err}
+		kind := problem.Of(err).Kind
+		return Result{Outcome: OutcomeUndone, Cause: err, Again: asked(err), Refused: kind == problem.Unavailable || kind == problem.Shed}
 	}
 	return Result{Outcome: OutcomeUnknown, Cause: err}
 }
+
+const (
+	startWithin = 3 * time.Second // of the opening: a call that begins later could end after its attempt does
+	soon        = time.Second
+)
+
+// asked is how long the operator, or who stands in front of it, asked us to wait; zero: nobody said.
+func asked(err error) time.Duration {
+	if e := problem.Of(err); e.Kind == problem.Unavailable || e.Kind == problem.Shed {
+		return min(e.RetryAfter, mostPatience)
+	}
+	return 0
+}
+
+const mostPatience = 15 * time.Minute // whatever the operator says
 
 func resultOf(made carrierbilling.Charge) Result {
 	r := Result{OperatorRef: made.OperatorRef}

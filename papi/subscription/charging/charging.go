@@ -164,7 +164,14 @@ type Order struct {
 	TxID    string
 	MSISDN  string
 	Product *catalogue.Product
+
+	opened time.Time // by this process's clock: before the database noted when its attempt ends
 }
 
-// lasts is how long a call of an attempt may be on its way, with room for what is around it.
-func (c *Charging) lasts() time.Duration { return c.cfg.Timeout + 4*time.Second }
+// NotCalled is the result of an order that was opened and of which the operator hears nothing, tried again then.
+func NotCalled(again time.Duration, cause error) Result {
+	return Result{Outcome: OutcomeUndone, Again: max(again, soon), Cause: cause}
+}
+
+// lasts is how long a call of an attempt may be on its way: it begins within startWithin, or not at all.
+func (c *Charging) lasts() time.Duration { return startWithin + c.cfg.Timeout + time.Second }

@@ -23,6 +23,7 @@ type Opened struct {
 
 // Open writes intentions down in tx, as of now. Each of them that is among the orders is then Called.
 func (c *Charging) Open(ctx context.Context, tx pgx.Tx, now time.Time, intents ...Intent) (out Opened, err error) {
+	began := time.Now()
 	intents, out.Capped, err = c.spend(ctx, tx, now, intents)
 	if err != nil || len(intents) == 0 {
 		return out, err
@@ -74,7 +75,7 @@ func (c *Charging) Open(ctx context.Context, tx pgx.Tx, now time.Time, intents .
 	for _, charge := range charges {
 		i := byKey[charge.Key]
 		delete(byKey, charge.Key)
-		out.Orders = append(out.Orders, Order{Charge: charge, TxID: txIDs[charge.ID], MSISDN: i.MSISDN, Product: i.Product})
+		out.Orders = append(out.Orders, Order{Charge: charge, TxID: txIDs[charge.ID], MSISDN: i.MSISDN, Product: i.Product, opened: began})
 	}
 	for _, i := range byKey {
 		out.Taken = append(out.Taken, i)
@@ -130,24 +131,29 @@ func spans(at time.Time, zone *time.Location) []string {
 }
 
 func (c *Charging) unspendIntents(ctx context.Context, tx pgx.Tx, now time.Time, intents []Intent) error {
-	var back []sql.UnspendParams
+	var back unspent
 	for _, i := range intents {
-		back = append(back, sql.UnspendParams{
-			Amount: i.Amount, LineID: i.LineID, Currency: i.Product.Country().Currency, Spans: spans(now, i.Product.Country().Zone),
-		})
+		back.add(i.LineID, i.Product.Country().Currency, i.Amount, spans(now, i.Product.Country().Zone))
 	}
-	return unspend(ctx, tx, back)
+	return back.write(ctx, tx)
 }
 
-// unspend takes off what was not spent after all.
-func unspend(ctx context.Context, tx pgx.Tx, back []sql.UnspendParams) (err error) {
-	if len(back) == 0 {
+// unspent is what was not spent after all.
+type unspent sql.UnspendParams
+
+func (u *unspent) add(line int64, currency string, amount int64, spans []string) {
+	u.Lines = append(u.Lines, line)
+	u.Spans = append(u.Spans, strings.Join(spans, " "))
+	u.Currencies = append(u.Currencies, currency)
+	u.Amounts = append(u.Amounts, amount)
+}
+
+func (u *unspent) write(ctx context.Context, tx pgx.Tx) error {
+	if len(u.Lines) == 0 {
 		return nil
 	}
-	sql.New(tx).Unspend(ctx, back).Exec(func(_ int, e error) {
-		if err == nil && e != nil {
-			err = database.Problem(fmt.Errorf("unspend: %w", e))
-		}
-	})
-	return err
+	if err := sql.New(tx).Unspend(ctx, sql.UnspendParams(*u)); err != nil {
+		return database.Problem(fmt.Errorf("unspend: %w", err))
+	}
+	return nil
 }

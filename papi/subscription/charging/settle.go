@@ -72,17 +72,18 @@ type settling struct {
 	change   lifecycle.Change
 	attempts []sql.EndAttemptParams
 	updates  []sql.UpdateChargeParams
-	back     []sql.UnspendParams
+	back     unspent
 }
 
 func (s *settling) settle(one Settlement) error {
 	row, ok := s.rows[one.Charge.ID]
-	if !ok || row.State != Sent && row.State != Unknown || row.Attempts != one.Charge.Attempts {
-		return nil // somebody was faster
+	if !ok || row.State != Sent && row.State != Unknown || row.Openings != one.Charge.Openings {
+		return nil // somebody was faster, and perhaps it was opened again since
 	}
 	product, ok := s.catalogue.Snapshot().Product(row.ProductID)
-	if !ok {
-		return fmt.Errorf("settle charge %d: product %d is not in the catalogue", row.ID, row.ProductID)
+	if !ok { // nobody could be told: it stays open until the product can be read again, and holds up nothing else
+		s.log.ErrorContext(s.ctx, "charge not settled, its product is not in the catalogue", "charge", row.ID, "product", row.ProductID)
+		return nil
 	}
 	row.Late = row.Late || one.Late
 	if row.Told == "" {
@@ -113,7 +114,7 @@ func (s *settling) settle(one Settlement) error {
 			end.State, end.Reason = Declined, notCharged
 			row.State, row.Reason, row.EndedAt = Declined, notCharged, &s.now
 		}
-		s.undone(&row, product)
+		s.undone(&row, one)
 	default:
 		end.State = Unknown
 		row.State = Unknown
@@ -149,7 +150,7 @@ func (s *settling) succeeded(row *sql.SubscriptionCharge, product *catalogue.Pro
 		return nil
 	}
 	subscription, ok := s.held[*row.SubscriptionID]
-	if !ok || !s.lifecycle.Charged(&s.change, subscription, row.Amount, s.now, func(context notification.Context) {
+	if !ok || !s.lifecycle.ChargedSince(&s.change, subscription, row.Amount, row.OpenedAt, s.now, func(context notification.Context) {
 		s.notice(row, product, subscription.MSISDN, context)
 	}) {
 		s.giveBack(row, refundOver)
@@ -183,14 +184,14 @@ func (s *settling) declined(row *sql.SubscriptionCharge, product *catalogue.Prod
 	msisdn := ""
 	if row.SubscriptionID != nil {
 		subscription, ok := s.held[*row.SubscriptionID]
-		if !ok {
+		if !ok || subscription.State == lifecycle.Cancelled { // the partner was told that it is over
 			return
 		}
 		context, msisdn = notification.Renewal, subscription.MSISDN
 		if row.Kind == First {
 			context = notification.First
 		}
-		s.lifecycle.Declined(&s.change, subscription, s.now, row.Reason)
+		s.lifecycle.Declined(&s.change, subscription, row.OpenedAt, s.now, row.Reason)
 	} else if number, err := s.book.Number(s.ctx, s.tx, row.LineID); err == nil {
 		msisdn = number
 	}
@@ -202,15 +203,23 @@ func (s *settling) declined(row *sql.SubscriptionCharge, product *catalogue.Prod
 	}
 }
 
-func (s *settling) undone(row *sql.SubscriptionCharge, _ *catalogue.Product) {
+func (s *settling) undone(row *sql.SubscriptionCharge, one Settlement) {
 	s.unspend(row)
 	if row.SubscriptionID == nil {
 		return
 	}
 	if subscription, ok := s.held[*row.SubscriptionID]; ok {
-		s.lifecycle.Undone(&s.change, subscription, s.now)
+		if one.Result.Again > 0 && row.Kind == Renewal && row.Openings <= soonTimes {
+			s.lifecycle.PutOff(&s.change, subscription, s.now.Add(one.Result.Again))
+			return
+		}
+		s.lifecycle.Undone(&s.change, subscription, row.OpenedAt, s.now)
 	}
 }
+
+// soonTimes is how often a charge is opened again as soon as the operator asked for. One that it refuses still
+// waits as the rule of renewal has it, so that it is not in the way of others.
+const soonTimes = 5
 
 // unspend takes the charge off what its line spent, in the spans in which it was last opened.
 func (s *settling) unspend(row *sql.SubscriptionCharge) {
@@ -218,9 +227,7 @@ func (s *settling) unspend(row *sql.SubscriptionCharge) {
 	if !ok {
 		return
 	}
-	s.back = append(s.back, sql.UnspendParams{
-		Amount: row.Amount, LineID: row.LineID, Currency: row.Currency, Spans: spans(row.OpenedAt, product.Country().Zone),
-	})
+	s.back.add(row.LineID, row.Currency, row.Amount, spans(row.OpenedAt, product.Country().Zone))
 }
 
 // patience is how long to wait until a charge is asked for again: half its age.
@@ -245,7 +252,7 @@ func (s *settling) write() error {
 	if failed != nil {
 		return failed
 	}
-	if err := unspend(s.ctx, s.tx, s.back); err != nil {
+	if err := s.back.write(s.ctx, s.tx); err != nil {
 		return err
 	}
 	return s.writer.Write(s.ctx, s.tx, &s.change)

@@ -12,6 +12,7 @@
 package lifecycle
 
 import (
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -124,6 +125,13 @@ func (s *Subscription) setAttempts(all []schedule.Attempt) {
 // Charged moves a subscription whose charge of amount came true at a moment. It reports false where the
 // subscription was over by then: the charge is to be given back.
 func (l *Lifecycle) Charged(c *Change, s *Subscription, amount int64, at time.Time, tell func(notification.Context)) bool {
+	return l.ChargedSince(c, s, amount, at, at, tell)
+}
+
+// ChargedSince is Charged where the attempt was made at a moment, and its outcome is known as of at, which may
+// be days later. The attempt's moment decides what was paid for, and which day it counts for. A customer who
+// had no access meanwhile has it from at.
+func (l *Lifecycle) ChargedSince(c *Change, s *Subscription, amount int64, made, at time.Time, tell func(notification.Context)) bool {
 	switch {
 	case s.State == Cancelled:
 		return false
@@ -137,9 +145,12 @@ func (l *Lifecycle) Charged(c *Change, s *Subscription, amount int64, at time.Ti
 		c.say(s.message(messaging.Welcome, amount, *s.PaidUntil, at))
 		return true
 	}
-	began, anew := s.due().Pays(schedule.State(s.State), at)
-	last := schedule.Attempt{At: at, Outcome: schedule.Charged}
+	began, anew := s.due().Pays(schedule.State(s.State), made)
+	tries := append(s.attempts(), schedule.Attempt{At: made, Outcome: schedule.Charged})
 	if anew {
+		if s.State == Suspended {
+			began = at
+		}
 		s.begin(began)
 	} else {
 		s.Periods++
@@ -147,13 +158,20 @@ func (l *Lifecycle) Charged(c *Change, s *Subscription, amount int64, at time.Ti
 		s.PaidUntil = &until
 		s.DueAt = s.firstLook(until)
 	}
-	s.setAttempts([]schedule.Attempt{last}) // of before the next period: it counts for its day only
+	s.setAttempts(s.ofDay(tries, made)) // of before the next period: they count for their day only
 	c.move(s, Active, "renewed", at)
 	tell(notification.Renewal)
 	if s.Product.RenewalMessage {
 		c.say(s.message(messaging.Renewed, amount, *s.PaidUntil, at))
 	}
 	return true
+}
+
+// ofDay are the attempts of the local day of a moment.
+func (s *Subscription) ofDay(all []schedule.Attempt, at time.Time) []schedule.Attempt {
+	zone := s.Product.Country().Zone
+	day := period.Date(at, zone)
+	return slices.DeleteFunc(all, func(a schedule.Attempt) bool { return period.Date(a.At, zone) != day })
 }
 
 // begin makes a period of its own begin at a moment, and counts from there.
@@ -174,35 +192,49 @@ func (s *Subscription) firstLook(until time.Time) *time.Time {
 	return &until
 }
 
-// Declined moves a subscription whose charge was declined, for a reason of the line's.
-func (l *Lifecycle) Declined(c *Change, s *Subscription, at time.Time, reason string) {
+// Declined moves a subscription whose charge, tried at a moment, was declined for a reason of the line's, as is
+// known as of at.
+func (l *Lifecycle) Declined(c *Change, s *Subscription, made, at time.Time, reason string) {
 	switch s.State {
 	case Cancelled:
 	case PendingCharge:
 		l.Cancel(c, s, at, Cancellation{Cause: CauseDeclined + " " + reason, Channel: s.Channel, Silent: true})
 	default:
-		l.tried(c, s, schedule.Attempt{At: at, Outcome: schedule.Declined}, reason)
+		l.tried(c, s, schedule.Attempt{At: made, Outcome: schedule.Declined}, at, reason)
 	}
 }
 
-// Undone moves a subscription whose charge certainly was not made, for a reason that is not the line's.
-func (l *Lifecycle) Undone(c *Change, s *Subscription, at time.Time) {
+// Undone moves a subscription whose charge, tried at a moment, certainly was not made, for a reason that is not
+// the line's, as is known as of at.
+func (l *Lifecycle) Undone(c *Change, s *Subscription, made, at time.Time) {
 	switch s.State {
 	case Cancelled:
 	case PendingCharge: // a charge that did not happen while the user waited is not made behind their back
 		l.Cancel(c, s, at, Cancellation{Cause: CauseDeclined + " UNAVAILABLE", Channel: s.Channel, Silent: true})
 	default:
-		l.tried(c, s, schedule.Attempt{At: at, Outcome: schedule.Unavailable}, "unavailable")
+		l.tried(c, s, schedule.Attempt{At: made, Outcome: schedule.Unavailable}, at, "unavailable")
 	}
 }
 
-func (l *Lifecycle) tried(c *Change, s *Subscription, a schedule.Attempt, cause string) {
+// PutOff has a subscription looked at again at a moment, as if nothing had been tried.
+func (l *Lifecycle) PutOff(c *Change, s *Subscription, at time.Time) {
+	if !Renewing(s.State) {
+		return
+	}
+	s.DueAt = &at
+	c.touch(s)
+}
+
+// inARow is how many attempts in a row that found the operator unavailable are kept: by then the wait is the longest.
+const inARow = 8
+
+func (l *Lifecycle) tried(c *Change, s *Subscription, a schedule.Attempt, now time.Time, cause string) {
 	all := s.attempts()
-	if n := len(all); a.Outcome == schedule.Unavailable && n > 1 && all[n-1].Outcome == schedule.Unavailable && all[n-2].Outcome == schedule.Unavailable {
-		all = all[:n-1] // how often in a row needs no more than a few rows to tell
+	if n := len(all) - inARow; a.Outcome == schedule.Unavailable && n >= 0 && !slices.ContainsFunc(all[n:], func(a schedule.Attempt) bool { return a.Outcome != schedule.Unavailable }) {
+		all = slices.Delete(all, n, n+1)
 	}
 	s.setAttempts(append(all, a))
-	l.follow(c, s, a.At, cause)
+	l.follow(c, s, now, cause)
 }
 
 // follow moves a subscription by the rule, as of now, and says when to look at it next.
@@ -219,24 +251,18 @@ func (l *Lifecycle) follow(c *Change, s *Subscription, now time.Time, cause stri
 }
 
 // Review looks at a subscription that is due, as of now: it moves where time moved it, and Charge of the
-// step says that a charge is to be made.
-func (l *Lifecycle) Review(c *Change, s *Subscription, now time.Time) schedule.Step {
+// step says that a charge is to be made. Amount is what its reminder names.
+func (l *Lifecycle) Review(c *Change, s *Subscription, now time.Time, amount int64) schedule.Step {
 	if now.Before(*s.PaidUntil) { // its reminder
 		if s.RemindedFor == nil || !s.RemindedFor.Equal(*s.PaidUntil) {
 			s.RemindedFor = s.PaidUntil
-			c.say(s.message(messaging.Reminder, s.price(), *s.PaidUntil, now))
+			c.say(s.message(messaging.Reminder, amount, *s.PaidUntil, now))
 		}
 		s.DueAt = s.PaidUntil
 		c.touch(s)
 		return schedule.Step{State: schedule.State(s.State), Do: schedule.Await, At: *s.PaidUntil}
 	}
 	return l.follow(c, s, now, "time")
-}
-
-// price is what the subscription costs by the catalogue; zero where its price point went.
-func (s *Subscription) price() int64 {
-	point, _ := s.Product.PricePoint(s.PricepointID)
-	return point.Amount
 }
 
 // Cancel ends a subscription. One that was never active ends without a notification, for it never began.

@@ -76,59 +76,6 @@ func (b *EndAttemptBatchResults) Close() error {
 	return b.br.Close()
 }
 
-const unspend = `-- name: Unspend :batchexec
-UPDATE subscription.spending SET amount = amount - $1::bigint WHERE line_id = $2 AND currency = $3 AND span = ANY ($4::text[])
-`
-
-type UnspendBatchResults struct {
-	br     pgx.BatchResults
-	tot    int
-	closed bool
-}
-
-type UnspendParams struct {
-	Amount   int64
-	LineID   int64
-	Currency string
-	Spans    []string
-}
-
-func (q *Queries) Unspend(ctx context.Context, arg []UnspendParams) *UnspendBatchResults {
-	batch := &pgx.Batch{}
-	for _, a := range arg {
-		vals := []interface{}{
-			a.Amount,
-			a.LineID,
-			a.Currency,
-			a.Spans,
-		}
-		batch.Queue(unspend, vals...)
-	}
-	br := q.db.SendBatch(ctx, batch)
-	return &UnspendBatchResults{br, len(arg), false}
-}
-
-func (b *UnspendBatchResults) Exec(f func(int, error)) {
-	defer b.br.Close()
-	for t := 0; t < b.tot; t++ {
-		if b.closed {
-			if f != nil {
-				f(t, ErrBatchAlreadyClosed)
-			}
-			continue
-		}
-		_, err := b.br.Exec()
-		if f != nil {
-			f(t, err)
-		}
-	}
-}
-
-func (b *UnspendBatchResults) Close() error {
-	b.closed = true
-	return b.br.Close()
-}
-
 const updateCharge = `-- name: UpdateCharge :batchexec
 UPDATE subscription.charges SET state = $1, reason = $2, ended_at = $3, late = $4, told = $5, refund_reason = $6,
     refund_by = $7, refunded_at = $8, notice_id = $9,

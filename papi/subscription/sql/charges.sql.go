@@ -30,7 +30,7 @@ func (q *Queries) BeginRefund(ctx context.Context, arg BeginRefundParams) (int64
 }
 
 const charge = `-- name: Charge :one
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late FROM subscription.charges WHERE key = $1
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late FROM subscription.charges WHERE key = $1
 `
 
 func (q *Queries) Charge(ctx context.Context, key string) (SubscriptionCharge, error) {
@@ -58,6 +58,7 @@ func (q *Queries) Charge(ctx context.Context, key string) (SubscriptionCharge, e
 		&i.Reason,
 		&i.Told,
 		&i.Attempts,
+		&i.Openings,
 		&i.RefundReason,
 		&i.RefundBy,
 		&i.Correlation,
@@ -74,7 +75,7 @@ func (q *Queries) Charge(ctx context.Context, key string) (SubscriptionCharge, e
 }
 
 const chargeByID = `-- name: ChargeByID :one
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late FROM subscription.charges WHERE id = $1
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late FROM subscription.charges WHERE id = $1
 `
 
 func (q *Queries) ChargeByID(ctx context.Context, id int64) (SubscriptionCharge, error) {
@@ -102,6 +103,7 @@ func (q *Queries) ChargeByID(ctx context.Context, id int64) (SubscriptionCharge,
 		&i.Reason,
 		&i.Told,
 		&i.Attempts,
+		&i.Openings,
 		&i.RefundReason,
 		&i.RefundBy,
 		&i.Correlation,
@@ -119,8 +121,8 @@ func (q *Queries) ChargeByID(ctx context.Context, id int64) (SubscriptionCharge,
 
 const claimOpenCharges = `-- name: ClaimOpenCharges :many
 UPDATE subscription.charges c SET next_at = now() + $1::interval
-FROM (SELECT id FROM subscription.charges WHERE next_at <= now() ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED) due
-WHERE c.id = due.id RETURNING c.id, c.key, c.kind, c.state, c.subscription_id, c.line_id, c.partner_id, c.service_id, c.product_id, c.pricepoint_id, c.amount, c.currency, c.channel, c.short_code, c.tid, c.user_type, c.consent_id, c.fingerprint, c.reason, c.told, c.attempts, c.refund_reason, c.refund_by, c.correlation, c.created_at, c.opened_at, c.ended_at, c.refunded_at, c.notice_id, c.noticed_at, c.next_at, c.late
+WHERE c.id = ANY (ARRAY (SELECT o.id FROM subscription.charges o WHERE o.next_at <= now() ORDER BY o.next_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+RETURNING c.id, c.key, c.kind, c.state, c.subscription_id, c.line_id, c.partner_id, c.service_id, c.product_id, c.pricepoint_id, c.amount, c.currency, c.channel, c.short_code, c.tid, c.user_type, c.consent_id, c.fingerprint, c.reason, c.told, c.attempts, c.openings, c.refund_reason, c.refund_by, c.correlation, c.created_at, c.opened_at, c.ended_at, c.refunded_at, c.notice_id, c.noticed_at, c.next_at, c.late
 `
 
 type ClaimOpenChargesParams struct {
@@ -129,6 +131,7 @@ type ClaimOpenChargesParams struct {
 }
 
 // Takes charges that an inquiry or a refund is due of, for as long as these may take.
+// The array keeps the plan to the indexes, however many the planner takes a limit for.
 func (q *Queries) ClaimOpenCharges(ctx context.Context, arg ClaimOpenChargesParams) ([]SubscriptionCharge, error) {
 	rows, err := q.db.Query(ctx, claimOpenCharges, arg.Lasts, arg.Most)
 	if err != nil {
@@ -160,6 +163,7 @@ func (q *Queries) ClaimOpenCharges(ctx context.Context, arg ClaimOpenChargesPara
 			&i.Reason,
 			&i.Told,
 			&i.Attempts,
+			&i.Openings,
 			&i.RefundReason,
 			&i.RefundBy,
 			&i.Correlation,
@@ -197,6 +201,31 @@ func (q *Queries) EndRefund(ctx context.Context, arg EndRefundParams) (int64, er
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const inWork = `-- name: InWork :many
+SELECT subscription_id::bigint FROM subscription.charges WHERE subscription_id = ANY (ARRAY (SELECT unnest($1::bigint[]))) AND state IN ('SENT', 'UNKNOWN')
+`
+
+// The subscriptions that have a charge in work.
+func (q *Queries) InWork(ctx context.Context, subscriptions []int64) ([]int64, error) {
+	rows, err := q.db.Query(ctx, inWork, subscriptions)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var subscription_id int64
+		if err := rows.Scan(&subscription_id); err != nil {
+			return nil, err
+		}
+		items = append(items, subscription_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const lastAttempt = `-- name: LastAttempt :one
@@ -240,7 +269,7 @@ func (q *Queries) LastAttempt(ctx context.Context, arg LastAttemptParams) (LastA
 }
 
 const lockCharges = `-- name: LockCharges :many
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late FROM subscription.charges WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late FROM subscription.charges WHERE id = ANY (ARRAY (SELECT unnest($1::bigint[]))) ORDER BY id FOR UPDATE
 `
 
 func (q *Queries) LockCharges(ctx context.Context, ids []int64) ([]SubscriptionCharge, error) {
@@ -274,6 +303,7 @@ func (q *Queries) LockCharges(ctx context.Context, ids []int64) ([]SubscriptionC
 			&i.Reason,
 			&i.Told,
 			&i.Attempts,
+			&i.Openings,
 			&i.RefundReason,
 			&i.RefundBy,
 			&i.Correlation,
@@ -398,7 +428,7 @@ func (q *Queries) OldestUnknown(ctx context.Context) (OldestUnknownRow, error) {
 
 const openAttempts = `-- name: OpenAttempts :many
 INSERT INTO subscription.attempts AS a (charge_id, number, tx_id, state, sent_at, ends_at)
-SELECT unnest($1::bigint[]), unnest($2::integer[]), unnest($3::text[]), 'SENT', $4::timestamptz, now() + $5::interval
+SELECT unnest($1::bigint[]), unnest($2::integer[]), unnest($3::text[]), 'SENT', $4::timestamptz, clock_timestamp() + $5::interval
 ON CONFLICT (charge_id, number) DO UPDATE SET state = 'SENT', reason = '', sent_at = excluded.sent_at, ends_at = excluded.ends_at WHERE a.state = 'UNDONE'
 RETURNING charge_id, tx_id
 `
@@ -446,7 +476,7 @@ const openCharges = `-- name: OpenCharges :many
 INSERT INTO subscription.charges AS c (key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id,
     amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, attempts, correlation, created_at, opened_at, next_at)
 SELECT i.key, i.kind, 'SENT', nullif(i.subscription_id, 0), i.line_id, i.partner_id, i.service_id, i.product_id, i.pricepoint_id,
-    i.amount, i.currency, i.channel, i.short_code, i.tid, i.user_type, nullif(i.consent_id, '00000000-0000-0000-0000-000000000000'), i.fingerprint, 1, i.correlation, $1::timestamptz, $1::timestamptz, now() + $2::interval
+    i.amount, i.currency, i.channel, i.short_code, i.tid, i.user_type, nullif(i.consent_id, '00000000-0000-0000-0000-000000000000'), i.fingerprint, 1, i.correlation, $1::timestamptz, $1::timestamptz, clock_timestamp() + $2::interval
 FROM (SELECT unnest($3::text[]) AS key, unnest($4::text[]) AS kind, unnest($5::bigint[]) AS subscription_id,
     unnest($6::bigint[]) AS line_id, unnest($7::bigint[]) AS partner_id, unnest($8::bigint[]) AS service_id,
     unnest($9::bigint[]) AS product_id, unnest($10::bigint[]) AS pricepoint_id, unnest($11::bigint[]) AS amount,
@@ -454,9 +484,10 @@ FROM (SELECT unnest($3::text[]) AS key, unnest($4::text[]) AS kind, unnest($5::b
     unnest($15::text[]) AS tid, unnest($16::text[]) AS user_type, unnest($17::uuid[]) AS consent_id,
     unnest($18::bytea[]) AS fingerprint, unnest($19::text[]) AS correlation) i
 ON CONFLICT (key) DO UPDATE SET state = 'SENT', reason = '', told = '', ended_at = NULL, next_at = excluded.next_at, opened_at = excluded.opened_at,
-    attempts = c.attempts + (c.state = 'DECLINED')::integer
+    attempts = c.attempts + (c.state = 'DECLINED' OR (c.amount, c.currency, c.pricepoint_id) <> (excluded.amount, excluded.currency, excluded.pricepoint_id))::integer,
+    openings = c.openings + 1, amount = excluded.amount, currency = excluded.currency, pricepoint_id = excluded.pricepoint_id, user_type = excluded.user_type
     WHERE c.state = 'CREATED' OR c.state = 'DECLINED' AND (c.kind = 'RENEWAL' OR c.kind = 'ONE_SHOT' AND c.reason = 'NOT_CHARGED')
-RETURNING id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late
+RETURNING id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late
 `
 
 type OpenChargesParams struct {
@@ -481,8 +512,9 @@ type OpenChargesParams struct {
 	Correlations  []string
 }
 
-// Writes intentions down, or opens one again whose last attempt was declined or did nothing. What is in
-// work or came true is left alone, and is not among the rows.
+// Writes intentions down, or opens one again whose last attempt was declined or did nothing, at the price
+// that holds now: a TxID is one of one amount. Time runs from here, not from the transaction's beginning. What is
+// in work or came true is left alone, and is not among the rows.
 func (q *Queries) OpenCharges(ctx context.Context, arg OpenChargesParams) ([]SubscriptionCharge, error) {
 	rows, err := q.db.Query(ctx, openCharges,
 		arg.At,
@@ -534,6 +566,7 @@ func (q *Queries) OpenCharges(ctx context.Context, arg OpenChargesParams) ([]Sub
 			&i.Reason,
 			&i.Told,
 			&i.Attempts,
+			&i.Openings,
 			&i.RefundReason,
 			&i.RefundBy,
 			&i.Correlation,
@@ -636,7 +669,7 @@ func (q *Queries) Spend(ctx context.Context, arg SpendParams) ([]SpendRow, error
 const tellCharge = `-- name: TellCharge :one
 UPDATE subscription.charges SET told = CASE WHEN told <> '' THEN told WHEN state IN ('SUCCEEDED', 'REFUNDING', 'REFUNDED') THEN 'DONE'
     WHEN state = 'DECLINED' THEN reason ELSE 'OUTCOME_UNKNOWN' END
-WHERE id = $1 RETURNING id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late
+WHERE id = $1 RETURNING id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late
 `
 
 // Notes what the one who asked is answered, by what is known now, unless somebody was answered before.
@@ -665,6 +698,7 @@ func (q *Queries) TellCharge(ctx context.Context, id int64) (SubscriptionCharge,
 		&i.Reason,
 		&i.Told,
 		&i.Attempts,
+		&i.Openings,
 		&i.RefundReason,
 		&i.RefundBy,
 		&i.Correlation,
@@ -678,4 +712,28 @@ func (q *Queries) TellCharge(ctx context.Context, id int64) (SubscriptionCharge,
 		&i.Late,
 	)
 	return i, err
+}
+
+const unspend = `-- name: Unspend :exec
+SELECT subscription.unspend(w.line_id, w.spans, w.currency, w.amount)
+FROM (SELECT unnest($1::bigint[]) AS line_id, string_to_array(unnest($2::text[]), ' ') AS spans,
+    unnest($3::text[]) AS currency, unnest($4::bigint[]) AS amount) w
+ORDER BY w.line_id
+`
+
+type UnspendParams struct {
+	Lines      []int64
+	Spans      []string
+	Currencies []string
+	Amounts    []int64
+}
+
+func (q *Queries) Unspend(ctx context.Context, arg UnspendParams) error {
+	_, err := q.db.Exec(ctx, unspend,
+		arg.Lines,
+		arg.Spans,
+		arg.Currencies,
+		arg.Amounts,
+	)
+	return err
 }

@@ -38,9 +38,10 @@ func (q *Queries) FindLine(ctx context.Context, key []byte) (int64, error) {
 }
 
 const lines = `-- name: Lines :many
-SELECT id, key, msisdn FROM subscription.lines WHERE id = ANY ($1::bigint[])
+SELECT id, key, msisdn FROM subscription.lines WHERE id = ANY (ARRAY (SELECT unnest($1::bigint[])))
 `
 
+// The array is made in the statement, here and elsewhere, so that a plan is not made anew for each length of it.
 func (q *Queries) Lines(ctx context.Context, ids []int64) ([]SubscriptionLine, error) {
 	rows, err := q.db.Query(ctx, lines, ids)
 	if err != nil {

@@ -96,6 +96,142 @@ func (q *Queries) AddSubscription(ctx context.Context, arg AddSubscriptionParams
 	return i, err
 }
 
+const agreed = `-- name: Agreed :many
+SELECT id, amount, currency FROM subscription.consents WHERE id = ANY (ARRAY (SELECT unnest($1::uuid[])))
+`
+
+type AgreedRow struct {
+	ID       uuid.UUID
+	Amount   int64
+	Currency string
+}
+
+// What was agreed to, by consent.
+func (q *Queries) Agreed(ctx context.Context, ids []uuid.UUID) ([]AgreedRow, error) {
+	rows, err := q.db.Query(ctx, agreed, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AgreedRow
+	for rows.Next() {
+		var i AgreedRow
+		if err := rows.Scan(&i.ID, &i.Amount, &i.Currency); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const backlog = `-- name: Backlog :one
+SELECT count(*) FROM (SELECT FROM subscription.subscriptions WHERE due_at <= $1::timestamptz ORDER BY due_at LIMIT $2) d
+`
+
+type BacklogParams struct {
+	Now  time.Time
+	Most int32
+}
+
+// How many are due, up to a number.
+func (q *Queries) Backlog(ctx context.Context, arg BacklogParams) (int64, error) {
+	row := q.db.QueryRow(ctx, backlog, arg.Now, arg.Most)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const claimDue = `-- name: ClaimDue :many
+UPDATE subscription.subscriptions s SET lease = $1::uuid, leased_until = now() + $2::interval
+WHERE s.id = ANY (ARRAY (SELECT d.id FROM subscription.subscriptions d
+    WHERE d.due_at <= $3::timestamptz AND (d.leased_until IS NULL OR d.leased_until < now()) ORDER BY d.due_at LIMIT $4 FOR UPDATE SKIP LOCKED))
+RETURNING s.id, s.line_id, s.partner_id, s.service_id, s.product_id, s.pricepoint_id, s.consent_id, s.campaign, s.channel, s.short_code, s.tid, s.user_type, s.owner_epoch, s.state, s.created_at, s.changed_at, s.anchor, s.periods, s.paid_until, s.tries, s.due_at, s.reminded_for, s.lease, s.leased_until, s.cancelled_at, s.cancel_reason, s.cancel_cause, s.cancel_channel
+`
+
+type ClaimDueParams struct {
+	Lease uuid.UUID
+	Lasts time.Duration
+	Now   time.Time
+	Most  int32
+}
+
+// Takes subscriptions that somebody is to look at, the longest due first, for as long as the lease lasts. The
+// array keeps the plan to the indexes, however many the planner takes a limit for.
+func (q *Queries) ClaimDue(ctx context.Context, arg ClaimDueParams) ([]SubscriptionSubscription, error) {
+	rows, err := q.db.Query(ctx, claimDue,
+		arg.Lease,
+		arg.Lasts,
+		arg.Now,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SubscriptionSubscription
+	for rows.Next() {
+		var i SubscriptionSubscription
+		if err := rows.Scan(
+			&i.ID,
+			&i.LineID,
+			&i.PartnerID,
+			&i.ServiceID,
+			&i.ProductID,
+			&i.PricepointID,
+			&i.ConsentID,
+			&i.Campaign,
+			&i.Channel,
+			&i.ShortCode,
+			&i.TID,
+			&i.UserType,
+			&i.OwnerEpoch,
+			&i.State,
+			&i.CreatedAt,
+			&i.ChangedAt,
+			&i.Anchor,
+			&i.Periods,
+			&i.PaidUntil,
+			&i.Tries,
+			&i.DueAt,
+			&i.RemindedFor,
+			&i.Lease,
+			&i.LeasedUntil,
+			&i.CancelledAt,
+			&i.CancelReason,
+			&i.CancelCause,
+			&i.CancelChannel,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const countDue = `-- name: CountDue :one
+SELECT count(*) FROM (SELECT FROM subscription.subscriptions
+    WHERE due_at <= $1::timestamptz AND (leased_until IS NULL OR leased_until < now()) ORDER BY due_at LIMIT $2) d
+`
+
+type CountDueParams struct {
+	Now  time.Time
+	Most int32
+}
+
+// How many are due and not in somebody's hands, up to a number.
+func (q *Queries) CountDue(ctx context.Context, arg CountDueParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countDue, arg.Now, arg.Most)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const hasAccess = `-- name: HasAccess :one
 SELECT EXISTS (SELECT FROM subscription.subscriptions WHERE line_id = $1 AND service_id = $2
     AND ($3::bigint = 0 OR product_id = $3) AND state IN ('ACTIVE', 'GRACE'))
@@ -110,6 +246,17 @@ type HasAccessParams struct {
 // Whether a line has a subscription of the service, or of one product of it, that it may use now.
 func (q *Queries) HasAccess(ctx context.Context, arg HasAccessParams) (bool, error) {
 	row := q.db.QueryRow(ctx, hasAccess, arg.LineID, arg.ServiceID, arg.ProductID)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
+const hasOpenSubscriptions = `-- name: HasOpenSubscriptions :one
+SELECT EXISTS (SELECT FROM subscription.subscriptions WHERE product_id = $1 AND state <> 'CANCELLED')
+`
+
+func (q *Queries) HasOpenSubscriptions(ctx context.Context, productID int64) (bool, error) {
+	row := q.db.QueryRow(ctx, hasOpenSubscriptions, productID)
 	var exists bool
 	err := row.Scan(&exists)
 	return exists, err
@@ -192,7 +339,7 @@ func (q *Queries) LastSubscription(ctx context.Context, arg LastSubscriptionPara
 }
 
 const lockSubscriptions = `-- name: LockSubscriptions :many
-SELECT id, line_id, partner_id, service_id, product_id, pricepoint_id, consent_id, campaign, channel, short_code, tid, user_type, owner_epoch, state, created_at, changed_at, anchor, periods, paid_until, tries, due_at, reminded_for, lease, leased_until, cancelled_at, cancel_reason, cancel_cause, cancel_channel FROM subscription.subscriptions WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE
+SELECT id, line_id, partner_id, service_id, product_id, pricepoint_id, consent_id, campaign, channel, short_code, tid, user_type, owner_epoch, state, created_at, changed_at, anchor, periods, paid_until, tries, due_at, reminded_for, lease, leased_until, cancelled_at, cancel_reason, cancel_cause, cancel_channel FROM subscription.subscriptions WHERE id = ANY (ARRAY (SELECT unnest($1::bigint[]))) ORDER BY id FOR UPDATE
 `
 
 func (q *Queries) LockSubscriptions(ctx context.Context, ids []int64) ([]SubscriptionSubscription, error) {
@@ -242,6 +389,17 @@ func (q *Queries) LockSubscriptions(ctx context.Context, ids []int64) ([]Subscri
 		return nil, err
 	}
 	return items, nil
+}
+
+const oldestDue = `-- name: OldestDue :one
+SELECT due_at::timestamptz FROM subscription.subscriptions WHERE due_at <= $1::timestamptz ORDER BY due_at LIMIT 1
+`
+
+func (q *Queries) OldestDue(ctx context.Context, now time.Time) (time.Time, error) {
+	row := q.db.QueryRow(ctx, oldestDue, now)
+	var due_at time.Time
+	err := row.Scan(&due_at)
+	return due_at, err
 }
 
 const openSubscription = `-- name: OpenSubscription :one
@@ -342,6 +500,43 @@ func (q *Queries) OpenSubscriptionsOfLine(ctx context.Context, lineID int64) ([]
 	return items, nil
 }
 
+const putOff = `-- name: PutOff :execrows
+UPDATE subscription.subscriptions SET due_at = ($1::timestamptz) + random() * ($2::interval), lease = NULL, leased_until = NULL
+WHERE id = ANY (ARRAY (SELECT unnest($3::bigint[]))) AND lease = $4::uuid AND due_at IS NOT NULL
+`
+
+type PutOffParams struct {
+	At     time.Time
+	Spread time.Duration
+	Ids    []int64
+	Lease  uuid.UUID
+}
+
+// Has claimed subscriptions looked at again later, not all at once.
+func (q *Queries) PutOff(ctx context.Context, arg PutOffParams) (int64, error) {
+	result, err := q.db.Exec(ctx, putOff,
+		arg.At,
+		arg.Spread,
+		arg.Ids,
+		arg.Lease,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const readCursor = `-- name: ReadCursor :one
+SELECT value FROM subscription.cursors WHERE name = $1
+`
+
+func (q *Queries) ReadCursor(ctx context.Context, name string) (string, error) {
+	row := q.db.QueryRow(ctx, readCursor, name)
+	var value string
+	err := row.Scan(&value)
+	return value, err
+}
+
 const recentConsent = `-- name: RecentConsent :one
 SELECT id FROM subscription.consents WHERE line_id = $1 AND service_id = $2 AND given_at >= $3 ORDER BY given_at DESC LIMIT 1
 `
@@ -357,6 +552,38 @@ func (q *Queries) RecentConsent(ctx context.Context, arg RecentConsentParams) (u
 	var id uuid.UUID
 	err := row.Scan(&id)
 	return id, err
+}
+
+const release = `-- name: Release :execrows
+UPDATE subscription.subscriptions SET lease = NULL, leased_until = NULL WHERE id = ANY (ARRAY (SELECT unnest($1::bigint[]))) AND lease = $2::uuid
+`
+
+type ReleaseParams struct {
+	Ids   []int64
+	Lease uuid.UUID
+}
+
+// Gives claimed subscriptions back as they are.
+func (q *Queries) Release(ctx context.Context, arg ReleaseParams) (int64, error) {
+	result, err := q.db.Exec(ctx, release, arg.Ids, arg.Lease)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const saveCursor = `-- name: SaveCursor :exec
+INSERT INTO subscription.cursors (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+`
+
+type SaveCursorParams struct {
+	Name  string
+	Value string
+}
+
+func (q *Queries) SaveCursor(ctx context.Context, arg SaveCursorParams) error {
+	_, err := q.db.Exec(ctx, saveCursor, arg.Name, arg.Value)
+	return err
 }
 
 const subscription = `-- name: Subscription :one

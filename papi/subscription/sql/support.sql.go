@@ -45,7 +45,7 @@ func (q *Queries) AttemptsOf(ctx context.Context, chargeID int64) ([]Subscriptio
 }
 
 const chargesOfLine = `-- name: ChargesOfLine :many
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late FROM subscription.charges WHERE line_id = $1 ORDER BY id DESC LIMIT $2
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late FROM subscription.charges WHERE line_id = $1 ORDER BY id DESC LIMIT $2
 `
 
 type ChargesOfLineParams struct {
@@ -84,6 +84,7 @@ func (q *Queries) ChargesOfLine(ctx context.Context, arg ChargesOfLineParams) ([
 			&i.Reason,
 			&i.Told,
 			&i.Attempts,
+			&i.Openings,
 			&i.RefundReason,
 			&i.RefundBy,
 			&i.Correlation,
@@ -107,7 +108,7 @@ func (q *Queries) ChargesOfLine(ctx context.Context, arg ChargesOfLineParams) ([
 }
 
 const chargesOfSubscription = `-- name: ChargesOfSubscription :many
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late FROM subscription.charges WHERE subscription_id = $1 ORDER BY id DESC LIMIT $2
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late FROM subscription.charges WHERE subscription_id = $1 ORDER BY id DESC LIMIT $2
 `
 
 type ChargesOfSubscriptionParams struct {
@@ -146,6 +147,7 @@ func (q *Queries) ChargesOfSubscription(ctx context.Context, arg ChargesOfSubscr
 			&i.Reason,
 			&i.Told,
 			&i.Attempts,
+			&i.Openings,
 			&i.RefundReason,
 			&i.RefundBy,
 			&i.Correlation,
@@ -169,7 +171,7 @@ func (q *Queries) ChargesOfSubscription(ctx context.Context, arg ChargesOfSubscr
 }
 
 const differences = `-- name: Differences :many
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late FROM subscription.charges WHERE created_at >= $1::timestamptz AND created_at < $2::timestamptz
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late FROM subscription.charges WHERE created_at >= $1::timestamptz AND created_at < $2::timestamptz
     AND (state = 'SUCCEEDED' AND notice_id IS NULL OR notice_id IS NOT NULL AND state NOT IN ('SUCCEEDED', 'REFUNDING', 'REFUNDED')
         OR notice_id IS NOT NULL AND refund_by = 'hub')
 ORDER BY id LIMIT $3
@@ -213,6 +215,7 @@ func (q *Queries) Differences(ctx context.Context, arg DifferencesParams) ([]Sub
 			&i.Reason,
 			&i.Told,
 			&i.Attempts,
+			&i.Openings,
 			&i.RefundReason,
 			&i.RefundBy,
 			&i.Correlation,
@@ -236,7 +239,7 @@ func (q *Queries) Differences(ctx context.Context, arg DifferencesParams) ([]Sub
 }
 
 const recentCharges = `-- name: RecentCharges :many
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late FROM subscription.charges ORDER BY id DESC LIMIT $1
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late FROM subscription.charges ORDER BY id DESC LIMIT $1
 `
 
 func (q *Queries) RecentCharges(ctx context.Context, most int32) ([]SubscriptionCharge, error) {
@@ -270,6 +273,7 @@ func (q *Queries) RecentCharges(ctx context.Context, most int32) ([]Subscription
 			&i.Reason,
 			&i.Told,
 			&i.Attempts,
+			&i.Openings,
 			&i.RefundReason,
 			&i.RefundBy,
 			&i.Correlation,

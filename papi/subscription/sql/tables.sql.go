@@ -56,6 +56,7 @@ type SubscriptionCharge struct {
 	Reason         string
 	Told           string
 	Attempts       int32
+	Openings       int32
 	RefundReason   string
 	RefundBy       string
 	Correlation    string

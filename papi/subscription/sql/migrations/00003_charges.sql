@@ -29,6 +29,7 @@ CREATE TABLE subscription.charges (
     reason        text NOT NULL DEFAULT '', -- why it was declined
     told          text NOT NULL DEFAULT '', -- what the one who asked was answered; empty: nothing yet
     attempts      integer NOT NULL DEFAULT 0, -- TxIDs so far
+    openings      integer NOT NULL DEFAULT 1, -- how often it was opened, under one TxID or another
     refund_reason text NOT NULL DEFAULT '',
     refund_by     text NOT NULL DEFAULT '' CHECK (refund_by IN ('', 'hub', 'operator')), -- operator: a person's decision
     correlation   text NOT NULL,
@@ -104,7 +105,19 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
+-- unspend takes an amount off the spans of a line, in the order in which spend adds it, so that neither
+-- waits for the other in a circle.
+-- +goose StatementBegin
+CREATE FUNCTION subscription.unspend(line bigint, spans text[], in_currency text, less bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    FOR i IN 1 .. array_length(spans, 1) LOOP
+        UPDATE subscription.spending SET amount = amount - less WHERE line_id = line AND span = spans[i] AND currency = in_currency;
+    END LOOP;
+END $$;
+-- +goose StatementEnd
+
 -- +goose Down
+DROP FUNCTION subscription.unspend;
 DROP FUNCTION subscription.spend;
 DROP TABLE subscription.spending;
 DROP TABLE subscription.request_keys;

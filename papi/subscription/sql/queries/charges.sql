@@ -1,10 +1,11 @@
 -- name: OpenCharges :many
--- Writes intentions down, or opens one again whose last attempt was declined or did nothing. What is in
--- work or came true is left alone, and is not among the rows.
+-- Writes intentions down, or opens one again whose last attempt was declined or did nothing, at the price
+-- that holds now: a TxID is one of one amount. Time runs from here, not from the transaction's beginning. What is
+-- in work or came true is left alone, and is not among the rows.
 INSERT INTO subscription.charges AS c (key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id,
     amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, attempts, correlation, created_at, opened_at, next_at)
 SELECT i.key, i.kind, 'SENT', nullif(i.subscription_id, 0), i.line_id, i.partner_id, i.service_id, i.product_id, i.pricepoint_id,
-    i.amount, i.currency, i.channel, i.short_code, i.tid, i.user_type, nullif(i.consent_id, '00000000-0000-0000-0000-000000000000'), i.fingerprint, 1, i.correlation, @at::timestamptz, @at::timestamptz, now() + @lasts::interval
+    i.amount, i.currency, i.channel, i.short_code, i.tid, i.user_type, nullif(i.consent_id, '00000000-0000-0000-0000-000000000000'), i.fingerprint, 1, i.correlation, @at::timestamptz, @at::timestamptz, clock_timestamp() + @lasts::interval
 FROM (SELECT unnest(@keys::text[]) AS key, unnest(@kinds::text[]) AS kind, unnest(@subscriptions::bigint[]) AS subscription_id,
     unnest(@lines::bigint[]) AS line_id, unnest(@partners::bigint[]) AS partner_id, unnest(@services::bigint[]) AS service_id,
     unnest(@products::bigint[]) AS product_id, unnest(@pricepoints::bigint[]) AS pricepoint_id, unnest(@amounts::bigint[]) AS amount,
@@ -12,13 +13,14 @@ FROM (SELECT unnest(@keys::text[]) AS key, unnest(@kinds::text[]) AS kind, unnes
     unnest(@tids::text[]) AS tid, unnest(@user_types::text[]) AS user_type, unnest(@consents::uuid[]) AS consent_id,
     unnest(@fingerprints::bytea[]) AS fingerprint, unnest(@correlations::text[]) AS correlation) i
 ON CONFLICT (key) DO UPDATE SET state = 'SENT', reason = '', told = '', ended_at = NULL, next_at = excluded.next_at, opened_at = excluded.opened_at,
-    attempts = c.attempts + (c.state = 'DECLINED')::integer
+    attempts = c.attempts + (c.state = 'DECLINED' OR (c.amount, c.currency, c.pricepoint_id) <> (excluded.amount, excluded.currency, excluded.pricepoint_id))::integer,
+    openings = c.openings + 1, amount = excluded.amount, currency = excluded.currency, pricepoint_id = excluded.pricepoint_id, user_type = excluded.user_type
     WHERE c.state = 'CREATED' OR c.state = 'DECLINED' AND (c.kind = 'RENEWAL' OR c.kind = 'ONE_SHOT' AND c.reason = 'NOT_CHARGED')
 RETURNING *;
 
 -- name: OpenAttempts :many
 INSERT INTO subscription.attempts AS a (charge_id, number, tx_id, state, sent_at, ends_at)
-SELECT unnest(@charges::bigint[]), unnest(@numbers::integer[]), unnest(@tx_ids::text[]), 'SENT', @at::timestamptz, now() + @lasts::interval
+SELECT unnest(@charges::bigint[]), unnest(@numbers::integer[]), unnest(@tx_ids::text[]), 'SENT', @at::timestamptz, clock_timestamp() + @lasts::interval
 ON CONFLICT (charge_id, number) DO UPDATE SET state = 'SENT', reason = '', sent_at = excluded.sent_at, ends_at = excluded.ends_at WHERE a.state = 'UNDONE'
 RETURNING charge_id, tx_id;
 
@@ -29,11 +31,14 @@ FROM (SELECT unnest(@positions::integer[]) AS position, unnest(@lines::bigint[])
     unnest(@month_caps::bigint[]) AS month_cap) w
 ORDER BY w.line_id;
 
--- name: Unspend :batchexec
-UPDATE subscription.spending SET amount = amount - @amount::bigint WHERE line_id = @line_id AND currency = @currency AND span = ANY (@spans::text[]);
+-- name: Unspend :exec
+SELECT subscription.unspend(w.line_id, w.spans, w.currency, w.amount)
+FROM (SELECT unnest(@lines::bigint[]) AS line_id, string_to_array(unnest(@spans::text[]), ' ') AS spans,
+    unnest(@currencies::text[]) AS currency, unnest(@amounts::bigint[]) AS amount) w
+ORDER BY w.line_id;
 
 -- name: LockCharges :many
-SELECT * FROM subscription.charges WHERE id = ANY (@ids::bigint[]) ORDER BY id FOR UPDATE;
+SELECT * FROM subscription.charges WHERE id = ANY (ARRAY (SELECT unnest(@ids::bigint[]))) ORDER BY id FOR UPDATE;
 
 -- name: Charge :one
 SELECT * FROM subscription.charges WHERE key = @key;
@@ -59,9 +64,10 @@ WHERE id = @id RETURNING *;
 
 -- name: ClaimOpenCharges :many
 -- Takes charges that an inquiry or a refund is due of, for as long as these may take.
+-- The array keeps the plan to the indexes, however many the planner takes a limit for.
 UPDATE subscription.charges c SET next_at = now() + @lasts::interval
-FROM (SELECT id FROM subscription.charges WHERE next_at <= now() ORDER BY next_at LIMIT @most FOR UPDATE SKIP LOCKED) due
-WHERE c.id = due.id RETURNING c.*;
+WHERE c.id = ANY (ARRAY (SELECT o.id FROM subscription.charges o WHERE o.next_at <= now() ORDER BY o.next_at LIMIT @most FOR UPDATE SKIP LOCKED))
+RETURNING c.*;
 
 -- name: LastAttempt :one
 SELECT *, (now() > ends_at + @settle::interval)::boolean AS settled FROM subscription.attempts WHERE charge_id = @charge_id ORDER BY number DESC LIMIT 1;
@@ -99,3 +105,7 @@ UPDATE subscription.charges SET state = 'REFUNDED', refunded_at = @at, next_at =
 
 -- name: BeginRefund :execrows
 UPDATE subscription.charges SET state = 'REFUNDING', refund_reason = @reason, refund_by = 'operator', next_at = now() WHERE id = @id AND state = 'SUCCEEDED';
+
+-- name: InWork :many
+-- The subscriptions that have a charge in work.
+SELECT subscription_id::bigint FROM subscription.charges WHERE subscription_id = ANY (ARRAY (SELECT unnest(@subscriptions::bigint[]))) AND state IN ('SENT', 'UNKNOWN');

@@ -6,4 +6,5 @@ INSERT INTO subscription.lines (key, msisdn) VALUES (@key, @msisdn)
 ON CONFLICT (key) DO UPDATE SET msisdn = excluded.msisdn RETURNING id;
 
 -- name: Lines :many
-SELECT * FROM subscription.lines WHERE id = ANY (@ids::bigint[]);
+-- The array is made in the statement, here and elsewhere, so that a plan is not made anew for each length of it.
+SELECT * FROM subscription.lines WHERE id = ANY (ARRAY (SELECT unnest(@ids::bigint[])));

@@ -1,5 +1,5 @@
 -- name: LockSubscriptions :many
-SELECT * FROM subscription.subscriptions WHERE id = ANY (@ids::bigint[]) ORDER BY id FOR UPDATE;
+SELECT * FROM subscription.subscriptions WHERE id = ANY (ARRAY (SELECT unnest(@ids::bigint[]))) ORDER BY id FOR UPDATE;
 
 -- name: UpdateSubscription :batchexec
 UPDATE subscription.subscriptions SET state = @state, changed_at = @changed_at, anchor = @anchor, periods = @periods, paid_until = @paid_until,
@@ -40,6 +40,48 @@ SELECT EXISTS (SELECT FROM subscription.subscriptions WHERE line_id = @line_id A
 
 -- name: HistoryOf :many
 SELECT * FROM subscription.history WHERE subscription_id = @subscription_id ORDER BY at;
+
+-- name: ClaimDue :many
+-- Takes subscriptions that somebody is to look at, the longest due first, for as long as the lease lasts. The
+-- array keeps the plan to the indexes, however many the planner takes a limit for.
+UPDATE subscription.subscriptions s SET lease = @lease::uuid, leased_until = now() + @lasts::interval
+WHERE s.id = ANY (ARRAY (SELECT d.id FROM subscription.subscriptions d
+    WHERE d.due_at <= @now::timestamptz AND (d.leased_until IS NULL OR d.leased_until < now()) ORDER BY d.due_at LIMIT @most FOR UPDATE SKIP LOCKED))
+RETURNING s.*;
+
+-- name: PutOff :execrows
+-- Has claimed subscriptions looked at again later, not all at once.
+UPDATE subscription.subscriptions SET due_at = (@at::timestamptz) + random() * (@spread::interval), lease = NULL, leased_until = NULL
+WHERE id = ANY (ARRAY (SELECT unnest(@ids::bigint[]))) AND lease = @lease::uuid AND due_at IS NOT NULL;
+
+-- name: Release :execrows
+-- Gives claimed subscriptions back as they are.
+UPDATE subscription.subscriptions SET lease = NULL, leased_until = NULL WHERE id = ANY (ARRAY (SELECT unnest(@ids::bigint[]))) AND lease = @lease::uuid;
+
+-- name: CountDue :one
+-- How many are due and not in somebody's hands, up to a number.
+SELECT count(*) FROM (SELECT FROM subscription.subscriptions
+    WHERE due_at <= @now::timestamptz AND (leased_until IS NULL OR leased_until < now()) ORDER BY due_at LIMIT @most) d;
+
+-- name: Backlog :one
+-- How many are due, up to a number.
+SELECT count(*) FROM (SELECT FROM subscription.subscriptions WHERE due_at <= @now::timestamptz ORDER BY due_at LIMIT @most) d;
+
+-- name: OldestDue :one
+SELECT due_at::timestamptz FROM subscription.subscriptions WHERE due_at <= @now::timestamptz ORDER BY due_at LIMIT 1;
+
+-- name: Agreed :many
+-- What was agreed to, by consent.
+SELECT id, amount, currency FROM subscription.consents WHERE id = ANY (ARRAY (SELECT unnest(@ids::uuid[])));
+
+-- name: HasOpenSubscriptions :one
+SELECT EXISTS (SELECT FROM subscription.subscriptions WHERE product_id = @product_id AND state <> 'CANCELLED');
+
+-- name: ReadCursor :one
+SELECT value FROM subscription.cursors WHERE name = @name;
+
+-- name: SaveCursor :exec
+INSERT INTO subscription.cursors (name, value) VALUES (@name, @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: RecentConsent :one
 SELECT id FROM subscription.consents WHERE line_id = @line_id AND service_id = @service_id AND given_at >= @since ORDER BY given_at DESC LIMIT 1;
