@@ -69,7 +69,7 @@ var byKind = map[problem.Kind]result{
 
 // Results that neither code nor kind tells.
 var (
-	declined   = result{status: partnerhub.StatusFailed, http: http.StatusPaymentRequired}
+	declined   = result{status: partnerhub.StatusFailed, http: http.StatusPaymentRequired, reason: subscription.CodeDeclined}
 	unreadable = result{status: partnerhub.StatusFailed, http: http.StatusBadRequest, always: true, reason: "MALFORMED_REQUEST"}
 	nowhere    = result{status: partnerhub.StatusFailed, http: http.StatusNotFound, always: true, reason: "NOT_FOUND"}
 )
