@@ -59,7 +59,8 @@ func TestFields(t *testing.T) {
 		"shortCode":    {{`"888"`, ""}, {`"888888"`, ""}, {`"88"`, code}, {`"8888888"`, code}, {`"88a8"`, code}, {"8888", "must be a string"}},
 		"date":         {{`"20220101"`, date}, {`"2022-01-01T10:00"`, date}, {`""`, date}, {"20220101100000", "must be a string"}, {"null", "must not be null"}},
 		"tid":          {{`"` + strings.Repeat("t", 64) + `"`, ""}, {`"a.b_c~d-9"`, ""}, {`"a#b"`, tid}, {`""`, tid}, {`"` + strings.Repeat("t", 65) + `"`, tid}, {"7", "must be a string"}},
-		"text":         {{`"` + strings.Repeat("ñ", 4096) + `"`, ""}, {`"` + strings.Repeat("a", 4097) + `"`, "must have at most 4096 characters"}, {"7", "must be a string"}},
+		"text": {{`"` + strings.Repeat("ñ", 4096) + `"`, ""}, {`"` + strings.Repeat("a", 4097) + `"`, "must have at most 4096 characters"}, {"7", "must be a string"},
+			{`"a\nb"`, ""}, {`"a\u0000b"`, `must match ^[^\x00]*$`}}, // PostgreSQL has no text with it
 	}
 	for _, operation := range operations {
 		d, _ := Contract.Document()
