@@ -10,6 +10,7 @@ import (
 	"puente/shared/hop"
 	"puente/shared/policy"
 	"puente/shared/server"
+	"puente/xapi/partnerhub"
 	"puente/xapi/portabilities"
 	"puente/xapi/reconexion"
 	"puente/xapi/tmforum"
@@ -28,6 +29,7 @@ var Layer = server.Layer{
 		tmforum.ServiceOrdering,
 		tmforum.ServiceTest,
 		tmforum.ServiceActivation,
+		partnerhub.API,
 	},
 	Verifier: func(d hop.Dialer) policy.Verifier { return verifier{oauth2.NewClient(d)} },
 }

@@ -29,8 +29,8 @@ func (c *Check) Members() []string {
 // keeps the schema.
 //
 // canonical is body with the member names spelt as the schema spells them where x-fold-names or
-// x-aliases asks for it, and with numbers in the place of the strings that x-digits lets pass: body
-// itself if nothing changes, nil if body is not JSON or breaks a limit. Duplicate names count as a broken
+// x-aliases asks for it, and with numbers in the place of the strings that x-digits lets pass, or the
+// reverse: body itself if nothing changes, nil if body is not JSON or breaks a limit. Duplicate names count as a broken
 // limit, so do two names that fold to one, or are aliases of one.
 //
 // broken holds what body breaks, at most 20 fields; a field never holds a value. They are in one order,

@@ -129,6 +129,9 @@ func (c *compiler) fill(n *node, flat flattened, at string, fold bool) {
 	switch kind {
 	case openapi3.TypeString:
 		n.kinds, n.rule, n.text = texts, "must be a string", c.text(s, at)
+		if n.digits = c.digits(s, at); n.digits {
+			n.rule = "must be a string, or an integer in digits only"
+		}
 	case openapi3.TypeInteger:
 		n.kinds, n.rule, n.number = numbers, "must be an integer", c.number(s, at)
 		if n.digits = c.digits(s, at); n.digits {
@@ -148,8 +151,8 @@ func (c *compiler) fill(n *node, flat flattened, at string, fold bool) {
 		n.kinds, n.rule = everything&^nulls, "must not be null"
 		n.object, n.array = unchecked.object, unchecked.array
 	}
-	if _, ok := s.Extensions["x-digits"]; ok && kind != openapi3.TypeInteger {
-		c.add(at, "x-digits is for integers")
+	if _, ok := s.Extensions["x-digits"]; ok && kind != openapi3.TypeInteger && kind != openapi3.TypeString {
+		c.add(at, "x-digits is for integers and strings")
 	}
 	if s.Nullable {
 		n.kinds |= nulls

@@ -22,7 +22,8 @@
 //	x-fold-names     schema     true: member names of this object and below match without ASCII case
 //	x-aliases        property   [name, …] other names of the member; the canonical body has its own
 //	x-digits         schema     true: of an integer, which may also come as a string of digits and is then a number in the
-//	                            canonical body; sign, fraction and exponent are refused in both
+//	                            canonical body, or of a string, which may also come as a whole number and is then a string
+//	                            there; sign, fraction and exponent are refused in both
 //	x-envelope       schema     true: this request body, or this alternative of one, is the envelope around the API's own
 //	x-fault          schema     true: this alternative of an answer is how errors look; the answer's check is the other's
 //

@@ -9,7 +9,7 @@ type node struct {
 	bools  *boolRule   // what a boolean must keep; nil: nothing
 	object *objectRule // never nil where an object is allowed
 	array  *arrayRule  // never nil where an array is allowed
-	digits bool        // x-digits: a string of digits will do for the number
+	digits bool        // x-digits: a string of digits will do for the number, or a number for the string
 	pii    pii
 	key    bool // x-audit-key
 }

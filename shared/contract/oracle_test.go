@@ -31,7 +31,7 @@ import (
 //	whole numbers beyond ±2^53             rounded to a float64,   exact up to 64 bits: type, format
 //	  against int64, multipleOf, enum      then checked            int64, multipleOf and enum
 //
-// Members that x-fold-names and x-aliases respell, and the strings that x-digits takes for numbers, are
+// Members that x-fold-names and x-aliases respell, and what x-digits takes for a number or a string, are
 // judged by kin-openapi in their canonical spelling. Whether that is what was meant, it cannot tell: see
 // TestCanonicalBodiesMeanTheSame.
 func disagreement(c *Check, body []byte) string {

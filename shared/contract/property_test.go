@@ -193,6 +193,9 @@ func drawComma(t *rapid.T) string {
 }
 
 func drawString(t *rapid.T, s *openapi3.Schema) string {
+	if s.Extensions["x-digits"] == true && rapid.Bool().Draw(t, "unquoted") {
+		return rapid.SampledFrom([]string{"0", "7", "12", "123456789012345678901234567890", "-1", "1.0", "1e2"}).Draw(t, "number")
+	}
 	known := map[string]string{
 		"date": openapi3.FormatOfStringDate, "date-time": openapi3.FormatOfStringDateTime, "email": openapi3.FormatOfStringForEmail,
 		"uuid": openapi3.FormatOfStringForUUIDOfRFC9562, "byte": openapi3.FormatOfStringByte, "ipv4": `([0-9]{1,3}\.){3}[0-9]{1,3}`, "ipv6": `[0-9a-f:]{2,9}`,
@@ -268,7 +271,8 @@ func drawSchema(t *rapid.T, depth int) map[string]any {
 		maybe("format", func() any {
 			return rapid.SampledFrom(slices.Sorted(maps.Keys(formats))).Draw(t, "format")
 		})
-		maybe("enum", func() any { return []string{"a", "", "RED"} })
+		maybe("enum", func() any { return []string{"a", "", "RED", "0"} })
+		maybe("x-digits", func() any { return true })
 	case "integer", "number":
 		maybe("minimum", small)
 		maybe("maximum", small)

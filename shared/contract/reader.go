@@ -32,7 +32,7 @@ type reader struct {
 	lacking  bool                        // whether what is being checked is null or empty, and required
 }
 
-// edit replaces a member name, or a number that came as a string, by its canonical spelling.
+// edit replaces a member name, or a number that came as a string or the reverse, by its canonical spelling.
 type edit struct {
 	from, to int // of the body
 	text     []byte
@@ -124,6 +124,8 @@ func (r *reader) value(n *node) bool {
 			return r.syntax(err)
 		}
 		switch {
+		case n.digits && n.number == nil:
+			return r.spelt(n, raw)
 		case !r.allows(n, numbers) || n.number == nil:
 		case n.digits && !allDigits(raw):
 			r.breaks(n.rule)
@@ -175,7 +177,7 @@ func (r *reader) text(n *node, raw []byte, required bool) bool {
 	}
 	r.lacking = required && len(raw) == len(`""`)
 	switch {
-	case n.digits:
+	case n.digits && n.number != nil:
 		r.digits(n, raw)
 	case r.allows(n, texts) && n.text != nil:
 		n.text.check(r.unquoted(raw), r.breaks)
@@ -196,6 +198,23 @@ func (r *reader) digits(n *node, raw []byte) {
 	n.number.check(number, r.breaks)
 	end := int(r.dec.InputOffset())
 	r.edits = append(r.edits, edit{end - len(raw), end, bytes.Clone(number)})
+}
+
+// spelt reads a number in the place of a string; the canonical body has the string.
+func (r *reader) spelt(n *node, raw []byte) bool {
+	if len(raw) > r.limits.String {
+		return r.stop(fmt.Sprintf("is longer than %d bytes", r.limits.String))
+	}
+	if !allDigits(raw) {
+		r.breaks(n.rule)
+		return true
+	}
+	if n.text != nil {
+		n.text.check(raw, r.breaks)
+	}
+	end := int(r.dec.InputOffset())
+	r.edits = append(r.edits, edit{end - len(raw), end, quote(string(raw))})
+	return true
 }
 
 // allDigits reports whether text is a whole number without sign, fraction or exponent.

@@ -78,7 +78,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"an alias that folds to another member", body("{type: object, x-fold-names: true, properties: {a: {type: string, x-aliases: [B]}, b: {}}}"), "properties/a: x-aliases has the name of another member"},
 		{"an alias of two members", body("{type: object, properties: {a: {type: string, x-aliases: [c]}, b: {x-aliases: [c]}}}"), "properties/b: x-aliases has the name of another member"},
 		{"aliases of what is no property", body("{type: array, items: {type: string, x-aliases: [b]}}"), "x-aliases belongs to a property"},
-		{"x-digits of a string", body("{type: string, x-digits: true}"), "x-digits is for integers"},
+		{"x-digits of a boolean", body("{type: boolean, x-digits: true}"), "x-digits is for integers and strings"},
 		{"x-digits without end", body("{type: integer, x-digits: true}"), "x-digits needs format int32 or int64"},
 		{"unique items that may be respelt", body("{type: array, uniqueItems: true, items: {type: integer, format: int64, x-digits: true}}"), "uniqueItems is not supported where"},
 		{"unique items with aliases below", body("{type: array, uniqueItems: true, items: {type: object, properties: {a: {type: string, x-aliases: [b]}}}}"), "uniqueItems is not supported where"},

@@ -54,7 +54,7 @@ func (c *compiler) digits(s *openapi3.Schema, at string) bool {
 	if err != nil {
 		c.add(at, "%v", err)
 	}
-	if yes && s.Format != "int32" && s.Format != "int64" {
+	if yes && s.Type.Is(openapi3.TypeInteger) && s.Format != "int32" && s.Format != "int64" {
 		c.add(at, "x-digits needs format int32 or int64: a string may have any number of digits")
 	}
 	return yes

@@ -131,3 +131,21 @@ func asked(t *testing.T, url string) (status int, body string) {
 	}
 	return resp.StatusCode, string(text)
 }
+
+// An API whose path has one segment spoke for every path that nobody has.
+func TestPathsThatNobodyHasAreNotThoseOfAShortPath(t *testing.T) {
+	contract := hop.Contract{Layer: "xapi", Name: "weather", Spec: []byte(strings.ReplaceAll(weather, "/v1/weather", "/weather"))}
+	at, _ := hosting(t, "", API{Contract: &contract, Fault: tongue{}, Mount: func(env *Env) error {
+		Handle(env, hop.Operation[struct{}, forecast]{Contract: &contract, ID: "getWeather"}, func(context.Context, struct{}) (forecast, error) { return forecast{}, nil })
+		return nil
+	}})
+	for path, want := range map[string]string{
+		"/weather": "405 application/json", "/weather/": "404 application/json", "/weather/more": "404 application/json",
+		"/": "404 application/problem+json", "/weathers": "404 application/problem+json", "/elsewhere": "404 application/problem+json", "/v1/weather": "404 application/problem+json",
+	} {
+		resp, _ := sent(t, "http://"+at.Public+path, "", "{}")
+		if got := resp.Status[:3] + " " + resp.Header.Get("Content-Type"); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}

@@ -167,10 +167,14 @@ func ginPath(path string) string {
 	return strings.NewReplacer("{", ":", "}", "").Replace(path)
 }
 
-// staticPrefix is the part of an OpenAPI path before its first parameter.
+// staticPrefix is the part of an OpenAPI path before its first parameter, or before its last segment. A path
+// of one segment is its own: the API that has it is not that of whatever else nobody has.
 func staticPrefix(path string) string {
-	if i := strings.IndexByte(path, '{'); i >= 0 {
+	if i := strings.IndexByte(path, '{'); i > 1 {
 		return path[:i]
 	}
-	return path[:strings.LastIndexByte(path, '/')+1]
+	if i := strings.LastIndexByte(path, '/'); i > 0 {
+		return path[:i+1]
+	}
+	return path + "/"
 }
