@@ -58,7 +58,7 @@ func TestAPINIsKeptNowhere(t *testing.T) {
 	var log bytes.Buffer
 	w.log = slog.New(slog.NewTextHandler(&log, nil))
 	m := w.message(PIN, 1)
-	m.PIN, m.Until = "471147", noon.Add(5*time.Minute)
+	m.PIN, m.Until = "471147", noon.Add(4*time.Minute+time.Second)
 	events := w.send(m)
 	o := w.order(events[0])
 	if !strings.Contains(o.Message.Text, "471147") || o.Message.Validity != 5 || !o.Until.Equal(m.Until) {
