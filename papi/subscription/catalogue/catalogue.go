@@ -8,6 +8,7 @@
 package catalogue
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -147,6 +148,18 @@ func (s *Snapshot) Keywords(code string) []string {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// Products are those of a short code, in the order of their ids.
+func (s *Snapshot) Products(code string) []*Product {
+	var all []*Product
+	for _, p := range s.products {
+		if p.Service.Has(code) {
+			all = append(all, p)
+		}
+	}
+	slices.SortFunc(all, func(a, b *Product) int { return cmp.Compare(a.ID, b.ID) })
+	return all
 }
 
 // Has reports whether a short code is assigned to the service.

@@ -45,3 +45,46 @@ func (r iteratorForAddHistory) Err() error {
 func (q *Queries) AddHistory(ctx context.Context, arg []AddHistoryParams) (int64, error) {
 	return q.db.CopyFrom(ctx, []string{"subscription", "history"}, []string{"subscription_id", "at", "was", "is_now", "cause", "correlation"}, &iteratorForAddHistory{rows: arg})
 }
+
+// iteratorForAddMessages implements pgx.CopyFromSource.
+type iteratorForAddMessages struct {
+	rows                 []AddMessagesParams
+	skippedFirstNextCall bool
+}
+
+func (r *iteratorForAddMessages) Next() bool {
+	if len(r.rows) == 0 {
+		return false
+	}
+	if !r.skippedFirstNextCall {
+		r.skippedFirstNextCall = true
+		return true
+	}
+	r.rows = r.rows[1:]
+	return len(r.rows) > 0
+}
+
+func (r iteratorForAddMessages) Values() ([]interface{}, error) {
+	return []interface{}{
+		r.rows[0].ID,
+		r.rows[0].Direction,
+		r.rows[0].LineID,
+		r.rows[0].ShortCode,
+		r.rows[0].PartnerID,
+		r.rows[0].ProductID,
+		r.rows[0].Purpose,
+		r.rows[0].Text,
+		r.rows[0].Segments,
+		r.rows[0].State,
+		r.rows[0].CreatedAt,
+		r.rows[0].ChangedAt,
+	}, nil
+}
+
+func (r iteratorForAddMessages) Err() error {
+	return nil
+}
+
+func (q *Queries) AddMessages(ctx context.Context, arg []AddMessagesParams) (int64, error) {
+	return q.db.CopyFrom(ctx, []string{"subscription", "messages"}, []string{"id", "direction", "line_id", "short_code", "partner_id", "product_id", "purpose", "text", "segments", "state", "created_at", "changed_at"}, &iteratorForAddMessages{rows: arg})
+}

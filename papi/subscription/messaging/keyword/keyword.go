@@ -2,8 +2,8 @@
 // which (partner hub specification §10, F3 steps 2 and 3).
 //
 // A message asks for an end if its first or its last word is one of the short code's opt-out words. It ends the
-// subscriptions of the products that it names; if it names none, or says TODO, it ends all that the customer has
-// on the short code. Nothing else is understood here. Where a message can be read two ways it is read as a wish
+// subscriptions of the products that it names; if it names none, or says the short code's word for all, it ends
+// all that the customer has on the short code. Nothing else is understood here. Where a message can be read two ways it is read as a wish
 // to end: one who goes on paying after he has asked not to has the greater harm.
 package keyword
 
@@ -20,8 +20,8 @@ import (
 // OptOut are the words for a short code that configures none.
 var OptOut = []string{"SALIR", "BAJA", "STOP", "CANCELAR", "FIN", "ALTO"}
 
-// everything is the word for all subscriptions.
-const everything = "TODO"
+// All is the word for all subscriptions, for a short code that configures none.
+const All = "TODO"
 
 // Intent is what a message asks for.
 type Intent string
@@ -37,6 +37,7 @@ const (
 type Result struct {
 	Intent   Intent
 	Keywords []string // of Cancel: the products' keywords, as they were given, in the order of the message
+	All      bool     // of CancelAll: the word for all was said
 	Said     string   // of CancelAll: words that named no product, normalised; where policy is to ask, reason to
 }
 
@@ -58,19 +59,21 @@ func words(text string) []string {
 	}, folded))
 }
 
-// Parse reads a message, given the short code's opt-out words and the keywords of its products.
-func Parse(text string, optOut, keywords []string) Result {
+// Parse reads a message, given the short code's opt-out words, its word for all, and the keywords of its products.
+func Parse(text string, optOut []string, all string, keywords []string) Result {
 	said := words(text)
 	said, asked := withoutOptOut(said, optOut)
 	if !asked {
 		return Result{Intent: Unknown}
 	}
 	named, rest := find(said, keywords)
-	if len(named) > 0 && !slices.Contains(rest, everything) {
+	everything := Normalise(all)
+	saidAll := slices.Contains(rest, everything)
+	if len(named) > 0 && !saidAll {
 		return Result{Intent: Cancel, Keywords: named}
 	}
 	rest = slices.DeleteFunc(rest, func(w string) bool { return w == everything })
-	return Result{Intent: CancelAll, Said: strings.Join(rest, " ")}
+	return Result{Intent: CancelAll, All: saidAll, Said: strings.Join(rest, " ")}
 }
 
 // withoutOptOut takes the opt-out words off both ends; BAJA STOP says the same twice.
@@ -110,8 +113,12 @@ func find(said, keywords []string) (named, rest []string) {
 }
 
 // Check refuses words by which Parse could not tell what is meant: it is for the configuration of a short code.
-func Check(optOut, keywords []string) error {
+func Check(optOut []string, all string, keywords []string) error {
 	var errs []error
+	everything := Normalise(all)
+	if len(words(all)) != 1 {
+		errs = append(errs, errors.New("all: must be one word of letters and digits"))
+	}
 	if len(optOut) == 0 {
 		errs = append(errs, errors.New("optOut: must have a word"))
 	}

@@ -47,6 +47,7 @@ func TestNormaliseOnceIsEnough(t *testing.T) {
 func TestParse(t *testing.T) {
 	keywords := []string{"JUEGOS", "Juegos Pro", "MÚSICA"}
 	all := func(said string) Result { return Result{Intent: CancelAll, Said: said} }
+	every := func(said string) Result { return Result{Intent: CancelAll, All: true, Said: said} }
 	one := func(k ...string) Result { return Result{Intent: Cancel, Keywords: k} }
 	unknown := Result{Intent: Unknown}
 	for text, want := range map[string]Result{
@@ -67,9 +68,9 @@ func TestParse(t *testing.T) {
 		"alto":                         all(""),
 		"STOP STOP":                    all(""),
 		"salir baja":                   all(""),
-		"SALIR TODO":                   all(""),
-		"todo, salir":                  all(""),
-		"salir de todo":                all("DE"),
+		"SALIR TODO":                   every(""),
+		"todo, salir":                  every(""),
+		"salir de todo":                every("DE"),
 		"SALIR JUEGOS":                 one("JUEGOS"),
 		"salir,juegos":                 one("JUEGOS"),
 		"Juegos: ¡SALIR!":              one("JUEGOS"),
@@ -79,13 +80,13 @@ func TestParse(t *testing.T) {
 		"SALIR DE JUEGOS PRO POR FA":   one("Juegos Pro"),
 		"salir juegos y musica":        one("JUEGOS", "MÚSICA"),
 		"salir musica, juegos, musica": one("MÚSICA", "JUEGOS"),
-		"salir musica y todo":          all("Y"),
+		"salir musica y todo":          every("Y"),
 		"salir juego":                  all("JUEGO"),
 		"quiero darme de baja":         all("QUIERO DARME DE"),
 		"STOP JUEGOS STOP":             one("JUEGOS"),
 	} {
-		got := Parse(text, OptOut, keywords)
-		if got.Intent != want.Intent || !slices.Equal(got.Keywords, want.Keywords) || got.Said != want.Said {
+		got := Parse(text, OptOut, All, keywords)
+		if got.Intent != want.Intent || got.All != want.All || !slices.Equal(got.Keywords, want.Keywords) || got.Said != want.Said {
 			t.Errorf("%q: %+v", text, got)
 		}
 	}
@@ -95,7 +96,7 @@ func TestTheLongestKeywordCounts(t *testing.T) {
 	keywords := []string{"JUEGOS", "JUEGOS PRO", "JUEGOS PRO MAX"}
 	for range 2 { // whichever comes first
 		for _, k := range keywords {
-			if got := Parse("salir "+k, OptOut, keywords); !slices.Equal(got.Keywords, []string{k}) {
+			if got := Parse("salir "+k, OptOut, All, keywords); !slices.Equal(got.Keywords, []string{k}) {
 				t.Errorf("of %v in %s: %+v", keywords, k, got)
 			}
 		}
@@ -104,10 +105,20 @@ func TestTheLongestKeywordCounts(t *testing.T) {
 }
 
 func TestTheShortCodesOwnWordsCount(t *testing.T) {
-	if got := Parse("adiós", []string{"ADIOS"}, nil); got.Intent != CancelAll {
+	if got := Parse("adiós", []string{"ADIOS"}, All, nil); got.Intent != CancelAll {
 		t.Errorf("%+v", got)
 	}
-	if got := Parse("SALIR", []string{"ADIOS"}, nil); got.Intent != Unknown {
+	if got := Parse("SALIR", []string{"ADIOS"}, All, nil); got.Intent != Unknown {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestTheShortCodesOwnWordForAllCounts(t *testing.T) {
+	keywords := []string{"JUEGOS"}
+	if got := Parse("salir juegos todas", OptOut, "Todás", keywords); got.Intent != CancelAll || !got.All {
+		t.Errorf("%+v", got)
+	}
+	if got := Parse("salir todo", OptOut, "TODAS", keywords); got.Intent != CancelAll || got.All || got.Said != "TODO" {
 		t.Errorf("%+v", got)
 	}
 }
@@ -130,19 +141,19 @@ func TestDecorationHidesNoOptOut(t *testing.T) {
 			slices.Reverse(parts)
 		}
 		text := noise.Draw(t, "before") + strings.Join(parts, noise.Draw(t, "between")+" ") + noise.Draw(t, "after")
-		got := Parse(text, OptOut, keywords)
+		got := Parse(text, OptOut, All, keywords)
 		if slices.Contains(keywords, k) {
 			if got.Intent != Cancel || !slices.Equal(got.Keywords, []string{k}) {
 				t.Fatalf("%q: %+v", text, got)
 			}
-		} else if got.Intent != CancelAll || got.Said != "" {
+		} else if got.Intent != CancelAll || got.All != (k == "todo") || got.Said != "" {
 			t.Fatalf("%q: %+v", text, got)
 		}
 	})
 }
 
 func TestCheck(t *testing.T) {
-	if err := Check(OptOut, []string{"JUEGOS", "JUEGOS PRO", "MÚSICA", "24"}); err != nil {
+	if err := Check(OptOut, All, []string{"JUEGOS", "JUEGOS PRO", "MÚSICA", "24"}); err != nil {
 		t.Error(err)
 	}
 	for want, test := range map[string]struct{ optOut, keywords []string }{
@@ -153,7 +164,7 @@ func TestCheck(t *testing.T) {
 		"keywords[1]: ": {OptOut, []string{"A", "Fin de semana"}},
 		"keywords[2]: ": {OptOut, []string{"Música", "B", "MUSICA!"}},
 	} {
-		if err := Check(test.optOut, test.keywords); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if err := Check(test.optOut, All, test.keywords); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s%v", want, err)
 		}
 	}

@@ -8,7 +8,7 @@ CREATE TABLE subscription.messages (
     short_code text NOT NULL,
     partner_id bigint NOT NULL DEFAULT 0, -- zero: the hub's own
     product_id bigint NOT NULL DEFAULT 0,
-    purpose    text NOT NULL, -- PIN, WELCOME, RECEIPT, RENEWAL, REMINDER, CANCELLED, NONE_ACTIVE, HELP, PARTNER; of an MO what it asked for
+    purpose    text NOT NULL, -- PIN, WELCOME, RECEIPT, RENEWED, REMINDER, CANCELLED, NONE_ACTIVE, WHICH, HELP, PARTNER; of an MO what it asked for
     text       bytea NOT NULL, -- sealed; of a PIN without its digits
     segments   integer NOT NULL DEFAULT 0,
     state      text NOT NULL CHECK (state IN ('QUEUED', 'SENT', 'UNKNOWN', 'DELIVERED', 'FAILED', 'RECEIVED')),
@@ -18,12 +18,15 @@ CREATE TABLE subscription.messages (
 );
 CREATE INDEX messages_line ON subscription.messages (line_id, created_at);
 CREATE INDEX messages_created ON subscription.messages (created_at);
+-- What is still to go out to a line, and may be withdrawn; what came in and could not be done.
+CREATE INDEX messages_queued ON subscription.messages (line_id) WHERE state = 'QUEUED';
+CREATE INDEX messages_undone ON subscription.messages (changed_at) WHERE direction = 'MO' AND state = 'FAILED';
 
 -- What a line last did on a short code: whether it may be sent something.
 CREATE TABLE subscription.conversations (
     line_id      bigint NOT NULL REFERENCES subscription.lines,
     short_code   text NOT NULL,
-    wrote_at     timestamptz, -- its last message
+    wrote_at     timestamptz, -- its last message that did not ask for an end
     left_at      timestamptz, -- when it last asked to be left alone altogether
     helped_at    timestamptz, -- when it was last told how to write
     PRIMARY KEY (line_id, short_code)

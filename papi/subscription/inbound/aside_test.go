@@ -1,0 +1,121 @@
+package inbound
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"puente/papi/subscription/lifecycle"
+	"puente/shared/problem"
+)
+
+// poison has the database refuse, with a code, to change the line's subscriptions.
+func (w *world) poison(code string) {
+	w.t.Helper()
+	w.exec(`CREATE FUNCTION subscription.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '` + code + `'; END $$`)
+	w.exec(fmt.Sprintf(`CREATE TRIGGER refuse BEFORE UPDATE ON subscription.subscriptions FOR EACH ROW WHEN (old.line_id = %d) EXECUTE FUNCTION subscription.refuse()`, w.line()))
+}
+
+func (w *world) heal() { w.t.Helper(); w.exec(`DROP FUNCTION subscription.refuse CASCADE`) }
+
+// An item that cannot be done does not hold up the others, and what it asks for is done once it can be.
+func TestAPoisonedItemBlocksNobodyAndIsNotLost(t *testing.T) {
+	w := newWorld(t)
+	good, bad := "56900000001", "56900000002"
+	w.number = good
+	w.subscribe(lifecycle.Active, 1)
+	w.number = bad
+	w.subscribe(lifecycle.Active, 1)
+	w.poison("XX000")
+	w.center.add(w.text("8888", "SALIR TODO"))
+	w.number = good
+	w.center.add(w.text("8888", "SALIR"))
+	if err := w.Work(t.Context()); err == nil || w.states() != "1:CANCELLED" || w.center.waiting() != 1 {
+		t.Fatalf("%v, %s, %d wait", err, w.states(), w.center.waiting())
+	}
+	for n := 2; n < w.cfg.Attempts; n++ {
+		if err := w.Work(t.Context()); err == nil || w.center.waiting() != 1 {
+			t.Fatalf("attempt %d: %v, %d wait", n, err, w.center.waiting())
+		}
+	}
+	w.work() // puts it aside
+	if w.counted("message", resultPutAside) != 1 || w.counted("message", resultFailed) != w.cfg.Attempts-1 || len(w.failures) != 0 {
+		t.Errorf("%d, %d, %v", w.counted("message", resultPutAside), w.counted("message", resultFailed), w.failures)
+	}
+	again := func(want string) {
+		t.Helper()
+		if err := w.Again(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.states(); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	w.number = bad
+	w.heal()
+	again("1:ACTIVE") // it was tried a moment ago
+	w.poison("XX000")
+	w.clock = w.clock.Add(w.cfg.Again + time.Second)
+	again("1:ACTIVE")
+	w.heal()
+	again("1:ACTIVE")
+	w.clock = w.clock.Add(w.cfg.Again + time.Second)
+	again("1:CANCELLED")
+	if w.notices() != "subscription.ended" || w.messages() != "message.cancelled" {
+		t.Errorf("%s, %s", w.notices(), w.messages())
+	}
+	w.subscribe(lifecycle.Active, 1)
+	w.clock = w.clock.Add(w.cfg.Again + time.Second)
+	again("1:CANCELLED 1:ACTIVE") // it is done
+}
+
+// What was put aside does not end what began after it, and is not answered; nor is it tried for ever.
+func TestWhatWasPutAsideIsOld(t *testing.T) {
+	w := newWorld(t)
+	w.subscribe(lifecycle.Active, 1)
+	w.poison("XX000")
+	w.center.add(w.text("8888", "SALIR"))
+	for n := 1; n < w.cfg.Attempts; n++ {
+		if w.Work(t.Context()) == nil {
+			t.Fatal("it did not fail")
+		}
+	}
+	w.work()
+	w.heal()
+	w.exec(`UPDATE subscription.subscriptions SET state = 'CANCELLED', cancelled_at = $1, due_at = NULL`, w.clock)
+	w.clock = w.clock.Add(time.Minute)
+	w.subscribe(lifecycle.Active, 1)
+	w.clock = w.clock.Add(w.cfg.GiveUp)
+	if err := w.Again(t.Context()); err != nil || w.counted("message", resultNoneActive) != 0 {
+		t.Errorf("%v, it was tried after it was given up", err)
+	}
+	w.clock = noon.Add(2 * w.cfg.Again)
+	if err := w.Again(t.Context()); err != nil || w.counted("message", resultNoneActive) != 1 {
+		t.Errorf("%v, it was not tried", err)
+	}
+	if w.states() != "1:CANCELLED 1:ACTIVE" || w.messages() != "" {
+		t.Errorf("%s, %s", w.states(), w.messages())
+	}
+}
+
+// While the database is away nothing is anybody's fault: nothing is put aside or acknowledged.
+func TestADatabaseThatIsAwayPoisonsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.subscribe(lifecycle.Active, 1)
+	w.poison("53300")
+	w.center.add(w.text("8888", "SALIR"), w.text("8888", "hola"))
+	for range 2 * w.cfg.Attempts {
+		if err := w.Work(t.Context()); !errors.Is(err, problem.Unavailable) {
+			t.Fatal(err)
+		}
+	}
+	if w.center.waiting() != 2 || len(w.failures) != 0 {
+		t.Errorf("%d wait, %v", w.center.waiting(), w.failures)
+	}
+	w.heal()
+	w.work()
+	if w.states() != "1:CANCELLED" {
+		t.Error(w.states())
+	}
+}

@@ -1,0 +1,112 @@
+package messaging
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	contract "puente/contracts/papi/subscription"
+	"puente/papi/subscription/catalogue"
+	"puente/papi/subscription/messaging/sms"
+	"puente/papi/subscription/sql"
+	"puente/shared/database"
+	"puente/shared/problem"
+)
+
+// Request is a partner's message, whose offer was found in the catalogue.
+type Request struct {
+	Product   *catalogue.Product
+	MSISDN    string // as line.Parse has it
+	ShortCode string // of the product's service
+	Text      string
+	Channel   string // of the request; no rule depends on it
+}
+
+// SendMessage queues a partner's message to one of its users (specification §4.2). Errors: Invalid, of the text
+// or the number; Conflict NO_RIGHT_TO_MESSAGE; why the line could not be looked up.
+func (s *Sender) SendMessage(ctx context.Context, in Request) (contract.MessageResult, error) {
+	m := Message{MSISDN: in.MSISDN, ShortCode: in.ShortCode, Product: in.Product, Purpose: Partner, Text: in.Text, At: s.now()}
+	if err := fits(in); err != nil {
+		return contract.MessageResult{}, err
+	}
+	if _, err := s.directory.Look(ctx, in.MSISDN); err != nil {
+		return contract.MessageResult{}, fmt.Errorf("send message: %w", err)
+	}
+	var out contract.MessageResult
+	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		acted, err := s.right(ctx, tx, &m)
+		if err != nil {
+			return err
+		}
+		w, err := s.write(m, m.At.Sub(acted) < s.cfg.Answer)
+		if err != nil {
+			return err
+		}
+		out = contract.MessageResult{ID: w.id.String(), Segments: w.sms.Segments}
+		return s.queue(ctx, tx, w)
+	})
+	if err != nil {
+		return contract.MessageResult{}, fmt.Errorf("send message: %w", database.Problem(err))
+	}
+	return out, nil
+}
+
+// fits refuses a text that says nothing, or takes more messages than the product allows.
+func fits(in Request) error {
+	encoded := sms.Encode(in.Text, in.Product.Unicode)
+	rule := ""
+	switch {
+	case strings.TrimSpace(encoded.Text) == "":
+		rule = "must have a character that can be read"
+	case encoded.Segments > in.Product.MaxSegments:
+		rule = fmt.Sprintf("must fit into %d messages, and takes %d in %s", in.Product.MaxSegments, encoded.Segments, encoded.Encoding)
+	default:
+		return nil
+	}
+	return &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "text", Rule: rule}}}
+}
+
+// right is when the line last did what gives the product's partner a right to write to it: it has a
+// subscription, it bought the product within the window, or it wrote to the short code within the window. What
+// it did before it asked to be left alone altogether gives none. The line's conversation is held until tx
+// ends, so that one who leaves at the same moment comes before, or finds the message and withdraws it.
+func (s *Sender) right(ctx context.Context, tx pgx.Tx, m *Message) (time.Time, error) {
+	id, err := s.book.Find(ctx, tx, m.MSISDN)
+	if err != nil {
+		return time.Time{}, err
+	}
+	refused := &problem.Error{Kind: problem.Conflict, Code: contract.CodeNoRight}
+	if m.LineID = id; id == 0 { // nothing was ever sold to it, and it never wrote
+		s.metrics.count(Partner, resultNoRight)
+		return time.Time{}, refused
+	}
+	q := sql.New(tx)
+	conversation, err := q.Converse(ctx, sql.ConverseParams{LineID: id, ShortCode: m.ShortCode})
+	if err != nil {
+		return time.Time{}, database.Problem(fmt.Errorf("read conversation: %w", err))
+	}
+	found, err := q.RightToMessage(ctx, sql.RightToMessageParams{LineID: id, ProductID: m.Product.ID})
+	if err != nil {
+		return time.Time{}, database.Problem(fmt.Errorf("read right to message: %w", err))
+	}
+	var acted time.Time
+	since := m.At.Add(-s.cfg.Window)
+	consider := func(at time.Time, counts bool) {
+		if counts && at.After(acted) && (conversation.LeftAt == nil || at.After(*conversation.LeftAt)) {
+			acted = at
+		}
+	}
+	consider(found.SubscribedAt, found.SubscribedAt.Unix() > 0)
+	consider(found.BoughtAt, found.BoughtAt.After(since))
+	if at := conversation.WroteAt; at != nil {
+		consider(*at, at.After(since))
+	}
+	if acted.IsZero() {
+		s.metrics.count(Partner, resultNoRight)
+		return time.Time{}, refused
+	}
+	return acted, nil
+}
