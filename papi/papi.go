@@ -3,6 +3,7 @@ package papi
 
 import (
 	"puente/papi/reconnection"
+	"puente/papi/subscription"
 	"puente/papi/tvvalidation"
 	"puente/shared/server"
 )
@@ -10,5 +11,6 @@ import (
 // Layer is what a process hosts that runs this layer.
 var Layer = server.Layer{Name: "papi", APIs: []server.API{
 	reconnection.API,
+	subscription.API,
 	tvvalidation.API,
 }}

@@ -19,7 +19,7 @@ type Config struct {
 	Tokens        credential.Config  `yaml:"tokens"`
 	Charging      charging.Config    `yaml:"charging"`
 	Renewal       RenewalConfig      `yaml:"renewal"`
-	Messaging     messaging.Config   `yaml:"messaging"`
+	Messaging     MessagingConfig    `yaml:"messaging"`
 	Inbound       inbound.Config     `yaml:"inbound"`
 	Notifications NotificationConfig `yaml:"notifications"`
 }
@@ -30,11 +30,16 @@ type RenewalConfig struct {
 	Rule           schedule.Rule `yaml:"rule"`
 }
 
+// MessagingConfig is which messages go when, and how.
+type MessagingConfig struct {
+	messaging.Config `yaml:",inline"`
+	Delivery         outbox.Config `yaml:"delivery"`
+}
+
 // NotificationConfig is how partners are told. Their addresses come from the catalogue, and are public ones
 // on 443 unless they are allowed here.
 type NotificationConfig struct {
 	Delivery outbox.Config     `yaml:"delivery"`
-	Messages outbox.Config     `yaml:"messages"` // the same, of messages to lines
 	HTTP     httpclient.Config `yaml:"http"`
 	Allow    []string          `yaml:"allow"` // host:port, whatever they resolve to
 	Plain    bool              `yaml:"plain"` // http without TLS; for a demo
@@ -43,7 +48,7 @@ type NotificationConfig struct {
 func defaults() Config {
 	return Config{
 		Tokens: credential.Defaults(), Charging: charging.Defaults(), Renewal: RenewalConfig{Config: renewal.Defaults(), Rule: schedule.Default()},
-		Messaging: messaging.Defaults(), Inbound: inbound.Defaults(),
+		Messaging: MessagingConfig{Config: messaging.Defaults(), Delivery: messaging.DeliveryDefaults()}, Inbound: inbound.Defaults(),
 	}
 }
 
@@ -59,10 +64,10 @@ func (c *Config) Validate() error {
 	at("charging", c.Charging.Validate())
 	at("renewal", c.Renewal.Config.Validate())
 	at("renewal.rule", c.Renewal.Rule.Validate())
-	at("messaging", c.Messaging.Validate())
+	at("messaging", c.Messaging.Config.Validate())
+	at("messaging.delivery", c.Messaging.Delivery.Validate())
 	at("inbound", c.Inbound.Validate())
 	at("notifications.delivery", c.Notifications.Delivery.Validate())
-	at("notifications.messages", c.Notifications.Messages.Validate())
 	at("notifications.http", c.Notifications.HTTP.Validate())
 	if _, err := httpclient.NewSSRF(true, c.Notifications.Allow...); err != nil {
 		at("notifications.allow", err)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/jackc/pgx/v5"
-
 	"puente/contracts/papi/subscription"
 	"puente/contracts/sapi/smsc"
 	"puente/papi/subscription/messaging"
@@ -29,13 +27,7 @@ func (p *process) deliver(env *server.Env, cfg Config, box *outbox.Outbox, gatew
 	if err != nil {
 		return err
 	}
-	users := messaging.NewDelivery(p.messages, gateway)
-	messages, err := outbox.NewDeliverer(box, messaging.Stream, cfg.Notifications.Messages, outbox.Owner{
-		Send: func(ctx context.Context, e outbox.Event, _ int) outbox.Result { return users.Deliver(ctx, e) },
-		Died: func(ctx context.Context, tx pgx.Tx, e outbox.Event, _ outbox.Attempt) error {
-			return users.Died(ctx, tx, e)
-		},
-	}, deps)
+	messages, err := outbox.NewDeliverer(box, messaging.Stream, cfg.Messaging.Delivery, messaging.NewDelivery(p.messages, gateway).Owner(), deps)
 	if err != nil {
 		return err
 	}

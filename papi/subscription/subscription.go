@@ -14,7 +14,7 @@
 //	redirect      the token that a browser takes to a partner
 //	acceptance    the integration acceptance matrix
 //
-// Locks are taken in one order: subscriptions, then charges, then what lines spend, then the outbox.
+// Locks are taken in one order: conversations, subscriptions, charges, what lines spend, the outbox.
 package subscription
 
 import (
@@ -84,9 +84,9 @@ func mount(env *server.Env) error {
 	count := tally.New(ring)
 	p := &process{
 		db: db, ring: ring, catalogue: catalogue.NewStore(db, ring, log, registry), book: line.NewBook(ring), directory: line.NewDirectory(lines),
-		lifecycle: lifecycle.New(cfg.Renewal.Rule.orDefault()), now: env.Now,
+		lifecycle: lifecycle.New(cfg.Renewal.Rule), now: env.Now,
 	}
-	p.messages = messaging.New(cfg.Messaging, messaging.Deps{
+	p.messages = messaging.New(cfg.Messaging.Config, messaging.Deps{
 		DB: db, Outbox: box, Ring: ring, Catalogue: p.catalogue, Book: p.book, Directory: p.directory, Now: p.now, Log: log, Registerer: registry,
 	})
 	p.writer = lifecycle.NewWriter(p.catalogue, p.book, notification.New(box), p.messages)

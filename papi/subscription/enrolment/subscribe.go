@@ -102,7 +102,7 @@ func (f *Flows) open(ctx context.Context, tx pgx.Tx, row sql.SubscriptionSubscri
 	case err != nil:
 		return nil, err
 	case len(opened.Capped) > 0:
-		f.lifecycle.Declined(&change, s, at, contract.CodeSpendCap)
+		f.lifecycle.Declined(&change, s, at, at, contract.CodeSpendCap)
 		return nil, f.writer.Write(ctx, tx, &change)
 	case len(opened.Orders) != 1:
 		return nil, fmt.Errorf("charge of subscription %d was opened before", row.ID)
