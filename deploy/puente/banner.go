@@ -8,6 +8,7 @@ import (
 // banner shows where everything is, and the main job as lines to paste.
 func (d *demo) banner() string {
 	n, c, portal, bot := d.notes, d.notes.Clients["tienda"], d.notes.Clients["miEtb"], d.notes.Clients["chatbot"]
+	hub := n.Clients[partner]
 	return fmt.Sprintf(`
 Puente %s is ready.
 
@@ -35,6 +36,13 @@ Television: the sample of its document, with the token of the chatbot; then the 
   curl -i %s/api/soporte1n/v1/validatetv -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
     -d '{"WSRequestHeader":{"System":{"name":"MAX","correlationID":"LUZ-0.2609072297485403","processingServer":null},"Property":[]},"WSRequestBody":{"Phone":"6012450001","Audit":{"Canal":"whatsapp"}}}'
 
+Partner hub: charge a product to a line, with the token of the demo's partner.
+
+  TOKEN=$(curl -s -d grant_type=client_credentials -d client_id=%s -d client_secret=%s %s | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+  curl -i %s/charge -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+    -d '{"userIdentifier":"56912345678","userIdentifierType":"00","pricepointId":201507,"partnerId":52272,"serviceId":2000001784,"productId":1000000001,"entryChannel":"WEB","shortCode":"8888","date":"20260101100000"}'
+  curl -s %s     what the partner was told
+
   bin/puente audit show <X-Correlation-ID of the answer>     what happened, layer by layer
   curl -s %s/_sandbox/ledger/botservice     what the third party did
 
@@ -42,5 +50,6 @@ Ctrl-C stops everything.
 
 `, n.Version, n.Public, n.Ops, n.Sandbox, d.dir, url.QueryEscape(c.ID), url.QueryEscape(c.Secret), n.TokenURL, n.Public,
 		url.QueryEscape(portal.ID), url.QueryEscape(portal.Secret), n.TokenURL, n.Public,
-		url.QueryEscape(bot.ID), url.QueryEscape(bot.Secret), n.TokenURL, n.Public, n.Sandbox)
+		url.QueryEscape(bot.ID), url.QueryEscape(bot.Secret), n.TokenURL, n.Public,
+		url.QueryEscape(hub.ID), url.QueryEscape(hub.Secret), hub.TokenURLs["charge"], n.Public, n.Hub.Told, n.Sandbox)
 }

@@ -21,32 +21,32 @@ type Charge struct {
 	Kind           string    `json:"kind"`
 	State          string    `json:"state"`
 	Line           string    `json:"line"` // masked
-	SubscriptionID int64     `json:"subscriptionId,omitempty"`
+	SubscriptionID int64     `json:"subscriptionId,omitzero"`
 	PartnerID      int64     `json:"partnerId"`
 	ProductID      int64     `json:"productId"`
 	PricepointID   int64     `json:"pricepointId"`
 	Amount         int64     `json:"amount"` // minor units
 	Currency       string    `json:"currency"`
-	Reason         string    `json:"reason,omitempty"`
-	Told           string    `json:"told,omitempty"`
-	Late           bool      `json:"late,omitempty"`
+	Reason         string    `json:"reason,omitzero"`
+	Told           string    `json:"told,omitzero"`
+	Late           bool      `json:"late,omitzero"`
 	CreatedAt      time.Time `json:"createdAt"`
 	EndedAt        time.Time `json:"endedAt,omitzero"`
-	RefundReason   string    `json:"refundReason,omitempty"`
-	RefundBy       string    `json:"refundBy,omitempty"`
+	RefundReason   string    `json:"refundReason,omitzero"`
+	RefundBy       string    `json:"refundBy,omitzero"`
 	RefundedAt     time.Time `json:"refundedAt,omitzero"`
-	Notification   string    `json:"notification,omitempty"` // its webhook-id
+	Notification   string    `json:"notification,omitzero"` // its webhook-id
 	NotifiedAt     time.Time `json:"notifiedAt,omitzero"`
-	Correlation    string    `json:"correlation,omitempty"`
-	Tries          []Try     `json:"tries,omitempty"`
+	Correlation    string    `json:"correlation,omitzero"`
+	Tries          []Try     `json:"tries,omitzero"`
 }
 
 // Try is one attempt of a charge.
 type Try struct {
 	TxID        string    `json:"txId"`
 	State       string    `json:"state"`
-	Reason      string    `json:"reason,omitempty"`
-	OperatorRef string    `json:"operatorRef,omitempty"`
+	Reason      string    `json:"reason,omitzero"`
+	OperatorRef string    `json:"operatorRef,omitzero"`
 	SentAt      time.Time `json:"sentAt"`
 	ChargedAt   time.Time `json:"chargedAt,omitzero"`
 }

@@ -24,15 +24,15 @@ type Subscription struct {
 	PricepointID int64     `json:"pricepointId"`
 	State        string    `json:"state"`
 	Channel      string    `json:"channel"`
-	TID          string    `json:"tid,omitempty"`
+	TID          string    `json:"tid,omitzero"`
 	CreatedAt    time.Time `json:"createdAt"`
 	ChangedAt    time.Time `json:"changedAt"`
 	PaidUntil    time.Time `json:"paidUntil,omitzero"`
 	DueAt        time.Time `json:"dueAt,omitzero"`
-	CancelReason string    `json:"cancelReason,omitempty"`
-	CancelCause  string    `json:"cancelCause,omitempty"`
-	History      []Step    `json:"history,omitempty"`
-	Charges      []Charge  `json:"charges,omitempty"`
+	CancelReason string    `json:"cancelReason,omitzero"`
+	CancelCause  string    `json:"cancelCause,omitzero"`
+	History      []Step    `json:"history,omitzero"`
+	Charges      []Charge  `json:"charges,omitzero"`
 }
 
 // Step is one of a subscription's history.
@@ -41,7 +41,7 @@ type Step struct {
 	From        string    `json:"from"`
 	To          string    `json:"to"`
 	Cause       string    `json:"cause"`
-	Correlation string    `json:"correlation,omitempty"`
+	Correlation string    `json:"correlation,omitzero"`
 }
 
 func (d *Desk) subscriptions(ctx context.Context) ([]any, error) {
