@@ -18,6 +18,7 @@ import (
 	"puente/shared/database"
 	"puente/shared/httpclient"
 	"puente/shared/problem"
+	"puente/shared/sms"
 )
 
 var (
@@ -66,7 +67,7 @@ func check(in smsc.Message) error {
 	b.unless(international.MatchString(in.To), "to", "must match "+international.String())
 	b.unless(utf8.ValidString(in.Text) && in.Text != "" && utf8.RuneCountInString(in.Text) <= maxText, "text", "must have 1 to 1530 characters")
 	b.unless(codings[in.Encoding] != "", "encoding", "must be one of the contract's")
-	b.unless(in.Encoding != smsc.EncodingGSM7 || smsc.InGSM7(in.Text), "text", "must be of the GSM 7-bit alphabet, or encoding UCS2")
+	b.unless(in.Encoding != smsc.EncodingGSM7 || sms.Encodable(in.Text), "text", "must be of the GSM 7-bit alphabet, or encoding UCS2")
 	b.unless(in.Validity >= 0 && in.Validity <= maxValidity, "validity", "must be from 1 to 10080")
 	return b.err()
 }

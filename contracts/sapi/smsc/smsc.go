@@ -51,7 +51,7 @@ type Message struct {
 // Encoding is how a text is written on its way to the phone.
 type Encoding string
 
-// The encodings. What InGSM7 does not hold of needs UCS2, or Transliterate.
+// The encodings. What is not of the GSM 7-bit alphabet (shared/sms) needs UCS2.
 const (
 	EncodingGSM7 Encoding = "GSM7"
 	EncodingUCS2 Encoding = "UCS2"

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"puente/shared/contract/contracttest"
 	"puente/shared/problem"
 )
@@ -37,25 +35,4 @@ func TestUndone(t *testing.T) {
 			t.Errorf("%v: %v", err, got)
 		}
 	}
-}
-
-func TestTransliterate(t *testing.T) {
-	for text, want := range map[string]string{
-		"": "", "Su PIN es 4711": "Su PIN es 4711", "¿Canción única, Ñuñoa?": "¿Cancion unica, Ñuñoa?", "€ 5 [ok]": "€ 5 [ok]",
-		"ÁÍÓÚáíóú éÉ": "AIOUaiou éÉ", "“él” – 2ª…": `"él" - 2a...`, "日": "?", "nin\u0303o a\u0301": "niño a",
-	} {
-		if got := Transliterate(text); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
-		}
-	}
-}
-
-func TestTransliterationsAreGSM7(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.String().Draw(t, "text")
-		plain := Transliterate(text)
-		if !InGSM7(plain) || InGSM7(text) && plain != text {
-			t.Fatalf("%q", plain)
-		}
-	})
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"puente/contracts/sapi/smsc"
-	"puente/papi/subscription/messaging/sms"
 	"puente/shared/outbox"
+	"puente/shared/sms"
 )
 
 // Stream is that of all messages in the outbox. Their events have the ids of their rows.

@@ -10,10 +10,10 @@ import (
 
 	contract "puente/contracts/papi/subscription"
 	"puente/papi/subscription/catalogue"
-	"puente/papi/subscription/messaging/sms"
 	"puente/papi/subscription/sql"
 	"puente/shared/database"
 	"puente/shared/problem"
+	"puente/shared/sms"
 )
 
 // Request is a partner's message, whose offer was found in the catalogue.

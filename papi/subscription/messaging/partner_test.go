@@ -11,9 +11,9 @@ import (
 
 	contract "puente/contracts/papi/subscription"
 	"puente/contracts/sapi/subscriber"
-	"puente/papi/subscription/messaging/sms"
 	"puente/papi/subscription/sql"
 	"puente/shared/problem"
+	"puente/shared/sms"
 )
 
 func (w *world) ask(product int64, text string) (contract.MessageResult, error) {

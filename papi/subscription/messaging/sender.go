@@ -16,11 +16,11 @@ import (
 
 	"puente/papi/subscription/catalogue"
 	"puente/papi/subscription/line"
-	"puente/papi/subscription/messaging/sms"
 	"puente/papi/subscription/sql"
 	"puente/shared/database"
 	"puente/shared/keyring"
 	"puente/shared/outbox"
+	"puente/shared/sms"
 )
 
 // box takes events; an outbox.Outbox is one.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"puente/contracts/sapi/smsc"
+	"puente/shared/sms"
 )
 
 func TestTexts(t *testing.T) {
@@ -75,7 +76,7 @@ func TestTexts(t *testing.T) {
 			if m.Text != test.want {
 				t.Errorf("%q", m.Text)
 			}
-			if m.Encoding == smsc.EncodingGSM7 && !smsc.InGSM7(m.Text) {
+			if m.Encoding == smsc.EncodingGSM7 && !sms.Encodable(m.Text) {
 				t.Error("it is not of GSM-7")
 			}
 			if m.To != msisdn || m.ID != events[0].ID.String() || !m.ReportWanted {

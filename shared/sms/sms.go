@@ -1,5 +1,5 @@
 // Package sms says how a text goes out as short messages: in which alphabet, written how, and in how many
-// segments, which is what the operator counts (partner hub specification §9.3; 3GPP TS 23.038 §6.2 for the
+// segments, which is what the operator counts (3GPP TS 23.038 §6.2 for the
 // alphabet, TS 23.040 §9.2.3.24 for the segments).
 //
 // The alphabet of every telephone has ñ, ¿, ¡, é and ü but not á, í, ó, ú. One such letter makes a message of
