@@ -94,6 +94,10 @@ kind: Product
 id: "1000000003"
 spec: {service: "2000001784", name: Juegos, kind: VAS, type: SUBSCRIPTION, period: {unit: WEEK}, keyword: JUEGOS, pricePoints: [{id: 201509, amount: 990}]}
 ---
+kind: Campaign
+id: juegos
+spec: {product: "1000000003"}
+---
 kind: Product
 id: "1000000004"
 spec: {service: "2000001785", name: Canciones, kind: VAS, type: ONESHOT, oneshotConsent: partner, pricePoints: [{id: 201510, amount: 500}]}
@@ -290,6 +294,13 @@ func (o *operator) Refund(_ context.Context, in carrierbilling.RefundOrder) (car
 		}
 	}
 	return carrierbilling.Refund{}, &problem.Error{Kind: problem.NotFound, Code: carrierbilling.CodeNoCharge}
+}
+
+// settle has the operator do well, and answer, from now on.
+func (o *operator) settle() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.next, o.unheard = nil, false
 }
 
 // charged is how many charges came true, and how many of them were given back.
