@@ -118,7 +118,7 @@ func TestChargesTwice(t *testing.T) {
 		t.Errorf("with a key: %+v", got)
 	}
 	const settings = "/_sandbox/carrierbilling/settings"
-	says(t, s, "POST", settings, `{"idempotent":true}`, 200, `{"idempotent":true,"pending":false,"insufficient":2}`)
+	says(t, s, "POST", settings, `{"idempotent":true}`, 200, `{"idempotent":true,"pending":false,"insufficient":2,"perSecond":0}`)
 	says(t, s, "POST", cobros, cobro("t-1", "56921110000", 990), 201, first)
 	says(t, s, "POST", cobros, cobro("t-1", "56921110000", 991), 409, `{"codigo":"TX_DISTINTA","mensaje":"La transacción existe con otros valores"}`)
 	says(t, s, "POST", cobros, cobro("t-2", "56921111403", 990), 402, shownCharge("t-2", "DCB000000003", "RECHAZADO", "LINEA_BLOQUEADA", ""))
@@ -181,7 +181,7 @@ func TestInsufficientAtFirst(t *testing.T) {
 
 func TestPendingCharges(t *testing.T) {
 	s := operator(t)
-	says(t, s, "POST", "/_sandbox/carrierbilling/settings", `{"pending":true}`, 200, `{"idempotent":false,"pending":true,"insufficient":2}`)
+	says(t, s, "POST", "/_sandbox/carrierbilling/settings", `{"pending":true}`, 200, `{"idempotent":false,"pending":true,"insufficient":2,"perSecond":0}`)
 	says(t, s, "POST", cobros, cobro("t-1", "56921110000", 990), 202, shownCharge("t-1", "DCB000000001", "PENDIENTE", "", ""))
 	says(t, s, "POST", cobros, cobro("t-2", "56921110000", 990), 202, shownCharge("t-2", "DCB000000002", "PENDIENTE", "", ""))
 	says(t, s, "GET", "/_sandbox/carrierbilling/lines", "", 200, `[{"msisdn":"56921110000","balance":100000}]`)
@@ -331,5 +331,23 @@ func TestFaultsOfCarrierBilling(t *testing.T) {
 	var ledger struct{ Charges []carrierbilling.Charge }
 	if err := json.Unmarshal([]byte(got.body), &ledger); err != nil || len(ledger.Charges) != 1 || len(ledger.Charges[0].Refunds) != 0 {
 		t.Errorf("%v %s", err, got.body)
+	}
+}
+
+func TestChargesPerSecond(t *testing.T) {
+	s := sandboxtest.Start(t, sandbox.Config{})
+	s.CarrierBilling.Configure(func(now *carrierbilling.Settings) { now.PerSecond = 2 })
+	taken, refused := 0, 0
+	for i := range 5 {
+		body := fmt.Sprintf(`{"txId":"t-%d","msisdn":"56900000000","monto":990,"moneda":"CLP","descripcion":"Juegos","idSocio":1,"idProducto":2,"idPuntoPrecio":3,"contexto":"RENOVACION"}`, i)
+		switch got := call(t.Context(), "POST", s.URL+"/carrierbilling/dcb/v1/cobros", body); got.status {
+		case 201:
+			taken++
+		case 429:
+			refused++
+		}
+	}
+	if taken+refused != 5 || refused == 0 || len(s.CarrierBilling.Charges()) != taken {
+		t.Errorf("%d taken, %d refused, %d filed", taken, refused, len(s.CarrierBilling.Charges()))
 	}
 }

@@ -44,9 +44,10 @@
 //	GET  /_sandbox/carrierbilling/lines               the lines that were set or charged, with their balances
 //	POST /_sandbox/carrierbilling/lines/{msisdn}      {"balance":990} sets it, of a postpaid line too, null: as postpaid; {"declines":"LISTA_NEGRA"}
 //	                                                  declines each charge so, "" no longer; answers the line
-//	GET  /_sandbox/carrierbilling/settings            {"idempotent":false,"pending":false,"insufficient":2}
+//	GET  /_sandbox/carrierbilling/settings            {"idempotent":false,"pending":false,"insufficient":2,"perSecond":0}
 //	POST /_sandbox/carrierbilling/settings            sets those that are given: keys are kept of all calls; charges are left
-//	                                                  undecided; so often 2402 is declined
+//	                                                  undecided; so often 2402 is declined; more charges in any second are
+//	                                                  answered 429 [not done], 0: none are
 //	POST /_sandbox/carrierbilling/charges/{operation} decides a charge, by idOperacion: {"state":"COBRADO"}, or "RECHAZADO" with
 //	                                                  "reason"; answers it
 package carrierbilling
@@ -77,6 +78,7 @@ type Service struct {
 	known    map[string]*tally // by MSISDN
 	order    []string          // of known
 	refunds  int               // that were made, for their numbers
+	taken    []time.Time       // when the last charges were, one for each of Settings.PerSecond
 }
 
 // Settings are what POST /_sandbox/carrierbilling/settings sets.
@@ -84,6 +86,7 @@ type Settings struct {
 	Idempotent   bool `json:"idempotent"`   // keys are kept, whether the caller asks for it or not
 	Pending      bool `json:"pending"`      // charges are left undecided
 	Insufficient int  `json:"insufficient"` // so often a line 2402 is declined
+	PerSecond    int  `json:"perSecond"`    // charges that are taken in any second; zero: as many as come
 }
 
 var initial = Settings{Insufficient: 2}

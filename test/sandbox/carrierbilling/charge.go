@@ -78,6 +78,11 @@ func (s *Service) postCharge(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "DCB-0400", "El cuerpo no es un cobro")
 		return
 	}
+	if !s.take() {
+		w.Header().Set("Retry-After", "1")
+		refuse(w, http.StatusTooManyRequests, "DCB-0429", "Demasiadas solicitudes")
+		return
+	}
 	switch code(in.MSISDN) {
 	case "1429":
 		w.Header().Set("Retry-After", "1")
@@ -248,4 +253,19 @@ func write(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	json.NewEncoder(w).Encode(v) // the caller may have left: nothing to do about it
+}
+
+// take reports whether one more charge may come in this second, by the machine's clock.
+func (s *Service) take() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	most, now := s.settings.PerSecond, time.Now()
+	if most <= 0 {
+		return true
+	}
+	if len(s.taken) >= most && now.Sub(s.taken[len(s.taken)-most]) < time.Second {
+		return false
+	}
+	s.taken = append(s.taken[max(0, len(s.taken)-most):], now)
+	return true
 }

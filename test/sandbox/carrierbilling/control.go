@@ -47,6 +47,7 @@ func (s *Service) postSettings(w http.ResponseWriter, r *http.Request) {
 		Idempotent   *bool `json:"idempotent"`
 		Pending      *bool `json:"pending"`
 		Insufficient *int  `json:"insufficient"`
+		PerSecond    *int  `json:"perSecond"`
 	}
 	if !asked(w, r, &in) {
 		return
@@ -55,6 +56,7 @@ func (s *Service) postSettings(w http.ResponseWriter, r *http.Request) {
 		set(&now.Idempotent, in.Idempotent)
 		set(&now.Pending, in.Pending)
 		set(&now.Insufficient, in.Insufficient)
+		set(&now.PerSecond, in.PerSecond)
 	}), nil)
 }
 
