@@ -34,6 +34,12 @@ func (b *Book) key(msisdn string) []byte {
 
 func sealedFor(key []byte) string { return "subscription.lines/" + hex.EncodeToString(key) }
 
+// Entry is how a number stands in table lines: under a keyed hash, sealed.
+func (b *Book) Entry(msisdn string) (key, sealed []byte) {
+	key = b.key(msisdn)
+	return key, b.ring.Seal(sealedFor(key), []byte(msisdn))
+}
+
 // Find is the id of a number, or zero where it was never seen.
 func (b *Book) Find(ctx context.Context, db sql.DBTX, msisdn string) (int64, error) {
 	id, err := sql.New(db).FindLine(ctx, b.key(msisdn))
@@ -52,8 +58,8 @@ func (b *Book) Enter(ctx context.Context, db sql.DBTX, msisdn string) (int64, er
 	if err != nil || id != 0 {
 		return id, err
 	}
-	key := b.key(msisdn)
-	id, err = sql.New(db).EnterLine(ctx, sql.EnterLineParams{Key: key, MSISDN: b.ring.Seal(sealedFor(key), []byte(msisdn))})
+	key, sealed := b.Entry(msisdn)
+	id, err = sql.New(db).EnterLine(ctx, sql.EnterLineParams{Key: key, MSISDN: sealed})
 	if err != nil {
 		return 0, database.Problem(fmt.Errorf("enter line: %w", err))
 	}
