@@ -54,6 +54,12 @@ var together = []scenario{
 	{"television normalized", normalizations},
 	{"television normalized at once", normalizedAtOnce},
 	{"television as TM Forum has it", televisionAsTMForum},
+	{"hub tokens", hubTokens},
+	{"hub charge", hubCharge},
+	{"hub copies", hubCopies},
+	{"hub foreign", hubForeign},
+	{"hub codes", hubCodes},
+	{"hub fields", hubFields},
 }
 
 // alone are played one after another: each changes what all requests of the shape meet.
@@ -69,6 +75,7 @@ var alone = []scenario{
 	{"reconexion in progress", reconexionInProgress},
 	{"television failures", televisionFaults},
 	{"television tables", televisionTables},
+	{"hub revoked", hubRevoked},
 	{"in progress", inProgress},
 	{"leaver", leaver},
 	{"hung up", hungUp},
