@@ -60,6 +60,11 @@ var together = []scenario{
 	{"hub foreign", hubForeign},
 	{"hub codes", hubCodes},
 	{"hub fields", hubFields},
+	{"hub subscribe", hubSubscribe},
+	{"hub SALIR", hubSalir},
+	{"hub opt-out", hubOptOut},
+	{"hub messages", hubMessages},
+	{"hub renewal", hubRenewal},
 }
 
 // alone are played one after another: each changes what all requests of the shape meet.
@@ -76,6 +81,10 @@ var alone = []scenario{
 	{"television failures", televisionFaults},
 	{"television tables", televisionTables},
 	{"hub revoked", hubRevoked},
+	{"hub outcome unknown", hubUnknown},
+	{"hub dead partner", hubDeadPartner},
+	{"hub cancelled alone", hubCancelAlone},
+	{"hub restarted", hubRestarted},
 	{"in progress", inProgress},
 	{"leaver", leaver},
 	{"hung up", hungUp},
