@@ -48,6 +48,9 @@ type platform struct {
 	secrets   []string // that no log may show
 	callers   atomic.Int64
 	phones    atomic.Int64
+	key       string // of the key ring and of the layers' trust in each other
+	callback  string // secret of the SMS gateway's calls
+	hub       hub
 }
 
 // settings are what a test wants to differ; the zero value is right for most.
@@ -62,6 +65,7 @@ type settings struct {
 	reconnect  string // YAML of papi.reconnection; empty: outcomes are resolved sooner than by default, to save time
 	television string // YAML of papi.tvvalidation; empty: the defaults
 	platforms  string // more YAML of the sections http of sapi.tvplatforms; empty: shorter than the defaults, to save time
+	hub        string // YAML of papi.subscription; empty: outcomes and deliveries come sooner than by default, at any hour
 	policies   string // more YAML of section policies
 	more       string // more YAML, at the top level
 }
@@ -94,10 +98,11 @@ func begin(t *testing.T, s shape, with settings) *platform {
 	if p.settings.botService == "" {
 		p.settings.botService = p.sandbox.URL + "/botservice"
 	}
-	key := randomKey()
-	p.secrets = []string{adminToken, secret.Reveal(), key}
+	p.key, p.callback = randomKey(), secret.Reveal()
+	p.hub.secrets = newHubSecrets()
+	p.secrets = append(p.hub.secrets.all(), adminToken, secret.Reveal(), p.key)
 	t.Cleanup(func() {
-		for _, one := range p.processes {
+		for _, one := range append(slices.Clone(p.processes), p.hub.aside...) {
 			one.kill()
 			if t.Failed() && testing.Verbose() {
 				t.Logf("log of %s:\n%s", one.name, one.log.tail())
@@ -109,11 +114,12 @@ func begin(t *testing.T, s shape, with settings) *platform {
 		one := &process{name: fmt.Sprintf("%s-%d", s.name, i), args: args}
 		one.config = filepath.Join(p.dir, one.name+".yaml")
 		p.processes = append(p.processes, one)
-		p.write(t, one, key, secret.Reveal())
+		p.write(t, one, p.key, secret.Reveal())
 		one.start(t)
 		p.settle(t, one)
 	}
 	p.enrol(t)
+	p.enrolPartners(t)
 	return p
 }
 
@@ -140,6 +146,9 @@ func (p *platform) write(t testing.TB, one *process, key, secret string) {
 	if w.television == "" {
 		w.television = "{}"
 	}
+	if w.hub == "" {
+		w.hub = hubSettings
+	}
 	if w.platforms == "" {
 		w.platforms = ", timeout: 3s, attemptTimeout: 1500ms"
 	}
@@ -160,6 +169,9 @@ policies:
 %spapi:
   reconnection: %s
   tvvalidation: %s
+  subscription:
+%s    notifications: {allow: [%q], plain: true, delivery: %s}
+    messaging: {quiet: {from: 0s, to: 0s}, delivery: %s}
 sapi:
   salesorder:
     http: {url: %q, breaker: %s%s}
@@ -182,7 +194,7 @@ sapi:
     hfc: {http: {url: %q, breaker: %s%s}}
     iptv: {http: {url: %q, breaker: %s%s}}
   carrierbilling:
-    http: {url: %q, breaker: %s}
+    http: {url: %q, breaker: %s, timeout: 2s, attemptTimeout: 2s}
     query: {breaker: %s}
   smsc:
     http: {url: %q, breaker: %s}
@@ -195,6 +207,7 @@ sapi:
     audience: %q
     introspection: {client: %s, secret: %q}
 `, one.name, filepath.Join(p.dir, one.name), w.database, w.patience, key, adminToken, oauthprovider.DefaultAudience, indent(w.policies, "  "), w.reconnect, w.television,
+		indent(w.hub, "    "), strings.TrimPrefix(p.sandbox.URL, "http://"), hubDelivery, hubDelivery,
 		w.botService, w.breaker, w.timeouts, indent(w.salesorder, "    "),
 		p.sandbox.URL+"/inventory", w.breaker, w.breaker, p.sandbox.URL+"/orders", w.breaker, w.breaker, p.sandbox.URL+"/pqr", w.breaker,
 		p.sandbox.URL+"/subscriber", w.breaker, w.breaker,

@@ -75,3 +75,14 @@ func order(opened time.Time) Order {
 		Product: &catalogue.Product{Service: &catalogue.Service{}},
 	}
 }
+
+// What the inquiry found not to be there was told as an outcome that nobody knows.
+func TestNotChargedIsNotUnknown(t *testing.T) {
+	for cause, want := range map[problem.Kind]problem.Kind{
+		problem.Unknown: problem.BadUpstream, problem.Timeout: problem.Timeout, problem.Unavailable: problem.Unavailable, problem.NotFound: problem.Unavailable,
+	} {
+		if err := undone(problem.Errorf(cause, "said by the system")); !errors.Is(err, want) || problem.Of(err).Code != "" {
+			t.Errorf("%v: %v, want %v", cause, err, want)
+		}
+	}
+}

@@ -194,7 +194,11 @@ func undone(cause error) error {
 	if e == nil || e.Kind == problem.Internal || e.Kind == problem.Invalid || e.Kind == problem.NotFound {
 		e = &problem.Error{Kind: problem.Unavailable, Err: cause}
 	}
-	return &problem.Error{Kind: e.Kind, RetryAfter: e.RetryAfter, Trail: e.Trail, Err: cause}
+	kind := e.Kind
+	if kind == problem.Unknown { // of the call alone: the inquiry has told
+		kind = problem.BadUpstream
+	}
+	return &problem.Error{Kind: kind, RetryAfter: e.RetryAfter, Trail: e.Trail, Err: cause}
 }
 
 // repeat has the outcome of a charge that was opened by another request of the same name.
