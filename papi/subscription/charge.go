@@ -27,17 +27,11 @@ const (
 // Charge charges an on-demand product, once (specification §10 F6). What it was before is looked for first,
 // then whether the user agreed, and only then another system is asked.
 func (p *process) Charge(ctx context.Context, in subscription.ChargeRequest) (out subscription.ChargeResult, err error) {
-	r, err := p.read(ctx, in.Offer)
+	r, err := p.find(ctx, in.Offer)
 	if err != nil {
 		return out, err
 	}
-	point, ok := r.product.PricePoint(in.PricepointID)
-	switch {
-	case !r.product.Active() || !ok:
-		return out, conflict(subscription.CodeOfferUnknown)
-	case r.product.Type != catalogue.OneShot:
-		return out, conflict(subscription.CodeNotOnDemand)
-	}
+	point, _ := r.product.PricePoint(in.PricepointID)
 	id := uuid.NewString()
 	name, shown := p.nameOf(r, in)
 	if shown == "" {
@@ -51,8 +45,8 @@ func (p *process) Charge(ctx context.Context, in subscription.ChargeRequest) (ou
 	if err != nil {
 		return out, err
 	}
-	if !known || again {
-		if err := p.prepare(ctx, r, &intent); err != nil {
+	if !known || again { // what was charged before is told, whatever became of the product since
+		if err := p.prepare(ctx, r, in, &intent); err != nil {
 			return out, err
 		}
 	}
@@ -74,15 +68,24 @@ var outcomes = map[charging.Outcome]subscription.ChargeOutcome{
 // oneShot begins the keys of charges on demand.
 const oneShot = "one:"
 
-// prepare finds out whether the line may be charged: first whether its owner agreed, as far as that is ours
+// prepare finds out whether the line may be charged: whether the product is offered so, whether its owner agreed, as far as that is ours
 // to know, then what the directory says of it.
-func (p *process) prepare(ctx context.Context, r request, intent *charging.Intent) (err error) {
+func (p *process) prepare(ctx context.Context, r request, in subscription.ChargeRequest, intent *charging.Intent) (err error) {
+	if err := r.offered(in.Offer); err != nil {
+		return err
+	}
+	switch _, priced := r.product.PricePoint(in.PricepointID); {
+	case !r.product.Active() || !priced:
+		return conflict(subscription.CodeOfferUnknown)
+	case r.product.Type != catalogue.OneShot:
+		return conflict(subscription.CodeNotOnDemand)
+	}
 	intent.LineID, err = p.book.Find(ctx, p.db, r.msisdn)
 	if err != nil {
 		return err
 	}
 	if r.product.OneShotConsent == "hub" {
-		agreed, id, err := p.agreed(ctx, intent.LineID, r.product.Service.ID)
+		agreed, id, err := p.agreed(ctx, intent.LineID, r.product, intent.Amount)
 		if err != nil {
 			return err
 		}
@@ -100,17 +103,20 @@ func (p *process) prepare(ctx context.Context, r request, intent *charging.Inten
 	return err
 }
 
-// agreed reports whether a line's owner agreed to charges of a service: by a subscription, or just now.
-func (p *process) agreed(ctx context.Context, lineID, service int64) (bool, uuid.UUID, error) {
+// agreed reports whether a line's owner agreed to charges of a service: by a subscription, or just now, having
+// been shown no lower price. A consent is good for its time, not for one purchase.
+func (p *process) agreed(ctx context.Context, lineID int64, product *catalogue.Product, amount int64) (bool, uuid.UUID, error) {
 	if lineID == 0 {
 		return false, uuid.Nil, nil
 	}
 	q := sql.New(p.db)
-	has, err := q.HasAccess(ctx, sql.HasAccessParams{LineID: lineID, ServiceID: service})
+	has, err := q.HasAccess(ctx, sql.HasAccessParams{LineID: lineID, ServiceID: product.Service.ID})
 	if err != nil || has {
 		return has, uuid.Nil, database.Problem(err)
 	}
-	id, err := q.RecentConsent(ctx, sql.RecentConsentParams{LineID: lineID, ServiceID: service, Since: p.now().Add(-consent)})
+	id, err := q.RecentConsent(ctx, sql.RecentConsentParams{
+		LineID: lineID, ServiceID: product.Service.ID, Since: p.now().Add(-consent), Amount: amount, Currency: product.Country().Currency,
+	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, uuid.Nil, nil
 	}

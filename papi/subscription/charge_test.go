@@ -164,6 +164,43 @@ func TestUnknownIsAskedForWhileTheCallerWaits(t *testing.T) {
 	}
 }
 
+// Whoever settles a charge first, its caller is told what came of it.
+func TestSettledBehindTheCallersBack(t *testing.T) {
+	w := newWorld(t)
+	w.operator.onCall = func() { w.resolve(t) }
+	in := trusted()
+	in.Key = "compra-1"
+	for _, replayed := range []bool{false, true} {
+		out, err := w.Charge(as(t, "socio"), in)
+		if err != nil || out.Outcome != subscription.OutcomeSucceeded || out.Replayed != replayed {
+			t.Errorf("%+v %v", out, err)
+		}
+		w.operator.onCall = nil
+	}
+	if made, back := w.operator.charged(); made != 1 || back != 0 {
+		t.Errorf("%d charged, %d given back", made, back)
+	}
+}
+
+// What was charged is told again, whatever became of the product since.
+func TestReplayOutlivesTheOffer(t *testing.T) {
+	w := newWorld(t)
+	in := trusted()
+	in.Key = "compra-1"
+	if _, err := w.Charge(as(t, "socio"), in); err != nil {
+		t.Fatal(err)
+	}
+	product, _ := w.catalogue.Snapshot().Product(trustedID)
+	product.Status = "suspended"
+	if out, err := w.Charge(as(t, "socio"), in); err != nil || !out.Replayed || out.Outcome != subscription.OutcomeSucceeded {
+		t.Errorf("%+v %v", out, err)
+	}
+	in.Key = "compra-2"
+	if _, err := w.Charge(as(t, "socio"), in); codeOf(err) != subscription.CodeOfferUnknown {
+		t.Error(err)
+	}
+}
+
 func TestDeclined(t *testing.T) {
 	w := newWorld(t)
 	w.operator.next = []deed{declines}
@@ -235,6 +272,59 @@ func TestInvariant27NoChargeWithoutConsent(t *testing.T) {
 	}
 	if made, _ := w.operator.charged(); made != 0 || w.asked != 0 {
 		t.Errorf("%d charges, the directory was asked %d times", made, w.asked)
+	}
+}
+
+// A consent is good for no higher price than was shown.
+func TestInvariant07AConsentBoundsThePrice(t *testing.T) {
+	w := newWorld(t)
+	lineID, err := w.book.Enter(t.Context(), w.db, number)
+	if err == nil {
+		_, err = w.db.Exec(t.Context(), `insert into subscription.consents (id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, proof, given_at, record)
+			values (gen_random_uuid(), $1, $2, $3, $4, 201507, 990, 'CLP', 'PIN', $5, '')`, lineID, partnerID, serviceID, oneShotID, w.now())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := trusted()
+	in.ProductID, in.PricepointID = oneShotID, 201508
+	if _, err := w.Charge(as(t, "socio"), in); codeOf(err) != subscription.CodeConsentMissing {
+		t.Errorf("at a higher price: %v", err)
+	}
+	in.PricepointID = 201507
+	if out, err := w.Charge(as(t, "socio"), in); err != nil || out.Outcome != subscription.OutcomeSucceeded {
+		t.Errorf("at the price that was shown: %+v %v", out, err)
+	}
+	w.pass(16 * time.Minute)
+	if _, err := w.Charge(as(t, "socio"), in); codeOf(err) != subscription.CodeConsentMissing {
+		t.Errorf("later: %v", err)
+	}
+}
+
+// A line whose number cannot be read concerns itself only, and one that was erased and comes back has its number again.
+func TestOneLineThatCannotBeRead(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	var ids []int64
+	for _, n := range []string{"56920000001", "56920000002", "56920000003"} {
+		id, err := w.book.Enter(ctx, w.db, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	if _, err := w.db.Exec(ctx, `update subscription.lines set msisdn = case id when $1 then 'spoilt'::bytea else ''::bytea end where id in ($1, $2)`, ids[0], ids[1]); err != nil {
+		t.Fatal(err)
+	}
+	numbers, err := w.book.Numbers(ctx, w.db, ids...)
+	if err != nil || len(numbers) != 1 || numbers[ids[2]] != "56920000003" {
+		t.Errorf("%v %v", numbers, err)
+	}
+	if id, err := w.book.Enter(ctx, w.db, "56920000002"); err != nil || id != ids[1] {
+		t.Error(id, err)
+	}
+	if n, err := w.book.Number(ctx, w.db, ids[1]); err != nil || n != "56920000002" {
+		t.Error(n, err)
 	}
 }
 

@@ -26,7 +26,7 @@ func (p *process) OptOut(ctx context.Context, in subscription.OptOutRequest) (ou
 		}
 		in.PartnerID = partner.ID
 	}
-	r, err := p.read(ctx, in.Offer)
+	r, err := p.find(ctx, in.Offer)
 	if err != nil {
 		return out, err
 	}

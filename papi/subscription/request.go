@@ -21,19 +21,27 @@ type request struct {
 	channel string
 }
 
-// read finds what an offer names, the cheap things first: the number, then what is sold. It asks no other
-// system. A thing of another partner's is told from none by nobody.
+// read finds what an offer names, where it is offered so.
 func (p *process) read(ctx context.Context, o subscription.Offer) (r request, err error) {
-	if r.partner, err = p.partner(ctx); err != nil {
-		return r, err
+	if r, err = p.find(ctx, o); err == nil {
+		err = r.offered(o)
 	}
-	if r.msisdn, err = line.Parse(r.partner, o.MSISDN); err != nil {
+	return r, err
+}
+
+// find finds what an offer names, the cheap things first: the number, then what is sold. It asks no other
+// system. A thing of another partner's is told from none by nobody.
+func (p *process) find(ctx context.Context, o subscription.Offer) (r request, err error) {
+	if r.partner, err = p.partner(ctx); err != nil {
 		return r, err
 	}
 	if o.Date != "" {
 		if _, err := time.ParseInLocation(notification.DateLayout, o.Date, r.partner.Country.Zone); err != nil {
 			return r, invalid("date", "must be YYYYMMDDHHMMSS, a date that exists")
 		}
+	}
+	if r.msisdn, err = line.Parse(r.partner, o.MSISDN); err != nil {
+		return r, err
 	}
 	if o.PartnerID != r.partner.ID {
 		return r, &problem.Error{Kind: problem.Forbidden, Code: subscription.CodeForeignPartner}
@@ -43,13 +51,18 @@ func (p *process) read(ctx context.Context, o subscription.Offer) (r request, er
 		return r, conflict(subscription.CodeOfferUnknown)
 	}
 	r.product, r.channel = product, strings.ToUpper(o.Channel)
-	switch {
-	case !product.Through(r.channel):
-		return r, conflict(subscription.CodeChannelNotAllowed)
-	case o.ShortCode != "" && !product.Service.Has(o.ShortCode):
-		return r, conflict(subscription.CodeShortCode)
-	}
 	return r, nil
+}
+
+// offered refuses a product that is not sold through the channel, or not under the short code.
+func (r request) offered(o subscription.Offer) error {
+	switch {
+	case !r.product.Through(r.channel):
+		return conflict(subscription.CodeChannelNotAllowed)
+	case o.ShortCode != "" && !r.product.Service.Has(o.ShortCode):
+		return conflict(subscription.CodeShortCode)
+	}
+	return nil
 }
 
 // partner is whose client calls.

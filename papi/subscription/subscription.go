@@ -18,7 +18,6 @@
 package subscription
 
 import (
-	"context"
 	"embed"
 	"time"
 
@@ -83,7 +82,7 @@ func mount(env *server.Env) error {
 	box := outbox.New(ring, env.Now)
 	count := tally.New(ring)
 	p := &process{
-		db: db, ring: ring, catalogue: catalogue.NewStore(db, ring, log, registry), book: line.NewBook(ring), directory: line.NewDirectory(lines),
+		db: db, ring: ring, catalogue: catalogue.NewStore(db, ring, log, registry), book: line.NewBook(ring, log), directory: line.NewDirectory(lines),
 		lifecycle: lifecycle.New(cfg.Renewal.Rule), now: env.Now,
 	}
 	p.messages = messaging.New(cfg.Messaging.Config, messaging.Deps{
@@ -132,9 +131,7 @@ func mount(env *server.Env) error {
 	env.Every("inbound_again", time.Minute, received.Again)
 	env.Every("expire_flows", time.Minute, flows.Expire)
 	env.Every("prune_tokens", time.Hour, tokens.Prune)
-	env.Every("prune_counts", time.Hour, func(ctx context.Context) error { return count.Prune(ctx, db, p.now()) })
 	env.Every("prune_messages", time.Hour, p.messages.Prune)
 	env.Every("prune_requests", time.Hour, p.charging.Prune)
-	env.Every("lines", cfg.Renewal.Events, renewals.FollowLines)
 	return renewals.Schedule(env.Jobs(), contract.Contract.String())
 }

@@ -119,7 +119,7 @@ func newWorld(t testing.TB) *world {
 	w.line(number)
 	store := catalogue.NewStore(db, ring, log, registry)
 	apply(t, store)
-	book := line.NewBook(ring)
+	book := line.NewBook(ring, log)
 	p := &process{
 		db: db, ring: ring, catalogue: store, book: book, directory: line.NewDirectory(w), lifecycle: lifecycle.New(schedule.Default()),
 		writer: lifecycle.NewWriter(store, book, notification.New(w.told), w.said), now: w.now,

@@ -3,13 +3,14 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"puente/papi/subscription/line"
+	numbers "puente/papi/subscription/line"
 	"puente/shared/config"
 	"puente/shared/keyring"
 	"puente/test/sandbox/carrierbilling"
@@ -63,7 +64,7 @@ func (p *platform) due(t *testing.T, n int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	book, h := line.NewBook(ring), p.hub.rest
+	book, h := numbers.NewBook(ring, slog.New(slog.DiscardHandler)), p.hub.rest
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	db, err := pgx.Connect(ctx, p.settings.database)

@@ -37,14 +37,20 @@ type Name struct {
 // forGood is long enough for any repetition (specification: at least 24 h).
 const forGood = 400 * 24 * time.Hour
 
-// Prune forgets the names of requests that are good no more.
+// Prune forgets the names of requests that are good no more, and what lines spent in months that are over.
 func (c *Charging) Prune(ctx context.Context) error {
-	for {
-		n, err := sql.New(c.db).PruneRequestKeys(ctx, c.now())
-		if err != nil || n == 0 || ctx.Err() != nil {
-			return database.Problem(err)
+	q := sql.New(c.db)
+	names := func() (int64, error) { return q.PruneRequestKeys(ctx, c.now()) }
+	spending := func() (int64, error) { return q.PruneSpending(ctx, c.now().AddDate(0, -2, 0).Format("2006-01")) }
+	for _, prune := range []func() (int64, error){names, spending} {
+		for n := int64(1); n > 0; {
+			var err error
+			if n, err = prune(); err != nil || ctx.Err() != nil {
+				return database.Problem(err)
+			}
 		}
 	}
+	return nil
 }
 
 // Known reports whether a charge bears the name now, and, if so, whether it certainly was not made for a
@@ -77,7 +83,7 @@ func (m Made) Outcome() (outcome Outcome, reason string) {
 	switch m.Charge.Told {
 	case toldDone:
 		return OutcomeCharged, ""
-	case toldUnknown:
+	case toldUnknown, "":
 		return OutcomeUnknown, ""
 	}
 	return OutcomeDeclined, m.Charge.Told
@@ -133,6 +139,9 @@ func (c *Charging) carryOut(ctx context.Context, o Order) (sql.SubscriptionCharg
 		row, err := c.settleOne(settled, Settlement{Charge: o.Charge, Result: result, Told: told(result)})
 		if err != nil {
 			return row, unwritten(err)
+		}
+		if row.Told == "" { // somebody else settled it meanwhile, or nobody could
+			return c.tell(settled, row, result.Cause)
 		}
 		return row, answer(row, result.Cause)
 	}
@@ -191,7 +200,7 @@ func answer(row sql.SubscriptionCharge, cause error) error {
 // undone is the error of a charge that certainly was not made.
 func undone(cause error) error {
 	e := problem.Of(cause)
-	if e == nil || e.Kind == problem.Internal || e.Kind == problem.Invalid || e.Kind == problem.NotFound {
+	if e == nil || e.Kind == problem.Internal || e.Kind == problem.Shed || e.Kind == problem.Invalid || e.Kind == problem.NotFound {
 		e = &problem.Error{Kind: problem.Unavailable, Err: cause}
 	}
 	kind := e.Kind

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	resolutions = 16  // at a time, in the one process that resolves
-	batch       = 256 // charges that are claimed at once
+	resolutions = 16 // at a time, in the one process that resolves
+	batch       = 64 // charges that are claimed at once
 )
 
 // Resolve settles what nobody settled: it asks the operator for attempts whose outcome is not known or
@@ -25,7 +25,7 @@ const (
 func (c *Charging) Resolve(ctx context.Context) error {
 	defer c.metrics.watch(ctx, c.db, c.log)
 	for {
-		open, err := sql.New(c.db).ClaimOpenCharges(ctx, sql.ClaimOpenChargesParams{Most: batch, Lasts: 2 * c.cfg.Timeout})
+		open, err := sql.New(c.db).ClaimOpenCharges(ctx, sql.ClaimOpenChargesParams{Most: batch, Lasts: (batch/resolutions + 1) * c.cfg.Timeout})
 		if err != nil {
 			return database.Problem(fmt.Errorf("claim open charges: %w", err))
 		}

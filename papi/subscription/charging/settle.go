@@ -2,6 +2,7 @@ package charging
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"puente/papi/subscription/catalogue"
 	"puente/papi/subscription/lifecycle"
+	"puente/papi/subscription/line"
 	"puente/papi/subscription/messaging"
 	"puente/papi/subscription/notification"
 	"puente/papi/subscription/sql"
@@ -27,6 +29,7 @@ type Settlement struct {
 const (
 	refundOver = "SUBSCRIPTION_OVER" // the charge came true after its subscription had ended
 	refundLate = "TOLD_FAILED"       // or after its caller had been told that it failed
+	refundGone = "LINE_GONE"         // or after its line's number was erased: nobody could be told
 )
 
 // Settle writes what became of charges in tx, as of now, and all that follows from it. A charge that was
@@ -134,6 +137,10 @@ func (s *settling) settle(one Settlement) error {
 func (s *settling) succeeded(row *sql.SubscriptionCharge, product *catalogue.Product) error {
 	if row.Kind == OneShot {
 		msisdn, err := s.book.Number(s.ctx, s.tx, row.LineID)
+		if errors.Is(err, line.ErrErased) {
+			s.giveBack(row, refundGone)
+			return nil
+		}
 		if err != nil {
 			return err
 		}

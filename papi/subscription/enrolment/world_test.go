@@ -3,6 +3,7 @@ package enrolment
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -68,7 +69,7 @@ func newWorld(t *testing.T) *world {
 // restart is another process on the same database.
 func (w *world) restart() {
 	w.reg = prometheus.NewRegistry()
-	book, life := line.NewBook(w.Ring), lifecycle.New(schedule.Default())
+	book, life := line.NewBook(w.Ring, slog.New(slog.DiscardHandler)), lifecycle.New(schedule.Default())
 	writer := lifecycle.NewWriter(w.Store, book, (*partners)(w), (*users)(w))
 	cfg := charging.Defaults()
 	cfg.Caps = w.caps

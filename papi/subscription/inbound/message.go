@@ -221,11 +221,7 @@ func (i *Inbound) cancel(ctx context.Context, tx pgx.Tx, m *message, ends []*lif
 	var c lifecycle.Change
 	now := i.now()
 	for _, s := range ends {
-		pending := s.State == lifecycle.PendingCharge
 		i.lifecycle.Cancel(&c, s, now, lifecycle.Cancellation{Reason: lifecycle.ReasonMO, Cause: lifecycle.CauseMO, Channel: "SMS"})
-		if pending { // it ends without a word, for it never began; but its user has asked
-			c.Say(messaging.Message{LineID: s.LineID, MSISDN: s.MSISDN, ShortCode: m.code.Code, Product: s.Product, Purpose: messaging.Cancelled, At: now})
-		}
 	}
 	return i.writer.Write(ctx, tx, &c)
 }

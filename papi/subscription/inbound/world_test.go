@@ -72,7 +72,7 @@ func (w *world) replica() *Inbound {
 	if err := store.Load(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
-	book := line.NewBook(w.ring)
+	book := line.NewBook(w.ring, slog.New(slog.DiscardHandler))
 	w.sender = messaging.New(messaging.Defaults(), messaging.Deps{
 		DB: w.db, Outbox: box{}, Ring: w.ring, Catalogue: store, Book: book, Directory: line.NewDirectory(w.directory), Now: now, Log: log, Registerer: registry,
 	})
@@ -135,7 +135,7 @@ func (w *world) exec(query string, args ...any) {
 
 func (w *world) line() int64 {
 	w.t.Helper()
-	id, err := line.NewBook(w.ring).Enter(w.t.Context(), w.db, w.number)
+	id, err := line.NewBook(w.ring, slog.New(slog.DiscardHandler)).Enter(w.t.Context(), w.db, w.number)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -265,7 +265,8 @@ func (l *Lifecycle) Review(c *Change, s *Subscription, now time.Time, amount int
 	return l.follow(c, s, now, "time")
 }
 
-// Cancel ends a subscription. One that was never active ends without a notification, for it never began.
+// Cancel ends a subscription. Of one that was never active its partner hears nothing, for it never began; its
+// user does.
 func (l *Lifecycle) Cancel(c *Change, s *Subscription, at time.Time, why Cancellation) {
 	if s.State == Cancelled {
 		return
@@ -274,12 +275,11 @@ func (l *Lifecycle) Cancel(c *Change, s *Subscription, at time.Time, why Cancell
 	s.DueAt, s.CancelledAt = nil, &at
 	s.CancelReason, s.CancelCause, s.CancelChannel = why.Reason, why.Cause, why.Channel
 	c.move(s, Cancelled, why.Cause, at)
-	if !began {
-		return
+	if began {
+		n := s.notice(notification.Unsubscribed, at)
+		n.Reason, n.Channel = why.Reason, why.Channel
+		c.tell(n)
 	}
-	n := s.notice(notification.Unsubscribed, at)
-	n.Reason, n.Channel = why.Reason, why.Channel
-	c.tell(n)
 	if !why.Silent {
 		c.say(s.message(messaging.Cancelled, 0, time.Time{}, at))
 	}

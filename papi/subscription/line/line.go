@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -22,10 +23,13 @@ import (
 )
 
 // Book holds the numbers.
-type Book struct{ ring *keyring.Ring }
+type Book struct {
+	ring *keyring.Ring
+	log  *slog.Logger
+}
 
 // NewBook makes the book of numbers that are sealed under ring.
-func NewBook(ring *keyring.Ring) *Book { return &Book{ring} }
+func NewBook(ring *keyring.Ring, log *slog.Logger) *Book { return &Book{ring, log} }
 
 func (b *Book) key(msisdn string) []byte {
 	key := b.ring.MAC("subscription.lines", []byte(msisdn))
@@ -54,11 +58,11 @@ func (b *Book) Find(ctx context.Context, db sql.DBTX, msisdn string) (int64, err
 
 // Enter is the id of a number, which gets one where it was never seen.
 func (b *Book) Enter(ctx context.Context, db sql.DBTX, msisdn string) (int64, error) {
-	id, err := b.Find(ctx, db, msisdn)
-	if err != nil || id != 0 {
-		return id, err
-	}
 	key, sealed := b.Entry(msisdn)
+	id, err := sql.New(db).FindWholeLine(ctx, key) // one that was erased is sealed anew: its number is there again
+	if err == nil || !errors.Is(err, pgx.ErrNoRows) {
+		return id, database.Problem(err)
+	}
 	id, err = sql.New(db).EnterLine(ctx, sql.EnterLineParams{Key: key, MSISDN: sealed})
 	if err != nil {
 		return 0, database.Problem(fmt.Errorf("enter line: %w", err))
@@ -66,10 +70,12 @@ func (b *Book) Enter(ctx context.Context, db sql.DBTX, msisdn string) (int64, er
 	return id, nil
 }
 
-// ErrErased says that a line's number was erased: nobody can be charged, told or sent anything on its account.
-var ErrErased = errors.New("the line's number was erased")
+// ErrErased says that a line's number is not there: it was erased, or cannot be read. Nobody can be charged, told or
+// sent anything on its account.
+var ErrErased = errors.New("the line's number is not there")
 
-// Numbers are those of ids. Of a line that was erased there is none.
+// Numbers are those of ids. Of a line that was erased there is none, nor of one whose number does not open
+// under the key ring: that concerns it alone, and the log says so.
 func (b *Book) Numbers(ctx context.Context, db sql.DBTX, ids ...int64) (map[int64]string, error) {
 	rows, err := sql.New(db).Lines(ctx, ids)
 	if err != nil {
@@ -82,7 +88,8 @@ func (b *Book) Numbers(ctx context.Context, db sql.DBTX, ids ...int64) (map[int6
 		}
 		plain, err := b.ring.Open(sealedFor(row.Key), row.MSISDN)
 		if err != nil {
-			return nil, fmt.Errorf("read line %d: %w", row.ID, err)
+			b.log.ErrorContext(ctx, "line cannot be read", "line", row.ID, "error", err)
+			continue
 		}
 		numbers[row.ID] = string(plain)
 	}

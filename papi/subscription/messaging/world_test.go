@@ -56,7 +56,7 @@ func newWorld(t *testing.T) *world {
 	store := catalogue.NewStore(w.db, ring, log, w.registry)
 	w.stock(store)
 	w.Sender = New(Defaults(), Deps{
-		DB: w.db, Outbox: w.box, Ring: ring, Catalogue: store, Book: line.NewBook(ring), Directory: line.NewDirectory(w.directory),
+		DB: w.db, Outbox: w.box, Ring: ring, Catalogue: store, Book: line.NewBook(ring, slog.New(slog.DiscardHandler)), Directory: line.NewDirectory(w.directory),
 		Now: func() time.Time { return w.clock }, Log: log, Registerer: w.registry,
 	})
 	return w

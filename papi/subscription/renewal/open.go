@@ -108,8 +108,9 @@ func (o *opening) decide(one *candidate) {
 		o.count(s, "moved")
 	case found == lineAway:
 		o.wait(s, o.cfg.Away, found)
-	case found == lineBarred:
-		o.wait(s, o.cfg.Held, found)
+	case found == lineBarred: // the operator would say so, too: the rule takes it for a refusal
+		o.refuse(s, contract.CodeLineBarred)
+		o.count(s, string(found))
 	case o.inWork[s.ID]: // its settlement says what comes next
 		s.DueAt = nil
 	case one.amount == 0:
@@ -136,6 +137,15 @@ func (o *opening) wait(s *lifecycle.Subscription, d time.Duration, found finding
 	o.count(s, string(found))
 }
 
+// refuse takes for refused what the operator does not hear of.
+func (o *opening) refuse(s *lifecycle.Subscription, reason string) {
+	o.Lifecycle.Declined(&o.change, s, o.now, o.now, reason)
+	o.change.Tell(notification.Notice{
+		Kind: notification.Failed, Product: s.Product, LineID: s.LineID, MSISDN: s.MSISDN, UserType: s.UserType, Channel: s.Channel,
+		TID: s.TID, ShortCode: s.ShortCode, At: o.now, Context: notification.Renewal,
+	})
+}
+
 func (o *opening) count(s *lifecycle.Subscription, name string) {
 	o.results = append(o.results, result{s.ProductID, name})
 }
@@ -156,11 +166,7 @@ func (o *opening) charge(ctx context.Context, tx pgx.Tx) ([]charging.Order, erro
 	}
 	for _, intent := range opened.Capped { // the operator does not hear of it, and the rule takes it for a refusal
 		s := o.wanting[intent.Key]
-		o.Lifecycle.Declined(&o.change, s, o.now, o.now, contract.CodeSpendCap)
-		o.change.Tell(notification.Notice{
-			Kind: notification.Failed, Product: s.Product, LineID: s.LineID, MSISDN: s.MSISDN, UserType: s.UserType, Channel: s.Channel,
-			TID: s.TID, ShortCode: s.ShortCode, At: o.now, Context: notification.Renewal,
-		})
+		o.refuse(s, contract.CodeSpendCap)
 		o.count(s, "spend_cap")
 	}
 	for _, intent := range opened.Taken {

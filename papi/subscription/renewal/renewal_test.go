@@ -64,6 +64,29 @@ func TestReminded(t *testing.T) {
 	}
 }
 
+// A barred line is as one that the operator refuses, which does not hear of it: it has no access without paying.
+func TestBarred(t *testing.T) {
+	db := databasetest.New(t, migrations)
+	w := newWorld(t, db, "2026-03-02 10:00:00")
+	w.product(100, catalogue.Week, 990)
+	id := w.subscribe(1, 100, 990, at(t, "2026-02-23 10:00:00"))
+	w.lines.change(msisdn(1), func(l *subscriber.Line) { l.ContentBarred = true })
+	s := w.scheduler(db, testConfig())
+	for _, step := range []struct {
+		days int
+		want string
+	}{{0, lifecycle.Grace}, {4, lifecycle.Suspended}, {34, lifecycle.Cancelled}} {
+		w.set(at(t, "2026-03-02 10:00:00").AddDate(0, 0, step.days))
+		s.run(t)
+		if got := w.subscription(id).State; got != step.want {
+			t.Errorf("after %d days %s", step.days, got)
+		}
+	}
+	if w.operator.calls != 0 {
+		t.Errorf("%d calls", w.operator.calls)
+	}
+}
+
 // A barred line is moved on by time all the same.
 func TestBarredInGrace(t *testing.T) {
 	db := databasetest.New(t, migrations)

@@ -84,7 +84,6 @@ func TestNotCharged(t *testing.T) {
 		"another owner's":    {change: func(w *world) { w.lines.change(msisdn(1), func(l *subscriber.Line) { l.OwnerEpoch = "e2" }) }, state: lifecycle.Cancelled, cause: lifecycle.CauseLine, notices: 1},
 		"unknown":            {change: func(w *world) { delete(w.lines.known, msisdn(1)) }, state: lifecycle.Cancelled, cause: lifecycle.CauseLine, notices: 1},
 		"owner not told":     {change: func(w *world) { w.lines.change(msisdn(1), func(l *subscriber.Line) { l.OwnerEpoch = "" }) }, state: active, again: 5 * time.Minute},
-		"barred":             {change: func(w *world) { w.lines.change(msisdn(1), func(l *subscriber.Line) { l.ContentBarred = true }) }, state: active, again: time.Hour},
 		"directory away":     {change: func(w *world) { w.lines.fail(problem.Unavailable) }, state: active, again: 5 * time.Minute},
 		"no route to it":     {change: func(w *world) { w.lines.fail(errors.New("defect")) }, state: active, again: 5 * time.Minute},
 		"product suspended": {change: func(w *world) {

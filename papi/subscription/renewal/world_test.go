@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"os"
 	"strconv"
 	"sync"
@@ -56,7 +57,7 @@ func newWorld(t testing.TB, db *database.DB, begin string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, db: db, ring: ring, book: line.NewBook(ring), lines: newLines(), time: at(t, begin)}
+	w := &world{t: t, db: db, ring: ring, book: line.NewBook(ring, slog.New(slog.DiscardHandler)), lines: newLines(), time: at(t, begin)}
 	w.store = catalogue.NewStore(db, ring, databasetest.Logger(t), prometheus.NewRegistry())
 	w.operator = &operator{world: w, ledger: map[string][]entry{}, refunds: map[string][]carrierbilling.Refund{}}
 	w.exec(`create schema test;

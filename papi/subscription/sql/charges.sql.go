@@ -601,6 +601,19 @@ func (q *Queries) PruneRequestKeys(ctx context.Context, before time.Time) (int64
 	return result.RowsAffected(), nil
 }
 
+const pruneSpending = `-- name: PruneSpending :execrows
+DELETE FROM subscription.spending s WHERE (s.line_id, s.span, s.currency) IN
+    (SELECT o.line_id, o.span, o.currency FROM subscription.spending o WHERE o.span < $1 ORDER BY o.span LIMIT 5000)
+`
+
+func (q *Queries) PruneSpending(ctx context.Context, before string) (int64, error) {
+	result, err := q.db.Exec(ctx, pruneSpending, before)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const releaseCharge = `-- name: ReleaseCharge :exec
 UPDATE subscription.charges SET next_at = now() + $1::interval WHERE id = $2 AND next_at IS NOT NULL
 `

@@ -37,6 +37,17 @@ func (q *Queries) FindLine(ctx context.Context, key []byte) (int64, error) {
 	return id, err
 }
 
+const findWholeLine = `-- name: FindWholeLine :one
+SELECT id FROM subscription.lines WHERE key = $1 AND msisdn <> ''
+`
+
+func (q *Queries) FindWholeLine(ctx context.Context, key []byte) (int64, error) {
+	row := q.db.QueryRow(ctx, findWholeLine, key)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
+}
+
 const lines = `-- name: Lines :many
 SELECT id, key, msisdn FROM subscription.lines WHERE id = ANY (ARRAY (SELECT unnest($1::bigint[])))
 `

@@ -538,17 +538,26 @@ func (q *Queries) ReadCursor(ctx context.Context, name string) (string, error) {
 }
 
 const recentConsent = `-- name: RecentConsent :one
-SELECT id FROM subscription.consents WHERE line_id = $1 AND service_id = $2 AND given_at >= $3 ORDER BY given_at DESC LIMIT 1
+SELECT id FROM subscription.consents WHERE line_id = $1 AND service_id = $2 AND given_at >= $3
+    AND amount >= $4 AND currency = $5 ORDER BY given_at DESC LIMIT 1
 `
 
 type RecentConsentParams struct {
 	LineID    int64
 	ServiceID int64
 	Since     time.Time
+	Amount    int64
+	Currency  string
 }
 
 func (q *Queries) RecentConsent(ctx context.Context, arg RecentConsentParams) (uuid.UUID, error) {
-	row := q.db.QueryRow(ctx, recentConsent, arg.LineID, arg.ServiceID, arg.Since)
+	row := q.db.QueryRow(ctx, recentConsent,
+		arg.LineID,
+		arg.ServiceID,
+		arg.Since,
+		arg.Amount,
+		arg.Currency,
+	)
 	var id uuid.UUID
 	err := row.Scan(&id)
 	return id, err

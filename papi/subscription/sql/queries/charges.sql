@@ -94,6 +94,10 @@ SELECT * FROM subscription.request_keys WHERE partner_id = @partner_id AND key =
 -- name: PruneRequestKeys :execrows
 DELETE FROM subscription.request_keys k WHERE (k.partner_id, k.key) IN (SELECT o.partner_id, o.key FROM subscription.request_keys o WHERE o.good_until < @before LIMIT 5000);
 
+-- name: PruneSpending :execrows
+DELETE FROM subscription.spending s WHERE (s.line_id, s.span, s.currency) IN
+    (SELECT o.line_id, o.span, o.currency FROM subscription.spending o WHERE o.span < @before ORDER BY o.span LIMIT 5000);
+
 -- name: Noticed :exec
 UPDATE subscription.charges SET noticed_at = @at WHERE notice_id = @notice_id AND noticed_at IS NULL;
 

@@ -1,6 +1,9 @@
 -- name: FindLine :one
 SELECT id FROM subscription.lines WHERE key = @key;
 
+-- name: FindWholeLine :one
+SELECT id FROM subscription.lines WHERE key = @key AND msisdn <> '';
+
 -- name: EnterLine :one
 INSERT INTO subscription.lines (key, msisdn) VALUES (@key, @msisdn)
 ON CONFLICT (key) DO UPDATE SET msisdn = excluded.msisdn RETURNING id;

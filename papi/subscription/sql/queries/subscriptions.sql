@@ -84,4 +84,5 @@ SELECT value FROM subscription.cursors WHERE name = @name;
 INSERT INTO subscription.cursors (name, value) VALUES (@name, @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: RecentConsent :one
-SELECT id FROM subscription.consents WHERE line_id = @line_id AND service_id = @service_id AND given_at >= @since ORDER BY given_at DESC LIMIT 1;
+SELECT id FROM subscription.consents WHERE line_id = @line_id AND service_id = @service_id AND given_at >= @since
+    AND amount >= @amount AND currency = @currency ORDER BY given_at DESC LIMIT 1;
