@@ -18,7 +18,7 @@ func hubSubscribe(t *testing.T, p *platform) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.awaitText(t, msisdn, `^[0-9]{6} es tu código`)
+	p.awaitText(t, msisdn, `^[0-9]{6} es tu c`)
 	if _, err := h.confirm(t, flows, flow, "x"); problem.Of(err).Code != subscription.CodePINWrong {
 		t.Errorf("a wrong PIN: %v", err)
 	}
@@ -138,8 +138,8 @@ func (p *platform) age(t *testing.T, id int64) {
 
 // ageing moves the begin of paid subscriptions back, by what is left of their period and up to two days more, for
 // a period is called after the second of its begin. What was tried on days long ago counts no more.
-const ageing = `update subscription.subscriptions s set anchor = anchor - (paid_until - then), paid_until = then, due_at = then, tries = '[]'
-	from (select id as aged, now() - random() * interval '2 days' as then from subscription.subscriptions) as moments
+const ageing = `update subscription.subscriptions s set anchor = anchor - (paid_until - moment), paid_until = moment, due_at = moment, tries = '[]'
+	from (select id as aged, now() - random() * interval '2 days' as moment from subscription.subscriptions) as moments
 	where id = aged and state = 'ACTIVE' and due_at is not null and paid_until > now()`
 
 // hubRenewal: what is due is renewed once, and its partner hears what was paid; without balance it is in
@@ -159,7 +159,7 @@ func hubRenewal(t *testing.T, p *platform) {
 			t.Errorf("subscription %+v", s)
 		}
 	}
-	eventually(t, within, "both renewals are told to the phone", func() bool { return p.texts(msisdn, `^Se renovó Juegos ilimitados por \$1\.490`) == 2 })
+	eventually(t, within, "both renewals are told to the phone", func() bool { return p.texts(msisdn, `^Se renovo Juegos ilimitados por \$1\.490`) == 2 })
 	if _, err := p.sandbox.CarrierBilling.Set(msisdn, carrierbilling.LineChange{Balance: carrierbilling.Of(0)}); err != nil {
 		t.Fatal(err)
 	}

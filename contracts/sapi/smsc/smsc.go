@@ -44,7 +44,7 @@ type Message struct {
 	To           string   `json:"to"`
 	Text         string   `json:"text"`
 	Encoding     Encoding `json:"encoding"`
-	Validity     int64    `json:"validity,omitempty"` // minutes
+	Validity     int64    `json:"validity,omitzero"` // minutes
 	ReportWanted bool     `json:"reportWanted"`
 }
 

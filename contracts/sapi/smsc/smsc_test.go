@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/go-json-experiment/json"
+
+	"puente/shared/contract"
 	"puente/shared/contract/contracttest"
 	"puente/shared/problem"
 )
@@ -19,6 +22,22 @@ func TestGoSideIsTheDocument(t *testing.T) {
 		[]Kind{KindMessage, KindReport})
 	if _, err := Callbacks.Document(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A message that does not expire was written with validity 0, which the document does not have: no welcome
+// left a platform whose layers are different processes.
+func TestAMessageNeedsNoValidity(t *testing.T) {
+	d, err := Contract.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(Message{ID: "01a216af-0603-77b1-8892-8fc2c330c9f7", From: "8888", To: "56912345678", Text: "Hola", Encoding: EncodingGSM7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, broken := d.Operation(SubmitMessage.ID).Body.Read(text, contract.Limits{}); len(broken) > 0 {
+		t.Errorf("%s: %v", text, broken)
 	}
 }
 
