@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,11 +17,14 @@ import (
 	"puente/test/sandbox/carrierbilling"
 )
 
+// renewals are the settings of campaigns: what a dead process claimed comes back soon.
+var renewals = settings{hub: strings.Replace(hubSettings, "renewal: {", "renewal: {lease: 10s, ", 1)}
+
 // What is due at once is renewed at the operator's pace, once each, though the process is killed twice in the
 // middle, and takes no more memory for it. The long form has 100,000 due; the figures are printed, not asserted.
 func TestRenewalCampaign(t *testing.T) {
 	t.Parallel()
-	p := begin(t, typed, settings{})
+	p := begin(t, typed, renewals)
 	due := campaign(600, 100_000)
 	p.due(t, due)
 	began, before := time.Now(), 0
@@ -44,7 +48,7 @@ func TestRenewalCampaign(t *testing.T) {
 // An operator that takes 50 charges a second gets as many, and nobody's attempts are used up by it.
 func TestRenewalPace(t *testing.T) {
 	t.Parallel()
-	p := begin(t, typed, settings{})
+	p := begin(t, typed, renewals)
 	const limit = 50
 	p.sandbox.CarrierBilling.Configure(func(s *carrierbilling.Settings) { s.PerSecond = limit })
 	due := campaign(150, 3000)

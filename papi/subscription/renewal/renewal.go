@@ -40,13 +40,14 @@ type Config struct {
 	Calls   int           `yaml:"calls"`   // calls of the operator at a time, by a process
 	Rate    float64       `yaml:"rate"`    // calls of the operator per second, by a process; zero: as many as it takes
 	Away    time.Duration `yaml:"away"`    // until a line is looked up again that could not be
+	Lease   time.Duration `yaml:"lease"`   // of what was claimed; longer than a chunk takes, or two work at the same for nothing
 	Held    time.Duration `yaml:"held"`    // until a subscription is looked at again whose line is barred, or whose product is suspended
 }
 
 // Defaults are those of a configuration that says nothing.
 func Defaults() Config {
 	return Config{
-		Every: time.Second, Events: 10 * time.Second, Jobs: 4, Chunk: 500, Lookups: 16, Calls: 32, Away: 5 * time.Minute, Held: time.Hour,
+		Every: time.Second, Events: 10 * time.Second, Jobs: 4, Chunk: 500, Lookups: 16, Calls: 32, Away: 5 * time.Minute, Lease: 2 * time.Minute, Held: time.Hour,
 	}
 }
 
@@ -66,6 +67,7 @@ func (c Config) Validate() error {
 	must(c.Calls >= 1 && c.Calls <= 1000, "calls: must be from 1 to 1000")
 	must(c.Rate == 0 || c.Rate >= leastRate && c.Rate <= 100_000, "rate: must be 0, or from 1 to 100000")
 	must(c.Away >= time.Second, "away: must be at least 1s")
+	must(c.Lease >= time.Second, "lease: must be at least 1s")
 	must(c.Held >= time.Second, "held: must be at least 1s")
 	return errors.Join(errs...)
 }

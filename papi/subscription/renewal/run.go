@@ -20,7 +20,6 @@ import (
 
 const (
 	slice = 5 * time.Second // a run begins nothing after this: a process that stops need not wait longer
-	lease = 2 * time.Minute // longer than a chunk takes: a slice, and the calls and look-ups under way
 	group = 64              // subscriptions to a transaction
 
 	longest = 30 * time.Second // that a job waits where the operator takes nothing
@@ -64,7 +63,7 @@ func identified(ctx context.Context) context.Context {
 func (r *Renewal) chunk(ctx context.Context, until time.Time, results *collector) (came int, full bool, err error) {
 	c := chunk{Renewal: r, lease: uuid.New(), until: until, results: results}
 	most := r.most()
-	rows, err := sql.New(r.DB).ClaimDue(ctx, sql.ClaimDueParams{Lease: c.lease, Lasts: lease, Now: r.Now(), Most: int32(most)})
+	rows, err := sql.New(r.DB).ClaimDue(ctx, sql.ClaimDueParams{Lease: c.lease, Lasts: r.cfg.Lease, Now: r.Now(), Most: int32(most)})
 	if err != nil || len(rows) == 0 {
 		return 0, false, database.Problem(err)
 	}
