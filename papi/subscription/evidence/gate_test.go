@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"puente/papi/subscription/acceptance"
+	"puente/papi/subscription/evidence"
 	"puente/shared/admin"
 	"puente/shared/problem"
 )
@@ -83,6 +84,29 @@ func TestGate(t *testing.T) {
 	}
 	if err := w.move("PROD"); err != nil { // what it showed still holds
 		t.Error(err)
+	}
+}
+
+// A waiver of all of a partner's products can be read where it was given, and holds for what is added there.
+func TestAWaiverOfThePartner(t *testing.T) {
+	w := newWorld(t)
+	w.mustSign("52272", `{"by":"Luis","reason":"launch on Friday","waiver":true}`)
+	w.Apply("products", "1000000009", `{"service":"2000001784","name":"Otro","kind":"VAS","type":"ONESHOT","pricePoints":[{"id":1,"amount":500}]}`)
+	if err := w.move("PROD"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := w.Get(t.Context(), "acceptances", "52272")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := got.(evidence.Partner)
+	if len(p.Rows) != 8 || len(p.Decisions) != 1 || p.Decisions[0].Environment != "STAGING" || p.Decisions[0].Waiver.By != "Luis" || p.Row.Waiver != nil || p.Row.Products != 4 {
+		t.Errorf("%+v", p)
+	}
+	for _, r := range p.Rows {
+		if waived := r.Waiver != nil; waived != (r.Environment == "STAGING") {
+			t.Errorf("%s: %+v", r.ID, r.Waiver)
+		}
 	}
 }
 

@@ -104,9 +104,10 @@ func (d *Desk) decisions(ctx context.Context, q *sql.Queries, lines []*line) err
 		by[place{one.PartnerID, one.ProductID, catalogue.Environment(one.Environment)}] = one
 	}
 	for _, l := range lines {
-		own, ok := by[l.place]
-		l.shown = l.shown || ok
-		l.decided = inherit(own, by[place{partner: l.partner, environment: l.environment}])
+		own, said := by[l.place]
+		partner, saidOfAll := by[place{partner: l.partner, environment: l.environment}]
+		l.shown = l.shown || said || saidOfAll
+		l.decided = inherit(own, partner)
 	}
 	return nil
 }

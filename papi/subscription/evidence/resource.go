@@ -22,16 +22,18 @@ import (
 // It is applied before the catalogue, so that a waiver may come in one call with the partner whom it lets into
 // production.
 func (d *Desk) Resource() admin.Resource {
-	csv := func(rows func(context.Context) ([]acceptance.Row, error)) admin.Export {
-		return admin.Export{MediaType: "text/csv; charset=utf-8; header=present", Extension: "csv", Write: written(rows, acceptance.WriteCSV)}
+	csv := func(extension string, rows func(context.Context) ([]acceptance.Row, error)) admin.Export {
+		return admin.Export{MediaType: "text/csv; charset=utf-8; header=present", Extension: extension, Write: written(rows, acceptance.WriteCSV)}
 	}
-	text := func(rows func(context.Context) ([]acceptance.Row, error)) admin.Export {
-		return admin.Export{MediaType: "application/json", Extension: "json", Write: written(rows, acceptance.WriteJSON)}
+	text := func(extension string, rows func(context.Context) ([]acceptance.Row, error)) admin.Export {
+		return admin.Export{MediaType: "application/json", Extension: extension, Write: written(rows, acceptance.WriteJSON)}
 	}
 	seed := func(context.Context) ([]acceptance.Row, error) { return acceptance.Seed() }
 	return admin.Resource{
 		Name: "acceptances", Kind: "Acceptance", Role: admin.Operator, List: d.list, Get: d.get, Check: d.check, Apply: d.sign,
-		Exports: map[string]admin.Export{"csv": csv(d.matrix), "json": text(d.matrix), "seed-csv": csv(seed), "seed-json": text(seed)},
+		Exports: map[string]admin.Export{
+			"csv": csv("csv", d.matrix), "json": text("json", d.matrix), "seed-csv": csv("seed.csv", seed), "seed-json": text("seed.json", seed),
+		},
 	}
 }
 
@@ -105,6 +107,7 @@ type Evidence struct {
 
 // Decision is what somebody said of a row.
 type Decision struct {
+	Environment string             `json:"environment"`
 	E2E         string             `json:"e2e,omitempty"`
 	Delivery    string             `json:"delivery,omitempty"`
 	Integration string             `json:"integration,omitempty"`
@@ -177,7 +180,7 @@ func (d *Desk) decided(ctx context.Context, p place) ([]Decision, error) {
 	}
 	all := make([]Decision, len(rows))
 	for i, r := range rows {
-		all[i] = Decision{E2E: r.E2e, Delivery: r.Delivery, Integration: r.Integration, Waiver: waiver(r), By: r.SignedBy, Reason: r.Reason, Token: r.Actor, At: r.At.UTC()}
+		all[i] = Decision{Environment: r.Environment, E2E: r.E2e, Delivery: r.Delivery, Integration: r.Integration, Waiver: waiver(r), By: r.SignedBy, Reason: r.Reason, Token: r.Actor, At: r.At.UTC()}
 	}
 	return all, nil
 }
@@ -187,13 +190,27 @@ func (d *Desk) partner(ctx context.Context, p place) (any, error) {
 	now := d.catalogue.Snapshot()
 	partner, known := now.Partner(p.partner)
 	decisions, err := d.decided(ctx, p)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
+	}
+	var waived *acceptance.Waiver
+	if len(decisions) > 0 {
+		waived = decisions[0].Waiver
+	}
+	for _, e := range environments {
+		if e != p.environment { // what let it pass is of where it was before
+			before, err := d.decided(ctx, place{partner: p.partner, environment: e})
+			if err != nil {
+				return nil, err
+			}
+			decisions = append(decisions, before...)
+		}
+	}
+	switch {
 	case !known && len(decisions) == 0:
 		return nil, problem.NotFound
 	case !known: // waived before it is there
-		return Partner{Row: acceptance.Row{ID: p.id(), PartnerID: p.partner, Status: acceptance.Planned, Waiver: decisions[0].Waiver}, Rows: []acceptance.Row{}, Decisions: decisions}, nil
+		return Partner{Row: acceptance.Row{ID: p.id(), PartnerID: p.partner, Status: acceptance.Planned, Waiver: waived}, Rows: []acceptance.Row{}, Decisions: decisions}, nil
 	}
 	var products []*catalogue.Product
 	for _, product := range now.Catalogue() {
@@ -206,9 +223,7 @@ func (d *Desk) partner(ctx context.Context, p place) (any, error) {
 		return nil, err
 	}
 	row := rollUp(partner, lines)
-	if len(decisions) > 0 {
-		row.Waiver = decisions[0].Waiver
-	}
+	row.Waiver = waived
 	return Partner{row, rowsOf(lines), decisions}, nil
 }
 
