@@ -44,6 +44,7 @@ func (o *Operator) client() (*admin.Client, error) {
 type adminCommand struct {
 	List   listCommand   `cmd:"" help:"List the resources, or the entities of one."`
 	Get    getCommand    `cmd:"" help:"Show one entity."`
+	Export exportCommand `cmd:"" help:"Write a resource as a file: acceptances as CSV."`
 	Delete deleteCommand `cmd:"" help:"Delete one entity."`
 }
 
@@ -80,6 +81,26 @@ func (c *getCommand) Run(ctx context.Context) error {
 	}
 	entity, err := client.Get(ctx, c.Resource, c.ID)
 	return printed(entity, err)
+}
+
+type exportCommand struct {
+	Operator
+	Resource string `arg:""`
+	Format   string `default:"csv" help:"One of the resource's formats."`
+}
+
+// Run writes the file to standard output as it is.
+func (c *exportCommand) Run(ctx context.Context) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	content, err := client.Export(ctx, c.Resource, c.Format)
+	if err != nil {
+		return err
+	}
+	_, err = os.Stdout.Write(content)
+	return err
 }
 
 type deleteCommand struct {

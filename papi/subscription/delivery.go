@@ -6,6 +6,7 @@ import (
 
 	"puente/contracts/papi/subscription"
 	"puente/contracts/sapi/smsc"
+	"puente/papi/subscription/evidence"
 	"puente/papi/subscription/messaging"
 	"puente/papi/subscription/notification"
 	"puente/shared/httpclient"
@@ -15,14 +16,14 @@ import (
 )
 
 // deliver has partners told, and messages sent.
-func (p *process) deliver(env *server.Env, cfg Config, box *outbox.Outbox, gateway *smsc.Client) error {
+func (p *process) deliver(env *server.Env, cfg Config, box *outbox.Outbox, gateway *smsc.Client, proofs *evidence.Recorder) error {
 	deps := outbox.Deps{DB: p.db, Logger: env.Logger(), Registerer: env.Registerer()}
 	guard, err := httpclient.NewSSRF(true, cfg.Notifications.Allow...)
 	if err != nil {
 		return err
 	}
 	client := env.ExternalGuarded("partners", webhook.ClientConfig(cfg.Notifications.HTTP, senders(cfg.Notifications.Delivery)), guard)
-	partners := notification.NewDelivery(p.catalogue, webhook.NewSender(client, guard, cfg.Notifications.Plain, p.now))
+	partners := notification.NewDelivery(p.catalogue, webhook.NewSender(client, guard, cfg.Notifications.Plain, p.now), proofs)
 	notices, err := outbox.NewDeliverer(box, notification.Stream, cfg.Notifications.Delivery, partners.Owner(), deps)
 	if err != nil {
 		return err

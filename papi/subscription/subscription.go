@@ -12,7 +12,7 @@
 //	messaging     messages to lines; inbound: from them
 //	notification  what partners are told
 //	redirect      the token that a browser takes to a partner
-//	acceptance    the integration acceptance matrix
+//	acceptance    the integration acceptance matrix; evidence: what it rests on
 //
 // Locks are taken in one order: conversations, subscriptions, charges, what lines spend, the outbox.
 package subscription
@@ -30,6 +30,7 @@ import (
 	"puente/papi/subscription/charging"
 	"puente/papi/subscription/credential"
 	"puente/papi/subscription/enrolment"
+	"puente/papi/subscription/evidence"
 	"puente/papi/subscription/inbound"
 	"puente/papi/subscription/lifecycle"
 	"puente/papi/subscription/line"
@@ -55,7 +56,7 @@ var API = server.API{
 	Contract:   &contract.Contract,
 	Mount:      mount,
 	Migrations: []database.Migrations{migrations},
-	Lasting:    []string{"subscription.charges", "subscription.attempts", "subscription.consents", "subscription.subscriptions", "subscription.catalogue"},
+	Lasting:    []string{"subscription.charges", "subscription.attempts", "subscription.consents", "subscription.subscriptions", "subscription.catalogue", "subscription.evidence", "subscription.decisions"},
 }
 
 // process is this API, with its parts.
@@ -85,14 +86,18 @@ func mount(env *server.Env) error {
 		db: db, ring: ring, catalogue: catalogue.NewStore(db, ring, log, registry), book: line.NewBook(ring, log), directory: line.NewDirectory(lines),
 		lifecycle: lifecycle.New(cfg.Renewal.Rule), now: env.Now,
 	}
+	proofs := evidence.New()
+	desk := evidence.NewDesk(db, p.catalogue, p.now)
+	p.catalogue.Guard(desk.Gate)
 	p.messages = messaging.New(cfg.Messaging.Config, messaging.Deps{
-		DB: db, Outbox: box, Ring: ring, Catalogue: p.catalogue, Book: p.book, Directory: p.directory, Now: p.now, Log: log, Registerer: registry,
+		DB: db, Outbox: box, Ring: ring, Catalogue: p.catalogue, Book: p.book, Directory: p.directory, Evidence: proofs, Now: p.now, Log: log,
+		Registerer: registry,
 	})
 	p.writer = lifecycle.NewWriter(p.catalogue, p.book, notification.New(box), p.messages)
 	p.charging = charging.New(cfg.Charging, charging.Deps{
 		DB: db, Billing: carrierbilling.NewClient(env), Catalogue: p.catalogue, Book: p.book, Lifecycle: p.lifecycle, Writer: p.writer, Now: p.now, Log: log, Registerer: registry,
 	})
-	tokens, err := credential.New(cfg.Tokens, credential.Deps{DB: db, Catalogue: p.catalogue, Tally: count, Now: p.now, Log: log})
+	tokens, err := credential.New(cfg.Tokens, credential.Deps{DB: db, Catalogue: p.catalogue, Tally: count, Evidence: proofs, Now: p.now, Log: log})
 	if err != nil {
 		return err
 	}
@@ -109,9 +114,10 @@ func mount(env *server.Env) error {
 	})
 
 	env.Follow("subscription.catalogue", p.catalogue)
+	env.Administer(desk.Resource()) // before the catalogue: a waiver comes before what it lets pass
 	env.Administer(p.catalogue.Resources()...)
 	env.Administer(support.New(db, p.book, p.charging, p.lifecycle, p.writer, p.now).Resources()...)
-	if err := p.deliver(env, cfg, box, gateway); err != nil {
+	if err := p.deliver(env, cfg, box, gateway, proofs); err != nil {
 		return err
 	}
 	server.Handle(env, contract.IssueToken, tokens.IssueToken)

@@ -29,6 +29,19 @@ type Actor struct {
 	Role Role
 }
 
+type actorKey struct{}
+
+// ActorOf is who asked for the change that Resource.Apply or Resource.Delete makes, for a resource whose
+// entities say who changed them. Elsewhere it is nobody.
+func ActorOf(ctx context.Context) Actor {
+	who, _ := ctx.Value(actorKey{}).(Actor)
+	return who
+}
+
+func withActor(ctx context.Context, who Actor) context.Context {
+	return context.WithValue(ctx, actorKey{}, who)
+}
+
 // Change is what the security record of a change says. Digests instead of values: a spec may hold
 // personal data, and two equal digests are enough to prove that nothing else was written.
 type Change struct {
@@ -174,7 +187,7 @@ func (r *Registry) Delete(ctx context.Context, who Actor, name, id string) error
 	if err != nil {
 		return err
 	}
-	if err := res.Delete(ctx, id); err != nil {
+	if err := res.Delete(withActor(ctx, who), id); err != nil {
 		return err
 	}
 	r.audit(ctx, Change{Actor: who, Resource: res.Name, ID: id, Action: Deleted, Before: before})
@@ -189,7 +202,7 @@ func (r *Registry) put(ctx context.Context, who Actor, res Resource, id string, 
 	if err != nil && !errors.Is(err, problem.NotFound) {
 		return Result{}, err
 	}
-	changed, err := res.Apply(ctx, id, spec)
+	changed, err := res.Apply(withActor(ctx, who), id, spec)
 	if err != nil {
 		return Result{}, err
 	}

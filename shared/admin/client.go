@@ -57,6 +57,11 @@ func (c *Client) List(ctx context.Context, resource string) ([]json.RawMessage, 
 	return answer.Items, err
 }
 
+// Export gives a resource as a file of a format: csv.
+func (c *Client) Export(ctx context.Context, resource, format string) ([]byte, error) {
+	return c.fetch(ctx, http.MethodGet, "/"+url.PathEscape(resource)+"?"+url.Values{"format": {format}}.Encode(), nil)
+}
+
 // Get gives one entity as the process wrote it, or problem.NotFound.
 func (c *Client) Get(ctx context.Context, resource, id string) (json.RawMessage, error) {
 	var answer json.RawMessage
@@ -89,16 +94,28 @@ func entityPath(resource, id string) string {
 	return "/" + url.PathEscape(resource) + "/" + url.PathEscape(id)
 }
 
-// call sends one request; an answer that is not a 2xx is its *problem.Error.
+// call sends one request and reads its answer.
 func (c *Client) call(ctx context.Context, method, path string, body []byte, answer any) error {
+	b, err := c.fetch(ctx, method, path, body)
+	if err != nil || answer == nil {
+		return err
+	}
+	if err := jsonv2.Unmarshal(b, answer); err != nil {
+		return fmt.Errorf("admin: %s %s: decode answer: %w", method, path, err)
+	}
+	return nil
+}
+
+// fetch sends one request; an answer that is not a 2xx is its *problem.Error.
+func (c *Client) fetch(ctx context.Context, method, path string, body []byte) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("admin: %s %s: %w", method, path, err)
+		return nil, fmt.Errorf("admin: %s %s: %w", method, path, err)
 	}
 	req.Header.Set("Authorization", "Bearer "+c.secret.Reveal())
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("admin: %s %s: %w", method, path, err)
+		return nil, fmt.Errorf("admin: %s %s: %w", method, path, err)
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
@@ -106,16 +123,10 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, ans
 		err = errors.New("the answer is too large")
 	}
 	if err != nil {
-		return fmt.Errorf("admin: %s %s: read answer: %w", method, path, err)
+		return nil, fmt.Errorf("admin: %s %s: read answer: %w", method, path, err)
 	}
 	if resp.StatusCode/100 != 2 {
-		return problem.Unmarshal(resp.StatusCode, b)
+		return nil, problem.Unmarshal(resp.StatusCode, b)
 	}
-	if answer == nil {
-		return nil
-	}
-	if err := jsonv2.Unmarshal(b, answer); err != nil {
-		return fmt.Errorf("admin: %s %s: decode answer: %w", method, path, err)
-	}
-	return nil
+	return b, nil
 }

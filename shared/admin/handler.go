@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 
 	jsonv2 "github.com/go-json-experiment/json"
 
@@ -18,10 +20,11 @@ const Path = "/admin/v1"
 
 // Summary is a resource in the list of all.
 type Summary struct {
-	Name     string `json:"name"`
-	Kind     string `json:"kind"`
-	Role     Role   `json:"role"`     // the least that may change it
-	ReadOnly bool   `json:"readOnly"` // neither applied nor deleted
+	Name     string   `json:"name"`
+	Kind     string   `json:"kind"`
+	Role     Role     `json:"role"`              // the least that may change it
+	ReadOnly bool     `json:"readOnly"`          // neither applied nor deleted
+	Exports  []string `json:"exports,omitempty"` // formats
 }
 
 // handler is the admin API over HTTP.
@@ -35,7 +38,7 @@ type handler struct {
 // Handler serves the registry for who has a token of cfg, below Path:
 //
 //	GET    /admin/v1                   the resources
-//	GET    /admin/v1/{resource}        {"items": [Entity…]}
+//	GET    /admin/v1/{resource}        {"items": [Entity…]}; with ?format=csv the file of that format, where there is one
 //	GET    /admin/v1/{resource}/{id}   Entity
 //	PUT    /admin/v1/{resource}/{id}   the spec as body; answers Result
 //	DELETE /admin/v1/{resource}/{id}   204
@@ -90,24 +93,33 @@ func (h *handler) with(serve methods) http.Handler {
 			header(w, "").WriteHeader(status)
 			return
 		}
+		if f, ok := body.(file); ok {
+			w.Header().Set("Content-Disposition", `attachment; filename="`+f.name+`"`)
+			h.write(header(w, f.mediaType), r, status, f.content)
+			return
+		}
 		b, err := jsonv2.Marshal(body, jsonv2.Deterministic(true))
 		if err != nil {
 			h.fail(w, r, err)
 			return
 		}
-		h.write(header(w, "application/json"), r, status, b)
+		h.write(header(w, "application/json"), r, status, append(b, '\n'))
 	})
 }
 
 func (h *handler) resources(*http.Request, Actor) (int, any, error) {
 	entries := []Summary{}
 	for _, res := range h.registry.Resources() {
-		entries = append(entries, Summary{Name: res.Name, Kind: res.Kind, Role: res.role(), ReadOnly: res.Apply == nil && res.Delete == nil})
+		entries = append(entries, Summary{Name: res.Name, Kind: res.Kind, Role: res.role(), ReadOnly: res.Apply == nil && res.Delete == nil, Exports: slices.Sorted(maps.Keys(res.Exports))})
 	}
 	return http.StatusOK, map[string]any{"resources": entries}, nil
 }
 
 func (h *handler) list(r *http.Request, _ Actor) (int, any, error) {
+	if format := r.URL.Query().Get("format"); format != "" {
+		f, err := h.registry.export(r.Context(), r.PathValue("resource"), format)
+		return http.StatusOK, f, err
+	}
 	items, err := h.registry.List(r.Context(), r.PathValue("resource"))
 	return http.StatusOK, map[string]any{"items": items}, err
 }
@@ -169,12 +181,12 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if p.RetryAfter > 0 {
 		w.Header().Set("Retry-After", problem.RetryAfterHeader(p.RetryAfter))
 	}
-	h.write(header(w, problem.MediaType), r, p.Kind.Status(), problem.Marshal(p))
+	h.write(header(w, problem.MediaType), r, p.Kind.Status(), append(problem.Marshal(p), '\n'))
 }
 
 func (h *handler) write(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	w.WriteHeader(status)
-	if _, err := io.Copy(w, bytes.NewReader(append(body, '\n'))); err != nil {
+	if _, err := io.Copy(w, bytes.NewReader(body)); err != nil {
 		h.log.DebugContext(r.Context(), "admin answer was not taken", "error", err)
 	}
 }

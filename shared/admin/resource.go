@@ -30,6 +30,9 @@ type Resource struct {
 	Apply func(ctx context.Context, id string, spec json.RawMessage) (changed bool, err error)
 	// Delete removes the entity. What something else refers to is problem.Conflict.
 	Delete func(ctx context.Context, id string) error
+
+	// Exports are the files that the whole resource can be had as, by the format that a reader asks for: csv.
+	Exports map[string]Export
 }
 
 // Entity is one thing of a resource: what a list holds, and a document that can be applied.

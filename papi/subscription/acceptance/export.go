@@ -66,7 +66,7 @@ func WriteCSV(w io.Writer, rows []Row) error {
 	out := csv.NewWriter(w)
 	out.UseCRLF = true
 	header := []string{"name", "partnerId", "productId", "environment", "delivery", "integration"}
-	header = append(append(header, checkNames[:]...), "seedPercent", "applicablePercent", "status", "e2e", "products", "subscriptions", "sharePercent", "waivedBy")
+	header = append(append(header, checkNames[:]...), "seedPercent", "applicablePercent", "status", "e2e", "products", "subscriptions", "sharePercent", "waivedBy", "warnings")
 	if err := out.Write(header); err != nil {
 		return fmt.Errorf("acceptance: write CSV: %w", err)
 	}
@@ -81,14 +81,14 @@ func WriteCSV(w io.Writer, rows []Row) error {
 			waivedBy = plain(r.Waiver.By)
 		}
 		line = append(line, strconv.Itoa(r.SeedPercent()), strconv.Itoa(r.ApplicablePercent()), plain(string(r.Status)), plain(r.E2E),
-			strconv.Itoa(r.Products), strconv.Itoa(r.Subscriptions), strconv.Itoa(total.Share(r)), waivedBy)
+			strconv.Itoa(r.Products), strconv.Itoa(r.Subscriptions), strconv.Itoa(total.Share(r)), waivedBy, plain(strings.Join(r.Warnings, "; ")))
 		if err := out.Write(line); err != nil {
 			return fmt.Errorf("acceptance: write CSV: %w", err)
 		}
 	}
 	last := make([]string, len(header))
 	last[0] = "TOTAL"
-	last[len(last)-4], last[len(last)-3], last[len(last)-2] = strconv.Itoa(total.Products), strconv.Itoa(total.Subscriptions), strconv.Itoa(percent(total.Subscriptions, total.Subscriptions))
+	last[len(last)-5], last[len(last)-4], last[len(last)-3] = strconv.Itoa(total.Products), strconv.Itoa(total.Subscriptions), strconv.Itoa(percent(total.Subscriptions, total.Subscriptions))
 	if err := out.Write(last); err != nil {
 		return fmt.Errorf("acceptance: write CSV: %w", err)
 	}

@@ -22,6 +22,7 @@ const (
 // Row is one product of a partner in an environment; or several together, of which only the partner or only the
 // table's own name is told.
 type Row struct {
+	ID            string       `json:"id,omitempty"` // as operators name it
 	Name          string       `json:"name"`
 	PartnerID     int64        `json:"partnerId,omitzero"`
 	ProductID     int64        `json:"productId,omitzero"`
@@ -34,6 +35,7 @@ type Row struct {
 	Products      int          `json:"products"`
 	Subscriptions int          `json:"subscriptions"` // active ones
 	Waiver        *Waiver      `json:"waiver,omitempty"`
+	Warnings      []string     `json:"warnings,omitempty"` // what is weak in its configuration
 }
 
 // Waiver is somebody's word that a row may go to customers as it is.

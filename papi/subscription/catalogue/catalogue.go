@@ -9,6 +9,7 @@ package catalogue
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -160,6 +161,13 @@ func (s *Snapshot) Products(code string) []*Product {
 	}
 	slices.SortFunc(all, func(a, b *Product) int { return cmp.Compare(a.ID, b.ID) })
 	return all
+}
+
+// Catalogue is all products, by partner and id.
+func (s *Snapshot) Catalogue() []*Product {
+	return slices.SortedFunc(maps.Values(s.products), func(a, b *Product) int {
+		return cmp.Or(cmp.Compare(a.Partner().ID, b.Partner().ID), cmp.Compare(a.ID, b.ID))
+	})
 }
 
 // Has reports whether a short code is assigned to the service.

@@ -26,7 +26,15 @@ type Store struct {
 	db   *database.DB
 	ring *keyring.Ring
 	log  *slog.Logger
+	gate Gate
 }
+
+// Gate says whether a partner may go to production, or, by a problem.Error, what is in the way.
+type Gate func(ctx context.Context, partner int64) error
+
+// Guard has g asked before a partner's environment becomes PROD, also where it begins there. Without a gate
+// nobody is asked. It is for the time before the store is used.
+func (s *Store) Guard(g Gate) { s.gate = g }
 
 // NewStore makes a store whose snapshot is empty until it is loaded (server.Env.Follow).
 func NewStore(db *database.DB, ring *keyring.Ring, log *slog.Logger, reg prometheus.Registerer) *Store {
@@ -293,6 +301,11 @@ func (s *Store) put(ctx context.Context, kind, id string, spec any) error {
 			sealed = s.ring.Seal(sealedFor(kind, id), plain)
 		}
 	}
+	if partner, ok := spec.(*PartnerSpec); ok {
+		if err := s.pass(ctx, id, partner); err != nil {
+			return err
+		}
+	}
 	text, err := json.Marshal(spec, json.Deterministic(true))
 	if err != nil {
 		return err
@@ -302,6 +315,30 @@ func (s *Store) put(ctx context.Context, kind, id string, spec any) error {
 	}
 	s.refresh(ctx)
 	return nil
+}
+
+// pass asks the gate about a partner that would go to production.
+func (s *Store) pass(ctx context.Context, id string, next *PartnerSpec) error {
+	if s.gate == nil || next.Environment != Production {
+		return nil
+	}
+	old, err := s.row(ctx, kindPartner, id)
+	if err != nil && !errors.Is(err, problem.NotFound) {
+		return err
+	}
+	var was struct {
+		Environment Environment `json:"environment"`
+	}
+	if err == nil {
+		if err := json.Unmarshal(old.Spec, &was); err != nil {
+			return fmt.Errorf("catalogue: read %s %s: %w", kindPartner, id, err)
+		}
+	}
+	if was.Environment == Production {
+		return nil
+	}
+	number, _ := identifier(id)
+	return s.gate(ctx, number)
 }
 
 // referrer names something of the snapshot that refers to an entity; empty: nothing does.

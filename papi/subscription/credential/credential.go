@@ -16,6 +16,7 @@ import (
 
 	contract "puente/contracts/papi/subscription"
 	"puente/papi/subscription/catalogue"
+	"puente/papi/subscription/evidence"
 	"puente/papi/subscription/redirect"
 	"puente/papi/subscription/sql"
 	"puente/papi/subscription/tally"
@@ -45,6 +46,7 @@ type Credentials struct {
 	db        *database.DB
 	catalogue *catalogue.Store
 	tally     *tally.Tally
+	evidence  *evidence.Recorder
 	now       func() time.Time
 	log       *slog.Logger
 
@@ -58,7 +60,8 @@ type Deps struct {
 	DB        *database.DB
 	Catalogue *catalogue.Store
 	Tally     *tally.Tally
-	Now       func() time.Time // business time
+	Evidence  *evidence.Recorder // nil: none is kept
+	Now       func() time.Time   // business time
 	Log       *slog.Logger
 }
 
@@ -71,7 +74,7 @@ func New(cfg Config, d Deps) (*Credentials, error) {
 		return nil, err
 	}
 	return &Credentials{
-		cfg: cfg, db: d.DB, catalogue: d.Catalogue, tally: d.Tally, now: d.Now, log: d.Log,
+		cfg: cfg, db: d.DB, catalogue: d.Catalogue, tally: d.Tally, evidence: d.Evidence, now: d.Now, log: d.Log,
 		nobody: catalogue.NewSecret(rand.Text()), none: none, known: newCache(),
 	}, nil
 }

@@ -5,7 +5,11 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	contract "puente/contracts/papi/subscription"
+	"puente/papi/subscription/acceptance"
+	"puente/papi/subscription/evidence"
 	"puente/papi/subscription/redirect"
 	"puente/papi/subscription/sql"
 	"puente/shared/database"
@@ -43,11 +47,19 @@ func (c *Credentials) VerifyRedirect(ctx context.Context, in contract.RedirectQu
 		kept = untimedKept
 	}
 	hash := redirect.Hash(in.Token)
-	n, err := sql.New(c.db).UseRedirect(ctx, sql.UseRedirectParams{Hash: hash[:], ExpiresAt: at.Add(kept), Good: good})
+	used := false
+	err = pgx.BeginFunc(ctx, c.db, func(tx pgx.Tx) error {
+		n, err := sql.New(tx).UseRedirect(ctx, sql.UseRedirectParams{Hash: hash[:], ExpiresAt: at.Add(kept), Good: good})
+		if used = n > 0; err != nil || !used {
+			return err
+		}
+		const check = acceptance.SubscriptionLPRedirect
+		return c.evidence.Proved(ctx, tx, evidence.Proof{Product: product, Check: check, Configuration: evidence.Configuration(product, check), Source: "redirect token", At: at})
+	})
 	if err != nil {
 		return contract.RedirectClaims{}, database.Problem(fmt.Errorf("use redirect token: %w", err))
 	}
-	if n == 0 {
+	if !used {
 		return contract.RedirectClaims{}, errRedirect
 	}
 	return contract.RedirectClaims{MSISDN: claims.MSISDN, ProductID: claims.ProductID, TID: claims.TID}, nil

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	contract "puente/contracts/papi/subscription"
+	"puente/papi/subscription/acceptance"
+	"puente/papi/subscription/evidence"
 	"puente/papi/subscription/redirect"
 	"puente/shared/hop"
 	"puente/shared/problem"
@@ -112,5 +114,29 @@ func TestUntimedRedirectTokensAreRemembered(t *testing.T) {
 	}
 	if _, err := w.VerifyRedirect(as(t.Context(), "juegos"), contract.RedirectQuery{Token: token}); err == nil {
 		t.Error("it opens again")
+	}
+}
+
+// A token that its partner opened proves that the partner can; one that nobody could open proves nothing.
+func TestAnOpenedRedirectIsProof(t *testing.T) {
+	w := newTwo(t)
+	w.Credentials.evidence = evidence.New()
+	const product = 1000000001
+	for _, token := range []string{"garbage", w.seal(52272, 77, w.at), w.seal(60000, product, w.at)} {
+		if _, err := w.VerifyRedirect(as(t.Context(), "juegos"), contract.RedirectQuery{Token: token}); err == nil {
+			t.Error("it opened")
+		}
+	}
+	if n := w.count("SELECT count(*) FROM subscription.evidence"); n != 0 {
+		t.Errorf("%d rows of evidence", n)
+	}
+	token := w.seal(52272, product, w.at)
+	for range 2 {
+		_, _ = w.VerifyRedirect(as(t.Context(), "juegos"), contract.RedirectQuery{Token: token})
+	}
+	p, _ := w.Snapshot().Product(product)
+	if n := w.count(`SELECT count(*) FROM subscription.evidence WHERE partner_id = 52272 AND product_id = 1000000001 AND environment = 'PROD' AND step = 'subscription.LPRedirect'
+		AND value = 'OK Prov' AND configuration = $1`, evidence.Configuration(p, acceptance.SubscriptionLPRedirect)); n != 1 || w.count("SELECT count(*) FROM subscription.evidence") != 1 {
+		t.Errorf("%d rows", n)
 	}
 }

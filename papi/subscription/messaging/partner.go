@@ -9,7 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	contract "puente/contracts/papi/subscription"
+	"puente/papi/subscription/acceptance"
 	"puente/papi/subscription/catalogue"
+	"puente/papi/subscription/evidence"
 	"puente/papi/subscription/sql"
 	"puente/shared/database"
 	"puente/shared/problem"
@@ -37,7 +39,7 @@ func (s *Sender) SendMessage(ctx context.Context, in Request) (contract.MessageR
 	}
 	var out contract.MessageResult
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
-		acted, err := s.right(ctx, tx, &m)
+		acted, after, err := s.right(ctx, tx, &m)
 		if err != nil {
 			return err
 		}
@@ -46,7 +48,12 @@ func (s *Sender) SendMessage(ctx context.Context, in Request) (contract.MessageR
 			return err
 		}
 		out = contract.MessageResult{ID: w.id.String(), Segments: w.sms.Segments}
-		return s.queue(ctx, tx, w)
+		if err := s.queue(ctx, tx, w); err != nil || after.none {
+			return err
+		}
+		return s.evidence.Proved(ctx, tx, evidence.Proof{
+			Product: m.Product, Check: after.check, Configuration: evidence.Configuration(m.Product, after.check), Source: "message " + out.ID, At: m.At,
+		})
 	})
 	if err != nil {
 		return contract.MessageResult{}, fmt.Errorf("send message: %w", database.Problem(err))
@@ -73,26 +80,25 @@ func fits(in Request) error {
 // subscription, it bought the product within the window, or it wrote to the short code within the window. What
 // it did before it asked to be left alone altogether gives none. The line's conversation is held until tx
 // ends, so that one who leaves at the same moment comes before, or finds the message and withdraws it.
-func (s *Sender) right(ctx context.Context, tx pgx.Tx, m *Message) (time.Time, error) {
+func (s *Sender) right(ctx context.Context, tx pgx.Tx, m *Message) (acted time.Time, after event, err error) {
 	id, err := s.book.Find(ctx, tx, m.MSISDN)
 	if err != nil {
-		return time.Time{}, err
+		return acted, after, err
 	}
 	refused := &problem.Error{Kind: problem.Conflict, Code: contract.CodeNoRight}
 	if m.LineID = id; id == 0 { // nothing was ever sold to it, and it never wrote
 		s.metrics.count(Partner, resultNoRight)
-		return time.Time{}, refused
+		return acted, after, refused
 	}
 	q := sql.New(tx)
 	conversation, err := q.Converse(ctx, sql.ConverseParams{LineID: id, ShortCode: m.ShortCode})
 	if err != nil {
-		return time.Time{}, database.Problem(fmt.Errorf("read conversation: %w", err))
+		return acted, after, database.Problem(fmt.Errorf("read conversation: %w", err))
 	}
 	found, err := q.RightToMessage(ctx, sql.RightToMessageParams{LineID: id, ProductID: m.Product.ID})
 	if err != nil {
-		return time.Time{}, database.Problem(fmt.Errorf("read right to message: %w", err))
+		return acted, after, database.Problem(fmt.Errorf("read right to message: %w", err))
 	}
-	var acted time.Time
 	since := m.At.Add(-s.cfg.Window)
 	consider := func(at time.Time, counts bool) {
 		if counts && at.After(acted) && (conversation.LeftAt == nil || at.After(*conversation.LeftAt)) {
@@ -106,7 +112,29 @@ func (s *Sender) right(ctx context.Context, tx pgx.Tx, m *Message) (time.Time, e
 	}
 	if acted.IsZero() {
 		s.metrics.count(Partner, resultNoRight)
-		return time.Time{}, refused
+		return acted, after, refused
 	}
-	return acted, nil
+	return acted, last(found, m.At), nil
+}
+
+// event is the last one of a line and product that a message follows within a day, by the check of the
+// acceptance matrix that the partner passes by sending it.
+type event struct {
+	none  bool
+	check acceptance.Check
+}
+
+// following is how long after an event a message of a partner's goes for one about it (specification §14).
+const following = 24 * time.Hour
+
+func last(found sql.RightToMessageRow, now time.Time) event {
+	began := found.SubscribedAt
+	if found.FirstAt.After(began) {
+		began = found.FirstAt
+	}
+	at, check := began, acceptance.SubscriptionSendMT
+	if found.RenewedAt.After(began) {
+		at, check = found.RenewedAt, acceptance.RenewalSendMT
+	}
+	return event{none: now.Sub(at) > following, check: check}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"puente/papi/subscription/catalogue"
+	"puente/papi/subscription/evidence"
 	"puente/papi/subscription/line"
 	"puente/papi/subscription/sql"
 	"puente/shared/database"
@@ -37,6 +38,7 @@ type Sender struct {
 	catalogue *catalogue.Store
 	book      *line.Book
 	directory *line.Directory
+	evidence  *evidence.Recorder
 	now       func() time.Time
 	log       *slog.Logger
 	metrics   *metrics
@@ -50,7 +52,8 @@ type Deps struct {
 	Catalogue  *catalogue.Store
 	Book       *line.Book
 	Directory  *line.Directory
-	Now        func() time.Time // business time
+	Evidence   *evidence.Recorder // nil: none is kept
+	Now        func() time.Time   // business time
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 }
@@ -58,7 +61,7 @@ type Deps struct {
 // New makes a sender.
 func New(cfg Config, d Deps) *Sender {
 	return &Sender{
-		cfg: cfg, db: d.DB, box: d.Outbox, ring: d.Ring, catalogue: d.Catalogue, book: d.Book, directory: d.Directory,
+		cfg: cfg, db: d.DB, box: d.Outbox, ring: d.Ring, catalogue: d.Catalogue, book: d.Book, directory: d.Directory, evidence: d.Evidence,
 		now: d.Now, log: d.Log, metrics: newMetrics(d.Registerer),
 	}
 }

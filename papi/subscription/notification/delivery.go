@@ -3,12 +3,16 @@ package notification
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 
+	"puente/papi/subscription/acceptance"
 	"puente/papi/subscription/catalogue"
+	"puente/papi/subscription/evidence"
 	"puente/papi/subscription/sql"
 	"puente/shared/config"
 	"puente/shared/database"
@@ -44,14 +48,19 @@ type sender interface {
 type Delivery struct {
 	catalogue *catalogue.Store
 	sender    sender
+	evidence  *evidence.Recorder // nil: none is kept
+	ends      ends
 }
 
-// NewDelivery makes a delivery to the endpoints of the catalogue.
-func NewDelivery(store *catalogue.Store, s sender) *Delivery { return &Delivery{store, s} }
+// NewDelivery makes a delivery to the endpoints of the catalogue. What partners take, and what they refuse,
+// goes to r.
+func NewDelivery(store *catalogue.Store, s sender, r *evidence.Recorder) *Delivery {
+	return &Delivery{catalogue: store, sender: s, evidence: r}
+}
 
 // Owner is what the outbox's deliverer asks.
 func (d *Delivery) Owner() outbox.Owner {
-	return outbox.Owner{Send: d.send, Delivered: d.delivered, Party: func(e outbox.Event) string {
+	return outbox.Owner{Send: d.send, Delivered: d.delivered, Died: d.died, Party: func(e outbox.Event) string {
 		if partner, _ := d.partner(e.Destination); partner != nil {
 			return strconv.FormatInt(partner.ID, 10)
 		}
@@ -59,12 +68,14 @@ func (d *Delivery) Owner() outbox.Owner {
 	}}
 }
 
+const noEndpoint = "no endpoint"
+
 // send tells a partner. One that has no endpoint, or is not in the catalogue any more, is not told: what
 // waits is dead, and can be replayed once it has one.
 func (d *Delivery) send(ctx context.Context, e outbox.Event, _ int) outbox.Result {
 	partner, url := d.partner(e.Destination)
 	if partner == nil || url == "" {
-		return outbox.Result{Outcome: outbox.Dead, Reason: "no endpoint"}
+		return outbox.Result{Outcome: outbox.Dead, Reason: noEndpoint}
 	}
 	to := webhook.Endpoint{URL: url, Ack: webhook.Ack(partner.Notify.AckMode)}
 	for _, s := range partner.Notify.Secrets {
@@ -77,15 +88,39 @@ func (d *Delivery) send(ctx context.Context, e outbox.Event, _ int) outbox.Resul
 	if partner.Notify.Bearer != nil {
 		to.Bearer = config.NewSecret(partner.Notify.Bearer.Reveal())
 	}
-	return d.sender.Send(ctx, to, e.ID.String(), e.Payload)
+	r := d.sender.Send(ctx, to, e.ID.String(), e.Payload)
+	final := ""
+	if r.Outcome == outbox.Delivered || r.Outcome == outbox.Dead {
+		final = evidence.Webhook(partner, url)
+	}
+	d.ends.keep(e.ID, final)
+	return r
 }
 
-// delivered notes that the partner was told of a charge.
+// delivered notes that the partner was told of a charge, and what the partner has proved by taking it.
 func (d *Delivery) delivered(ctx context.Context, tx pgx.Tx, e outbox.Event, a outbox.Attempt) error {
-	if e.Type != types[Charged] {
+	answered := false
+	if e.Type == types[Charged] {
+		var err error
+		answered, err = sql.New(tx).Noticed(ctx, sql.NoticedParams{NoticeID: &e.ID, At: &a.At})
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return database.Problem(fmt.Errorf("note delivery: %w", err))
+		}
+	}
+	proof, ok := d.proof(e, a)
+	if !ok || proof.Check == acceptance.SubscriptionOneshot && !answered { // its caller was told that it failed, or nothing
 		return nil
 	}
-	return database.Problem(sql.New(tx).Noticed(ctx, sql.NoticedParams{NoticeID: &e.ID, At: &a.At}))
+	return d.evidence.Proved(ctx, tx, proof)
+}
+
+// died notes what the partner did not take.
+func (d *Delivery) died(ctx context.Context, tx pgx.Tx, e outbox.Event, a outbox.Attempt) error {
+	proof, ok := d.proof(e, a)
+	if !ok || a.Reason == noEndpoint { // nobody was asked
+		return nil
+	}
+	return d.evidence.Failed(ctx, tx, proof)
 }
 
 // partner finds whose destination it is, and its present address.

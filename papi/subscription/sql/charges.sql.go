@@ -396,8 +396,8 @@ func (q *Queries) NamedRequest(ctx context.Context, arg NamedRequestParams) (Sub
 	return i, err
 }
 
-const noticed = `-- name: Noticed :exec
-UPDATE subscription.charges SET noticed_at = $1 WHERE notice_id = $2 AND noticed_at IS NULL
+const noticed = `-- name: Noticed :one
+UPDATE subscription.charges SET noticed_at = $1 WHERE notice_id = $2 AND noticed_at IS NULL RETURNING (told = 'DONE')::boolean AS answered
 `
 
 type NoticedParams struct {
@@ -405,9 +405,12 @@ type NoticedParams struct {
 	NoticeID *uuid.UUID
 }
 
-func (q *Queries) Noticed(ctx context.Context, arg NoticedParams) error {
-	_, err := q.db.Exec(ctx, noticed, arg.At, arg.NoticeID)
-	return err
+// answered: who asked for the charge was told that it came true.
+func (q *Queries) Noticed(ctx context.Context, arg NoticedParams) (bool, error) {
+	row := q.db.QueryRow(ctx, noticed, arg.At, arg.NoticeID)
+	var answered bool
+	err := row.Scan(&answered)
+	return answered, err
 }
 
 const oldestUnknown = `-- name: OldestUnknown :one

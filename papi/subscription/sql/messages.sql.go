@@ -201,8 +201,12 @@ const rightToMessage = `-- name: RightToMessage :one
 SELECT
     coalesce((SELECT max(s.created_at) FROM subscription.subscriptions s
         WHERE s.line_id = $1 AND s.product_id = $2 AND s.state IN ('ACTIVE', 'GRACE')), to_timestamp(0))::timestamptz AS subscribed_at,
-    coalesce((SELECT max(c.ended_at) FROM subscription.charges c
-        WHERE c.line_id = $1 AND c.product_id = $2 AND c.kind = 'ONE_SHOT' AND c.state = 'SUCCEEDED'), to_timestamp(0))::timestamptz AS bought_at
+    coalesce(paid.once_at, to_timestamp(0))::timestamptz AS bought_at,
+    coalesce(paid.first_at, to_timestamp(0))::timestamptz AS first_at,
+    coalesce(paid.renewed_at, to_timestamp(0))::timestamptz AS renewed_at
+FROM (SELECT max(c.ended_at) FILTER (WHERE c.kind = 'ONE_SHOT') AS once_at, max(c.ended_at) FILTER (WHERE c.kind = 'SUBSCRIPTION') AS first_at,
+        max(c.ended_at) FILTER (WHERE c.kind = 'RENEWAL') AS renewed_at
+    FROM subscription.charges c WHERE c.line_id = $1 AND c.product_id = $2 AND c.state = 'SUCCEEDED') paid
 `
 
 type RightToMessageParams struct {
@@ -213,13 +217,20 @@ type RightToMessageParams struct {
 type RightToMessageRow struct {
 	SubscribedAt time.Time
 	BoughtAt     time.Time
+	FirstAt      time.Time
+	RenewedAt    time.Time
 }
 
-// When a line last did what lets a product's partner write to it; 1970: never.
+// When a line last did what lets a product's partner write to it, and when it last paid for what; 1970: never.
 func (q *Queries) RightToMessage(ctx context.Context, arg RightToMessageParams) (RightToMessageRow, error) {
 	row := q.db.QueryRow(ctx, rightToMessage, arg.LineID, arg.ProductID)
 	var i RightToMessageRow
-	err := row.Scan(&i.SubscribedAt, &i.BoughtAt)
+	err := row.Scan(
+		&i.SubscribedAt,
+		&i.BoughtAt,
+		&i.FirstAt,
+		&i.RenewedAt,
+	)
 	return i, err
 }
 

@@ -104,6 +104,23 @@ type SubscriptionCursor struct {
 	Value string
 }
 
+type SubscriptionDecision struct {
+	ID          int64
+	PartnerID   int64
+	ProductID   int64
+	Environment string
+	E2e         string
+	Delivery    string
+	Integration string
+	WaivedBy    string
+	WaivedWhy   string
+	WaivedAt    *time.Time
+	SignedBy    string
+	Reason      string
+	Actor       string
+	At          time.Time
+}
+
 type SubscriptionEvidence struct {
 	ID            uuid.UUID
 	PartnerID     int64
@@ -113,6 +130,9 @@ type SubscriptionEvidence struct {
 	Value         string
 	Source        string
 	Configuration string
+	SignedBy      string
+	Reason        string
+	Actor         string
 	At            time.Time
 }
 

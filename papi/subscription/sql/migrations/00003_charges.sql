@@ -47,7 +47,7 @@ CREATE TABLE subscription.charges (
 CREATE INDEX charges_open ON subscription.charges (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX charges_line ON subscription.charges (line_id, id);
 CREATE INDEX charges_subscription ON subscription.charges (subscription_id, id) WHERE subscription_id IS NOT NULL;
-CREATE UNIQUE INDEX charges_notice ON subscription.charges (notice_id) WHERE notice_id IS NOT NULL;
+CREATE INDEX charges_notice ON subscription.charges (notice_id) WHERE notice_id IS NOT NULL AND noticed_at IS NULL; -- until it is delivered
 CREATE INDEX charges_created ON subscription.charges (created_at);
 -- A subscription has one charge in work at a time.
 CREATE UNIQUE INDEX charges_in_work ON subscription.charges (subscription_id) WHERE state IN ('SENT', 'UNKNOWN');

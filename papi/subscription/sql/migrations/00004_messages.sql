@@ -39,21 +39,48 @@ CREATE TABLE subscription.redirects (
 );
 CREATE INDEX redirects_expiry ON subscription.redirects (expires_at);
 
--- The integration acceptance matrix: the last evidence of each check, and what was before it.
+-- The integration acceptance matrix: what each of its checks rests on. Nobody changes it. Of what partners
+-- show again and again a row is written now and then.
 CREATE TABLE subscription.evidence (
     id          uuid PRIMARY KEY,
     partner_id  bigint NOT NULL,
     product_id  bigint NOT NULL,
     environment text NOT NULL CHECK (environment IN ('STAGING', 'PROD')),
-    step        text NOT NULL, -- SUB_NOTIFSUB, SUB_NOTIFCOBRO, SUB_SENDMT, LP_REDIRECT, ONESHOT, REN_NOTIFCOBRO, REN_SENDMT, CAN_NOTIFCANCEL
-    value       text NOT NULL CHECK (value IN ('OK_PROV', 'OK', 'NOK')),
-    source      text NOT NULL, -- what it was: a notification, a charge, a message, a person
-    configuration text NOT NULL, -- fingerprint of URL, key and scheme: a change of them ends it
+    step        text NOT NULL, -- the check: subscription.NotifSub
+    value       text NOT NULL CHECK (value IN ('OK Prov', 'OK', 'NOK')),
+    source      text NOT NULL, -- what it was: notification and its id, message, redirect, person
+    configuration text NOT NULL, -- fingerprint of URL, key and scheme: under another one it proves nothing
+    signed_by   text NOT NULL DEFAULT '', -- of a person's word: whose, and why
+    reason      text NOT NULL DEFAULT '',
+    actor       text NOT NULL DEFAULT '', -- and by whose token it came in
     at          timestamptz NOT NULL
 );
-CREATE INDEX evidence_cell ON subscription.evidence (partner_id, product_id, environment, step, at DESC);
+CREATE INDEX evidence_cell ON subscription.evidence (partner_id, product_id, environment, step, value, at DESC);
+CREATE TRIGGER immutable BEFORE UPDATE OR DELETE ON subscription.evidence FOR EACH ROW EXECUTE FUNCTION subscription.immutable();
+
+-- What people say of a row of the matrix; the last one holds, those before it are its history.
+CREATE TABLE subscription.decisions (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    partner_id  bigint NOT NULL,
+    product_id  bigint NOT NULL, -- zero: all of the partner's that have none of their own
+    environment text NOT NULL CHECK (environment IN ('STAGING', 'PROD')),
+    e2e         text NOT NULL, -- when the end-to-end tests are, or OK: they have passed
+    delivery    text NOT NULL,
+    integration text NOT NULL,
+    waived_by   text NOT NULL, -- who lets the row go to customers as it is; empty: nobody
+    waived_why  text NOT NULL,
+    waived_at   timestamptz,
+    signed_by   text NOT NULL,
+    reason      text NOT NULL,
+    actor       text NOT NULL,
+    at          timestamptz NOT NULL,
+    CHECK ((waived_by = '') = (waived_at IS NULL))
+);
+CREATE INDEX decisions_row ON subscription.decisions (partner_id, product_id, environment, id DESC);
+CREATE TRIGGER immutable BEFORE UPDATE OR DELETE ON subscription.decisions FOR EACH ROW EXECUTE FUNCTION subscription.immutable();
 
 -- +goose Down
+DROP TABLE subscription.decisions;
 DROP TABLE subscription.evidence;
 DROP TABLE subscription.redirects;
 DROP TABLE subscription.conversations;

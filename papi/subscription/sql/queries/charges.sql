@@ -98,8 +98,9 @@ DELETE FROM subscription.request_keys k WHERE (k.partner_id, k.key) IN (SELECT o
 DELETE FROM subscription.spending s WHERE (s.line_id, s.span, s.currency) IN
     (SELECT o.line_id, o.span, o.currency FROM subscription.spending o WHERE o.span < @before ORDER BY o.span LIMIT 5000);
 
--- name: Noticed :exec
-UPDATE subscription.charges SET noticed_at = @at WHERE notice_id = @notice_id AND noticed_at IS NULL;
+-- name: Noticed :one
+-- answered: who asked for the charge was told that it came true.
+UPDATE subscription.charges SET noticed_at = @at WHERE notice_id = @notice_id AND noticed_at IS NULL RETURNING (told = 'DONE')::boolean AS answered;
 
 -- name: OldestUnknown :one
 SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS age, count(*) AS number FROM subscription.charges WHERE state IN ('SENT', 'UNKNOWN') AND next_at IS NOT NULL;

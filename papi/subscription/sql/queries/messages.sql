@@ -58,12 +58,16 @@ RETURNING *;
 UPDATE subscription.conversations SET wrote_at = @wrote_at, left_at = @left_at, helped_at = @helped_at WHERE line_id = @line_id AND short_code = @short_code;
 
 -- name: RightToMessage :one
--- When a line last did what lets a product's partner write to it; 1970: never.
+-- When a line last did what lets a product's partner write to it, and when it last paid for what; 1970: never.
 SELECT
     coalesce((SELECT max(s.created_at) FROM subscription.subscriptions s
         WHERE s.line_id = @line_id AND s.product_id = @product_id AND s.state IN ('ACTIVE', 'GRACE')), to_timestamp(0))::timestamptz AS subscribed_at,
-    coalesce((SELECT max(c.ended_at) FROM subscription.charges c
-        WHERE c.line_id = @line_id AND c.product_id = @product_id AND c.kind = 'ONE_SHOT' AND c.state = 'SUCCEEDED'), to_timestamp(0))::timestamptz AS bought_at;
+    coalesce(paid.once_at, to_timestamp(0))::timestamptz AS bought_at,
+    coalesce(paid.first_at, to_timestamp(0))::timestamptz AS first_at,
+    coalesce(paid.renewed_at, to_timestamp(0))::timestamptz AS renewed_at
+FROM (SELECT max(c.ended_at) FILTER (WHERE c.kind = 'ONE_SHOT') AS once_at, max(c.ended_at) FILTER (WHERE c.kind = 'SUBSCRIPTION') AS first_at,
+        max(c.ended_at) FILTER (WHERE c.kind = 'RENEWAL') AS renewed_at
+    FROM subscription.charges c WHERE c.line_id = @line_id AND c.product_id = @product_id AND c.state = 'SUCCEEDED') paid;
 
 -- name: CountUndone :one
 SELECT count(*) FROM subscription.messages WHERE direction = 'MO' AND state = 'FAILED';

@@ -1,0 +1,87 @@
+package evidence
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+
+	"puente/papi/subscription/acceptance"
+	"puente/papi/subscription/catalogue"
+)
+
+// Configuration is the fingerprint of what a check of a product depends on as the catalogue has it: the
+// endpoint's URL and secrets, the redirect token's scheme and keys. Evidence under another one proves nothing.
+func Configuration(p *catalogue.Product, c acceptance.Check) string {
+	partner := p.Partner()
+	switch c {
+	case acceptance.SubscriptionNotifSub, acceptance.CancellationNotifCancel:
+		return Webhook(partner, cmp.Or(p.NotifySubscriptionURL, partner.Notify.SubscriptionURL))
+	case acceptance.SubscriptionNotifCobro, acceptance.RenewalNotifCobro, acceptance.SubscriptionOneshot:
+		return Webhook(partner, cmp.Or(p.NotifyChargeURL, partner.Notify.ChargeURL))
+	case acceptance.SubscriptionLPRedirect:
+		r := partner.Redirect
+		parts := []any{r.Scheme, r.Timed == nil || *r.Timed, r.SuccessURL}
+		for _, k := range r.Keys {
+			parts = append(parts, k.ID, k.Secret.Fingerprint())
+		}
+		return fingerprint("redirect", parts...)
+	default: // a message goes through our own API, and depends on nothing that is configured
+		return fingerprint("message")
+	}
+}
+
+// Webhook is the fingerprint of an endpoint of a partner's at an address.
+func Webhook(p *catalogue.Partner, url string) string {
+	parts := []any{url, p.Notify.AckMode}
+	for _, s := range p.Notify.Secrets {
+		parts = append(parts, s.Fingerprint())
+	}
+	if p.Notify.Bearer != nil {
+		parts = append(parts, "bearer", p.Notify.Bearer.Fingerprint())
+	}
+	return fingerprint("webhook", parts...)
+}
+
+func fingerprint(what string, parts ...any) string {
+	text, _ := json.Marshal(append([]any{what}, parts...)) // strings and booleans: cannot fail
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
+}
+
+// applies reports whether a check is one for a product of this kind. One-shot products have no subscription to
+// tell of; those whose partner vouches for consent have no landing page. What costs nothing is not charged, so
+// that its subscription is told of and its charge is not, and it is not renewed by one.
+func applies(p *catalogue.Product, c acceptance.Check) bool {
+	if p.Type == catalogue.OneShot {
+		return c == acceptance.SubscriptionOneshot || c == acceptance.SubscriptionLPRedirect && p.OneShotConsent != "partner"
+	}
+	switch c {
+	case acceptance.SubscriptionOneshot:
+		return false
+	case acceptance.SubscriptionNotifCobro, acceptance.RenewalNotifCobro, acceptance.RenewalSendMT:
+		for _, point := range p.PricePoints {
+			if point.Status == catalogue.StatusActive && point.Amount > 0 {
+				return true
+			}
+		}
+		return false
+	default:
+		return true
+	}
+}
+
+// warnings are what a partner's configuration has that is weak (specification §14).
+func warnings(p *catalogue.Partner) []string {
+	var all []string
+	warn := func(holds bool, text string) {
+		if holds {
+			all = append(all, text)
+		}
+	}
+	warn(p.Redirect.Scheme == "ecb-pkcs5" && len(p.Redirect.Keys) > 0, "ecb-pkcs5")
+	warn(p.Redirect.AllowHTTP, "http redirect")
+	warn(p.Redirect.AllowPlainMSISDN, "plain MSISDN")
+	warn(len(p.Notify.Secrets) == 0, "unsigned webhooks")
+	return all
+}
