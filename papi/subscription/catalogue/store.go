@@ -154,9 +154,10 @@ func (s *Store) add(to *Snapshot, row sql.SubscriptionCatalogue) error {
 // secretive is a spec that holds secrets which have to be known again.
 type secretive interface{ secrets() []*Secret }
 
-// open reads a row, with its secrets.
+// open reads a row, with its secrets. Members that are not known here are those of a later version, which runs
+// beside this one while it is rolled out: only a document that is applied has to have none.
 func (s *Store) open(row sql.SubscriptionCatalogue, spec any) error {
-	if err := json.Unmarshal(row.Spec, spec, json.RejectUnknownMembers(true)); err != nil {
+	if err := json.Unmarshal(row.Spec, spec); err != nil {
 		return err
 	}
 	holder, ok := spec.(secretive)

@@ -163,6 +163,30 @@ func TestSecretsStay(t *testing.T) {
 	}
 }
 
+// A later version that runs beside this one writes members that are not known here: what it wrote is still sold.
+func TestALaterVersionsMembersDropNothing(t *testing.T) {
+	s, r := open(t)
+	if _, err := apply(t, r, shop); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.db.Exec(t.Context(), `UPDATE subscription.catalogue SET spec = spec || '{"later": {"is": [1]}}'`); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now := s.Snapshot()
+	if p, ok := now.Offer(52272, 2000001784, 1000000003); !ok || !p.Active() || p.Partner().Redirect.Keys[0].Secret.Reveal() != aesKey {
+		t.Errorf("%+v", p)
+	}
+	if _, ok := now.Campaign("juegos"); !ok {
+		t.Error("the campaign is left out")
+	}
+	if _, ok := now.Client("socio"); !ok {
+		t.Error("the client is left out")
+	}
+}
+
 func TestRules(t *testing.T) {
 	_, r := open(t)
 	for name, c := range map[string]struct{ from, to, path string }{
