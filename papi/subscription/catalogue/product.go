@@ -51,6 +51,7 @@ func (c *ShortCodeSpec) Validate() error {
 	}
 	r.must(len(c.OptOutWords) > 0, "optOutWords", "must name one at least: who receives messages must be able to end them")
 	r.must(word.MatchString(c.AllWord), "allWord", "must match "+word.String())
+	r.must(!slices.Contains(c.OptOutWords, c.AllWord), "allWord", "must not be one of optOutWords")
 	r.must(c.MultiCancel == "all" || c.MultiCancel == "ask", "multiCancel", "must be all or ask")
 	r.must(len(c.HelpText) <= maxText, "helpText", "is too long")
 	return r.err()

@@ -264,12 +264,15 @@ func (s *Store) row(ctx context.Context, kind, id string) (sql.SubscriptionCatal
 
 // put stores a document; secrets that it names by fingerprint are those that are kept.
 func (s *Store) put(ctx context.Context, kind, id string, spec any) error {
+	old, err := s.row(ctx, kind, id)
+	if err != nil && !errors.Is(err, problem.NotFound) {
+		return err
+	}
+	if err := s.fits(ctx, id, old, spec); err != nil {
+		return err
+	}
 	var sealed []byte
 	if holder, ok := spec.(secretive); ok {
-		old, err := s.row(ctx, kind, id)
-		if err != nil && !errors.Is(err, problem.NotFound) {
-			return err
-		}
 		kept := map[string]string{}
 		if len(old.Secrets) > 0 {
 			if kept, err = s.kept(old); err != nil {
