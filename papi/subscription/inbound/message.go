@@ -26,7 +26,7 @@ type message struct {
 	msisdn string
 	code   *catalogue.ShortCode
 	text   string
-	at     time.Time // when it was written down first, by our clock
+	at     time.Time // when the SMS center's system received it, in business time
 	read   keyword.Result
 	// quiet: the same was written a moment before, and nobody knows whether this is it again. It is read as
 	// what it may be at worst, one who wants an end once more, and is not answered.
@@ -73,9 +73,23 @@ func (i *Inbound) read(item smsc.Item) (m message, ok bool) {
 		return m, false
 	}
 	id, err := uuid.Parse(item.ID)
-	m.id, m.text, m.at, m.quiet = id, item.Text, i.now(), item.Repeated
+	m.id, m.text, m.at, m.quiet = id, item.Text, i.received(item), item.Repeated
 	m.parse(current)
 	return m, err == nil
+}
+
+// skew is by how much clocks may differ: of the database, by which items are dated, and of processes. One who
+// ends what he began a moment before must not be taken for one who began it after.
+const skew = 5 * time.Second
+
+// received is when an item came, in business time: as long ago as it is old by the clocks of machines, which a
+// demo's clock does not move. It is never in the future.
+func (i *Inbound) received(item smsc.Item) time.Time {
+	now := i.now()
+	if item.ReceivedAt.IsZero() {
+		return now
+	}
+	return now.Add(-max(0, i.machine().Sub(item.ReceivedAt)-skew))
 }
 
 func (m *message) parse(current *catalogue.Snapshot) {
