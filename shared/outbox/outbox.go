@@ -38,7 +38,7 @@
 //
 // Shares. A process sends at most Config.Concurrency events of a stream at once. Free places go to
 // the destinations with the fewest under way first; a destination may have at most
-// Config.PerDestination, begins with two, gets one more with each delivery and half with each failure;
+// Config.PerDestination, or what Owner.Places says, begins with two, gets one more with each delivery and half with each failure;
 // and the last quarter of the places is for destinations that have none. So a destination that hangs
 // holds one or two places, until its breaker opens.
 //
