@@ -63,7 +63,7 @@ type Notify struct {
 	AckMode         AckMode  `json:"ackMode,omitempty"` // default body
 	Secrets         []Secret `json:"secrets,omitempty"` // whsec_…; one, or two while they rotate; none: not signed
 	Bearer          *Secret  `json:"bearer,omitempty"`
-	Concurrency     int      `json:"concurrency,omitempty"` // calls at a time; default 4
+	Concurrency     int      `json:"concurrency,omitempty"` // calls at a time, of each process, to all endpoints of the partner and its products together; default 4
 	FailedCharges   bool     `json:"failedCharges,omitempty"`
 	ReasonMO        string   `json:"reasonMo,omitempty"`        // default MO
 	ReasonLifecycle string   `json:"reasonLifecycle,omitempty"` // default LIFECYCLE

@@ -51,12 +51,21 @@ func NewDelivery(store *catalogue.Store, s sender) *Delivery { return &Delivery{
 
 // Owner is what the outbox's deliverer asks.
 func (d *Delivery) Owner() outbox.Owner {
-	return outbox.Owner{Send: d.send, Delivered: d.delivered, Party: func(e outbox.Event) string {
+	return outbox.Owner{Send: d.send, Delivered: d.delivered, Places: d.places, Party: func(e outbox.Event) string {
 		if partner, _ := d.partner(e.Destination); partner != nil {
 			return strconv.FormatInt(partner.ID, 10)
 		}
 		return ""
 	}}
+}
+
+// places are a partner's, for all its endpoints and those of its products together.
+func (d *Delivery) places(destination string) (group string, places int) {
+	partner, _ := d.partner(destination)
+	if partner == nil {
+		return "", 0
+	}
+	return strconv.FormatInt(partner.ID, 10), partner.Notify.Concurrency
 }
 
 // send tells a partner. One that has no endpoint, or is not in the catalogue any more, is not told: what
