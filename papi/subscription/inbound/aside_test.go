@@ -109,6 +109,19 @@ func TestASubscriptionThatCannotBeReadIsNotDenied(t *testing.T) {
 	}
 }
 
+// Nor is one whose number cannot be read, or is gone.
+func TestASubscriptionWithoutANumberIsNotDenied(t *testing.T) {
+	for name, number := range map[string]string{"sealed under another key": "'nothing that opens'", "gone": "''"} {
+		w := newWorld(t)
+		w.subscribe(lifecycle.Active, 1)
+		w.exec(`UPDATE subscription.lines SET msisdn = ` + number)
+		w.center.add(w.text("8888", "SALIR"))
+		if err := w.Work(t.Context()); err == nil || w.center.waiting() != 1 || w.messages() != "" {
+			t.Errorf("%s: %v, %d wait, %s", name, err, w.center.waiting(), w.messages())
+		}
+	}
+}
+
 // What was put aside does not end what began after it, and is not answered; nor is it tried for ever.
 func TestWhatWasPutAsideIsOld(t *testing.T) {
 	w := newWorld(t)
