@@ -16,6 +16,7 @@ import (
 
 	"puente/contracts/sapi/smsc"
 	"puente/shared/config"
+	"puente/shared/keyring"
 	"puente/shared/problem"
 )
 
@@ -129,6 +130,51 @@ func TestRedeliveredAtOnce(t *testing.T) {
 	all.Wait()
 	if n := len(waiting(t, s)); n != 1 {
 		t.Errorf("%d wait", n)
+	}
+}
+
+// What was sealed under a key that is not here waits for it, and holds up nobody, however much it is.
+func TestWhatDoesNotOpenHoldsUpNobody(t *testing.T) {
+	s, _ := start(t)
+	var logged strings.Builder
+	s.log = slog.New(slog.NewTextHandler(&logged, nil))
+	other, err := keyring.LoadOrCreate(t.TempDir() + "/keys.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, theirs := beside(s), beside(&system{ring: other, db: s.db})
+	for n := range 5 {
+		hand(t, theirs, smsc.ReceivedMessage{From: "56912345678", To: "2200", Text: "SALIR", ID: fmt.Sprint("theirs ", n)})
+	}
+	hand(t, ours, smsc.ReceivedMessage{From: "56912345678", To: "2200", Text: "first", ID: "first"})
+	hand(t, theirs, smsc.ReceivedMessage{From: "56912345678", To: "2200", Text: "SALIR", ID: "theirs 5"})
+	hand(t, ours, smsc.ReceivedMessage{From: "56912345678", To: "2200", Text: "second", ID: "second"})
+	texts := func(limit int64) (all []string) {
+		t.Helper()
+		in, err := s.Take(t.Context(), smsc.Take{Limit: limit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, item := range in.Items {
+			all = append(all, item.Text)
+		}
+		return all
+	}
+	for limit, want := range map[int64][]string{1: {"first"}, 2: {"first", "second"}, 3: {"first", "second"}, 5: {"first", "second"}, smsc.MaxItems: {"first", "second"}} {
+		if got := texts(limit); !slices.Equal(got, want) {
+			t.Errorf("of %d: %v", limit, got)
+		}
+	}
+	if got := texts(smsc.MaxItems); len(got) != 2 || testutil.ToFloat64(s.shutItems()) != 6 {
+		t.Errorf("%v is handed over, %v are left out", got, testutil.ToFloat64(s.shutItems()))
+	}
+	if n := strings.Count(logged.String(), "level=ERROR"); n < 6 || strings.Contains(logged.String(), "56912345678") || strings.Contains(logged.String(), "SALIR") {
+		t.Errorf("%d are logged:\n%s", n, logged.String())
+	}
+	ack(t, s)
+	s.ring = other // its key is put back
+	if got := texts(smsc.MaxItems); len(got) != 6 || testutil.ToFloat64(s.shutItems()) != 0 {
+		t.Errorf("%v", got)
 	}
 }
 

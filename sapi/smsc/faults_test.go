@@ -34,7 +34,7 @@ func start(t *testing.T) (*system, *sandboxtest.Sandbox) {
 	cfg.HTTP.Breaker.Off = true
 	out := httpclient.New(target, cfg.HTTP, httpclient.Deps{Credentials: credentials(cfg)})
 	t.Cleanup(out.Close)
-	s := &system{cfg: cfg, ring: ring, db: databasetest.New(t, API.Migrations...)}
+	s := &system{cfg: cfg, ring: ring, db: databasetest.New(t, API.Migrations...), log: databasetest.Logger(t)}
 	s.gateway = newGateway(cfg, "http://127.0.0.1:1", out)
 	return s, box
 }

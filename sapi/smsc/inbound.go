@@ -3,6 +3,8 @@ package smsc
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
@@ -41,35 +43,82 @@ func open(ring *keyring.Ring, sealed []byte) (c content, err error) {
 	return c, json.Unmarshal(text, &c)
 }
 
-// Take hands over what waits, oldest first.
+// Take hands over what waits, oldest first. What does not open under the key ring is left out, and stays: an
+// operator has to put back its key, and nobody else is to wait for that.
 func (s *system) Take(ctx context.Context, in smsc.Take) (smsc.Inbound, error) {
 	var b broken
 	b.unless(in.Limit >= 1 && in.Limit <= smsc.MaxItems, "limit", "must be from 1 to 500")
 	if err := b.err(); err != nil {
 		return smsc.Inbound{}, err
 	}
-	rows, err := sql.New(s.db).Waiting(ctx, int32(in.Limit))
-	if err != nil {
-		return smsc.Inbound{}, fmt.Errorf("smsc: read inbound: %w", database.Problem(err))
-	}
-	out := smsc.Inbound{Items: make([]smsc.Item, 0, len(rows))}
-	for _, row := range rows {
-		item := smsc.Item{
-			ID: row.ID.String(), Kind: smsc.Kind(row.Kind), Repeated: row.Repeated, Message: row.Reference, State: smsc.State(row.State), ReceivedAt: row.ReceivedAt.UTC(),
+	out := smsc.Inbound{Items: make([]smsc.Item, 0, in.Limit)}
+	shut := map[uuid.UUID]error{}
+	page := sql.WaitingParams{Most: int32(in.Limit)}
+	for {
+		rows, err := sql.New(s.db).Waiting(ctx, page)
+		if err != nil {
+			return smsc.Inbound{}, fmt.Errorf("smsc: read inbound: %w", database.Problem(err))
 		}
-		if row.Message != nil {
-			item.MessageID = row.Message.String()
-		}
-		if item.Kind == smsc.KindMessage {
-			c, err := open(s.ring, row.Sealed)
-			if err != nil { // the others would wait behind it unseen: an operator has to put back the key
-				return smsc.Inbound{}, fmt.Errorf("smsc: open inbound %s: %w", row.ID, err)
+		for _, row := range rows {
+			if len(out.Items) == int(in.Limit) {
+				break
 			}
-			item.From, item.To, item.Text, item.Reference, item.SMSC = c.From, c.To, c.Text, c.Reference, c.SMSC
+			item, err := s.item(row)
+			if err != nil {
+				shut[row.ID] = err
+				continue
+			}
+			out.Items = append(out.Items, item)
 		}
-		out.Items = append(out.Items, item)
+		if len(out.Items) == int(in.Limit) || len(rows) < int(page.Most) {
+			s.shut.note(ctx, s.log, shut)
+			return out, nil
+		}
+		last := rows[len(rows)-1]
+		page = sql.WaitingParams{After: last.ReceivedAt, AfterID: last.ID, Most: smsc.MaxItems} // behind what does not open
 	}
-	return out, nil
+}
+
+// item is a row, opened.
+func (s *system) item(row sql.WaitingRow) (smsc.Item, error) {
+	item := smsc.Item{
+		ID: row.ID.String(), Kind: smsc.Kind(row.Kind), Repeated: row.Repeated, Message: row.Reference, State: smsc.State(row.State), ReceivedAt: row.ReceivedAt.UTC(),
+	}
+	if row.Message != nil {
+		item.MessageID = row.Message.String()
+	}
+	if item.Kind == smsc.KindMessage {
+		c, err := open(s.ring, row.Sealed)
+		if err != nil {
+			return item, err
+		}
+		item.From, item.To, item.Text, item.Reference, item.SMSC = c.From, c.To, c.Text, c.Reference, c.SMSC
+	}
+	return item, nil
+}
+
+// shut are the items that the last page had to leave out.
+type shut struct {
+	mu  sync.Mutex
+	ids map[uuid.UUID]error
+}
+
+// note keeps those of a page, and logs each once: a page is asked for every second.
+func (s *shut) note(ctx context.Context, log *slog.Logger, now map[uuid.UUID]error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, err := range now {
+		if _, known := s.ids[id]; !known {
+			log.ErrorContext(ctx, "inbound item does not open under the key ring, and waits for its key", "item", id, "error", err)
+		}
+	}
+	s.ids = now
+}
+
+func (s *shut) count() float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return float64(len(s.ids))
 }
 
 // Ack ends that items are handed over.

@@ -18,9 +18,12 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"puente/contracts/sapi/smsc"
 	"puente/sapi/smsc/sql"
@@ -97,7 +100,9 @@ type system struct {
 	cfg     Config
 	ring    *keyring.Ring
 	db      *database.DB
+	log     *slog.Logger
 	gateway *gateway // nil: none
+	shut    shut
 }
 
 func mount(env *server.Env) error {
@@ -105,7 +110,7 @@ func mount(env *server.Env) error {
 	if err := env.Config(&cfg); err != nil {
 		return err
 	}
-	s := &system{cfg: cfg, ring: env.Keyring(), db: env.Database()}
+	s := &system{cfg: cfg, ring: env.Keyring(), db: env.Database(), log: env.Logger()}
 	if cfg.HTTP.URL != "" {
 		callback := cfg.Callback
 		if callback == "" {
@@ -114,7 +119,7 @@ func mount(env *server.Env) error {
 		s.gateway = newGateway(cfg, callback, env.ExternalWith(target, cfg.HTTP, credentials(cfg)))
 	}
 	reg := env.Registerer()
-	if err := errors.Join(reg.Register(s.unknownMessages()), reg.Register(s.waitingItems())); err != nil {
+	if err := errors.Join(reg.Register(s.unknownMessages()), reg.Register(s.waitingItems()), reg.Register(s.shutItems())); err != nil {
 		return err
 	}
 	env.Every("prune", time.Hour, s.prune)
@@ -153,6 +158,13 @@ func (s *system) unknownMessages() database.Count {
 func (s *system) waitingItems() database.Count {
 	return database.NewCount("smsc_inbound_waiting", "Messages and reports that wait to be acknowledged for more than a minute.",
 		func(ctx context.Context) (int64, error) { return sql.New(s.db).CountWaiting(ctx, time.Minute) })
+}
+
+func (s *system) shutItems() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "smsc_inbound_unreadable",
+		Help: "Messages of phones that the last page this process handed over left out: they do not open under the key ring, and each may be somebody who goes on paying.",
+	}, s.shut.count)
 }
 
 // broken collects the fields of an input that break the contract. They are checked again here: a typed

@@ -12,7 +12,7 @@ type Config struct {
 	Schedule       []time.Duration    `yaml:"schedule"`       // before each attempt; 0, 5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h (Standard Webhooks' example)
 	SlowFrom       time.Duration      `yaml:"slowFrom"`       // the shortest step that is slow; 30m
 	Concurrency    int                `yaml:"concurrency"`    // sends under way in a process; 64
-	PerDestination int                `yaml:"perDestination"` // of them to one destination; 8
+	PerDestination int                `yaml:"perDestination"` // of them to one destination, where the stream's owner says nothing else; 8
 	Timeout        time.Duration      `yaml:"timeout"`        // of a send; 20s
 	Lease          time.Duration      `yaml:"lease"`          // of an event that is being sent; 1m
 	Poll           time.Duration      `yaml:"poll"`           // how often one looks unasked; 1s, which is also the most

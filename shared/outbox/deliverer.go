@@ -51,7 +51,7 @@ func NewDeliverer(o *Outbox, stream string, cfg Config, owner Owner, deps Deps) 
 	log := deps.Logger.With("stream", stream)
 	d := &Deliverer{
 		outbox: o, stream: stream, cfg: cfg, owner: owner, db: deps.DB, log: log, now: o.now,
-		schedule: newSchedule(cfg.Schedule, cfg.SlowFrom), shares: newShares(cfg, log), wake: make(chan struct{}, 1), settling: make(chan struct{}, settlers),
+		schedule: newSchedule(cfg.Schedule, cfg.SlowFrom), shares: newShares(cfg, owner.Places, log), wake: make(chan struct{}, 1), settling: make(chan struct{}, settlers),
 	}
 	d.metrics = newMetrics(stream, func() int { return d.shares.broken(d.now()) })
 	return d, d.metrics.register(deps.Registerer)

@@ -44,6 +44,42 @@ func TestABlockedHeadDelaysOnlyItsKey(t *testing.T) {
 	w.sound()
 }
 
+// TestWhatIsDueLaterWaits: an event with a time of its own is neither claimed nor counted as late before it, as
+// the head of its key or behind it.
+func TestWhatIsDueLaterWaits(t *testing.T) {
+	w := newWorld(t)
+	d := w.deliverer(calm, w.owner())
+	add := func(key, what string, due time.Time) {
+		t.Helper()
+		err := pgx.BeginFunc(t.Context(), w.db, func(tx pgx.Tx) error {
+			return w.o.Add(t.Context(), tx, Event{Stream: "s", Destination: "p", Key: key, Type: what, Due: due})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	morning := w.now.Add(9 * time.Hour)
+	add("k", "a", morning)
+	add("k", "b", time.Time{})
+	add("l", "c", time.Time{})
+	add("l", "d", morning)
+	add("m", "e", w.now.Add(-time.Hour))
+	w.want("sent", w.rounds(d), "c e")
+	w.pass(9*time.Hour - time.Second)
+	w.want("sent before its time", w.rounds(d), "")
+	w.want("tried", w.results(w.records(StatePending)[0].ID), "")
+	if due, err := d.ready(t.Context()); err != nil || len(due) != 0 {
+		t.Fatal(due, err)
+	}
+	w.pass(time.Second)
+	w.want("sent", w.rounds(d), "a b d")
+	var created time.Time
+	if err := w.db.QueryRow(t.Context(), `select due_at from outbox.events where type = 'e'`).Scan(&created); err != nil || !created.Equal(morning.Add(-9*time.Hour)) {
+		t.Fatalf("what was due before it was added is due at %s, %v", created, err)
+	}
+	w.sound()
+}
+
 // TestSchedule lets an event fail to its end: the number and the gaps of its attempts are those of the
 // standard schedule, and its death frees its key.
 func TestSchedule(t *testing.T) {

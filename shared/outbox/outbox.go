@@ -34,9 +34,11 @@
 // attempt whose end nobody knows is recorded as lost and uses up no step of the schedule. A receiver
 // knows a repetition by Event.ID.
 //
+// An event that is added with a time of its own, Event.Due, is not attempted before.
+//
 // Shares. A process sends at most Config.Concurrency events of a stream at once. Free places go to
 // the destinations with the fewest under way first; a destination may have at most
-// Config.PerDestination, begins with two, gets one more with each delivery and half with each failure;
+// Config.PerDestination, or what Owner.Places says, begins with two, gets one more with each delivery and half with each failure;
 // and the last quarter of the places is for destinations that have none. So a destination that hangs
 // holds one or two places, until its breaker opens.
 //
@@ -85,6 +87,7 @@ type Event struct {
 	Key         string    // within which order is kept: a subscription, a conversation; empty: it has no order
 	Type        string    // subscription.renewed
 	Payload     []byte
+	Due         time.Time // for Add: no attempt before, in business time; zero: at once. What is behind it in its key waits, too
 
 	Sequence int64     // its place in the whole; set by the database
 	Created  time.Time // business time; set by Add
@@ -142,9 +145,14 @@ func (o *Outbox) Add(ctx context.Context, tx pgx.Tx, e Event) error {
 	if o.ring != nil {
 		payload = o.ring.Seal(sealContext(e.Stream, e.ID), payload)
 	}
+	now := o.now()
+	due := now
+	if e.Due.After(now) {
+		due = e.Due
+	}
 	batch := &pgx.Batch{}
 	batch.Queue(lockKey, lane(e.Stream, e.Key))
-	batch.Queue(insertEvent, e.ID, e.Stream, e.Destination, e.Key, e.Type, payload, o.ring != nil, o.now(), Channel, lane(e.Stream, e.Key), telemetry.Correlation(ctx))
+	batch.Queue(insertEvent, e.ID, e.Stream, e.Destination, e.Key, e.Type, payload, o.ring != nil, now, Channel, lane(e.Stream, e.Key), telemetry.Correlation(ctx), due)
 	results := tx.SendBatch(ctx, batch)
 	defer func() { _ = results.Close() }() // its error was returned by one of these
 	var isolation string
@@ -170,7 +178,7 @@ const lockKey = `select pg_advisory_xact_lock(hashtextextended('outbox' || chr(3
 const insertEvent = `
 	with added as (
 		insert into outbox.events (id, stream, destination, key, type, payload, sealed, created_at, due_at, correlation, head)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $11, (
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $12, $11, (
 			select p.id from outbox.events p where p.lane = $10 and p.state = 'pending' order by p.sequence limit 1
 		) is null)
 	)

@@ -18,6 +18,12 @@ type Owner struct {
 	Delivered func(ctx context.Context, tx pgx.Tx, e Event, a Attempt) error
 	Died      func(ctx context.Context, tx pgx.Tx, e Event, a Attempt) error
 
+	// Places says how many sends a process may have under way to a destination, in place of
+	// Config.PerDestination, and with which others it has them in common: to all destinations of one
+	// group together there are not more. It is asked often, holds nothing up, and may change its mind.
+	// Zero places are those of Config, of the destination alone. Nil: so for all.
+	Places func(destination string) (group string, places int)
+
 	// Party is the label of that name of the metrics, such as a partner's number: one of a bounded
 	// set. Nil: it is empty.
 	Party func(e Event) string

@@ -1,8 +1,10 @@
 package outbox
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,7 +27,18 @@ func TestShares(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := Config{Concurrency: rapid.IntRange(1, 40).Draw(t, "concurrency"), Breaker: breakerOff}
 		cfg.PerDestination = rapid.IntRange(1, cfg.Concurrency).Draw(t, "perDestination")
-		s := newShares(cfg.withDefaults(), slog.New(slog.DiscardHandler))
+		most := rapid.SliceOfN(rapid.IntRange(0, 12), 3, 3).Draw(t, "most") // of the groups; those of the first have nothing in common
+		group := func(name string) int { return int(name[0]-'0') % 3 }
+		owner := func(name string) (string, int) {
+			if g := group(name); g > 0 {
+				return fmt.Sprint(g), most[g]
+			}
+			return "", most[0]
+		}
+		if rapid.Bool().Draw(t, "nobody says") {
+			owner, most = nil, []int{0, 0, 0}
+		}
+		s := newShares(cfg.withDefaults(), owner, slog.New(slog.DiscardHandler))
 		now := time.Unix(0, 0)
 		type send struct {
 			to string
@@ -51,7 +64,22 @@ func TestShares(t *testing.T) {
 			wants := s.take(ready, now)
 			got := count(wants)
 			for _, name := range ready {
-				if had := taken[name]; had == 0 && got[name] == 0 && free-len(flat(wants)) > 0 {
+				full := false
+				if g := group(name); g > 0 && most[g] > 0 {
+					together := 0
+					for other, n := range taken {
+						if group(other) == g {
+							together += n
+						}
+					}
+					for other, n := range got {
+						if group(other) == g {
+							together += n
+						}
+					}
+					full = together >= most[g]
+				}
+				if had := taken[name]; had == 0 && got[name] == 0 && !full && free-len(flat(wants)) > 0 {
 					t.Fatalf("%s has no place and got none, of %d", name, free)
 				}
 			}
@@ -61,9 +89,11 @@ func TestShares(t *testing.T) {
 					taken[w.destination]++
 				}
 			}
+			together := map[int]int{}
 			for name, n := range taken {
-				if n > cfg.PerDestination {
-					t.Fatalf("%s has %d places", name, n)
+				g := group(name)
+				if together[g] += n; n > cmp.Or(most[g], cfg.PerDestination) || g > 0 && most[g] > 0 && together[g] > most[g] {
+					t.Fatalf("%s has %d places, and its group %d", name, n, together[g])
 				}
 			}
 			if len(under) > cfg.Concurrency {
@@ -73,10 +103,51 @@ func TestShares(t *testing.T) {
 		for _, u := range under {
 			s.done(u.to, u.w.admissions[u.i], Postponed, now, 0)
 		}
-		if s.free != cfg.Concurrency {
+		if s.free != cfg.Concurrency || len(s.groups) != 0 {
 			t.Fatalf("%d places of %d are free at the end", s.free, cfg.Concurrency)
 		}
 	})
+}
+
+// TestPlacesOfAnOwner: what is delivered widens a destination's share up to what its owner says, beyond the
+// stream's, and what its owner says of a group holds for all of it.
+func TestPlacesOfAnOwner(t *testing.T) {
+	places := map[string]int{"wide/a": 20, "wide/b": 20, "narrow/a": 1, "narrow/b": 1}
+	cfg := Config{Concurrency: 64, PerDestination: 8, Breaker: breakerOff}
+	s := newShares(cfg.withDefaults(), func(name string) (string, int) {
+		group, _, _ := strings.Cut(name, "/")
+		return group, places[name]
+	}, slog.New(slog.DiscardHandler))
+	now := time.Unix(0, 0)
+	sum := func(names ...string) (n int) {
+		wants := s.take(names, now)
+		for _, w := range wants {
+			n += len(w.admissions)
+			for _, a := range w.admissions {
+				defer s.done(w.destination, a, Delivered, now, 0)
+			}
+		}
+		return n
+	}
+	for range 10 {
+		sum("wide/a")
+		sum("wide/b")
+		sum("usual")
+	}
+	for _, c := range []struct {
+		names []string
+		want  int
+	}{
+		{[]string{"wide/a"}, 20}, {[]string{"wide/a", "wide/b"}, 20}, {[]string{"usual"}, 8}, {[]string{"narrow/a", "narrow/b"}, 1}, {[]string{"narrow/a", "narrow/b", "usual"}, 9},
+	} {
+		if got := sum(c.names...); got != c.want {
+			t.Errorf("%v: %d, want %d", c.names, got, c.want)
+		}
+	}
+	places["wide/a"], places["wide/b"] = 3, 3 // a change counts at once
+	if got := sum("wide/a", "wide/b"); got != 3 {
+		t.Errorf("after a change: %d", got)
+	}
 }
 
 func flat(wants []want) (all []struct{}) {

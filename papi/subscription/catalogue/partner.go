@@ -63,7 +63,7 @@ type Notify struct {
 	AckMode         AckMode  `json:"ackMode,omitempty"` // default body
 	Secrets         []Secret `json:"secrets,omitempty"` // whsec_…; one, or two while they rotate; none: not signed
 	Bearer          *Secret  `json:"bearer,omitempty"`
-	Concurrency     int      `json:"concurrency,omitempty"` // calls at a time; default 4
+	Concurrency     int      `json:"concurrency,omitempty"` // calls at a time, of each process, to all endpoints of the partner and its products together; default 4
 	FailedCharges   bool     `json:"failedCharges,omitempty"`
 	ReasonMO        string   `json:"reasonMo,omitempty"`        // default MO
 	ReasonLifecycle string   `json:"reasonLifecycle,omitempty"` // default LIFECYCLE
@@ -159,6 +159,7 @@ func (d *Redirect) validate(r *rules) {
 		r.must(k.Secret.value == "" || err == nil && size, at+".secret", "must be base64 of 32 bytes, with a compatible scheme of 16 or 24, too")
 		r.must(keyID.MatchString(k.ID), at+".id", "must match "+keyID.String())
 		r.must(i == 0 || k.ID != d.Keys[0].ID, at+".id", "is given twice")
+		r.must(i == 0 || k.Secret.fingerprint != d.Keys[0].Secret.fingerprint, at+".secret", "is given twice")
 	}
 	for i, u := range d.URLs {
 		r.endpoint(fmt.Sprintf("redirect.urls[%d]", i), u, d.AllowHTTP)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"puente/papi/subscription/messaging/keyword"
 	"puente/shared/admin"
 )
 
@@ -13,14 +14,11 @@ import (
 type ShortCodeSpec struct {
 	Country      string   `json:"country"`
 	OptOutWords  []string `json:"optOutWords,omitempty"`  // first or last word of a message that ends subscriptions
-	AllWord      string   `json:"allWord,omitempty"`      // with it, all; default TODO
+	AllWord      string   `json:"allWord,omitempty"`      // with it, all; default keyword.All
 	MultiCancel  string   `json:"multiCancel,omitempty"`  // a bare opt-out word: all, the default, or ask
 	HelpText     string   `json:"helpText,omitempty"`     // to who writes what is not understood; empty: a text of ours
 	ContactPhone string   `json:"contactPhone,omitempty"` // shown beside prices
 }
-
-// The words that end a subscription unless a short code has its own (spec §10 F3).
-var optOutWords = []string{"ALTO", "BAJA", "CANCELAR", "FIN", "SALIR", "STOP"}
 
 var (
 	shortCode = regexp.MustCompile(`^[0-9]{3,6}$`)
@@ -38,10 +36,10 @@ func (c *ShortCodeSpec) Identify(id string) error {
 // Normalize fills in the defaults.
 func (c *ShortCodeSpec) Normalize() {
 	if c.OptOutWords == nil {
-		c.OptOutWords = slices.Clone(optOutWords)
+		c.OptOutWords = slices.Clone(keyword.OptOut)
 	}
 	slices.Sort(c.OptOutWords)
-	c.AllWord, c.MultiCancel = or(c.AllWord, "TODO"), or(c.MultiCancel, "all")
+	c.AllWord, c.MultiCancel = or(c.AllWord, keyword.All), or(c.MultiCancel, "all")
 }
 
 // Validate joins all that is wrong.
@@ -53,6 +51,7 @@ func (c *ShortCodeSpec) Validate() error {
 	}
 	r.must(len(c.OptOutWords) > 0, "optOutWords", "must name one at least: who receives messages must be able to end them")
 	r.must(word.MatchString(c.AllWord), "allWord", "must match "+word.String())
+	r.must(!slices.Contains(c.OptOutWords, c.AllWord), "allWord", "must not be one of optOutWords")
 	r.must(c.MultiCancel == "all" || c.MultiCancel == "ask", "multiCancel", "must be all or ask")
 	r.must(len(c.HelpText) <= maxText, "helpText", "is too long")
 	return r.err()

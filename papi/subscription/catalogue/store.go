@@ -162,9 +162,10 @@ func (s *Store) add(to *Snapshot, row sql.SubscriptionCatalogue) error {
 // secretive is a spec that holds secrets which have to be known again.
 type secretive interface{ secrets() []*Secret }
 
-// open reads a row, with its secrets.
+// open reads a row, with its secrets. Members that are not known here are those of a later version, which runs
+// beside this one while it is rolled out: only a document that is applied has to have none.
 func (s *Store) open(row sql.SubscriptionCatalogue, spec any) error {
-	if err := json.Unmarshal(row.Spec, spec, json.RejectUnknownMembers(true)); err != nil {
+	if err := json.Unmarshal(row.Spec, spec); err != nil {
 		return err
 	}
 	holder, ok := spec.(secretive)
@@ -271,12 +272,15 @@ func (s *Store) row(ctx context.Context, kind, id string) (sql.SubscriptionCatal
 
 // put stores a document; secrets that it names by fingerprint are those that are kept.
 func (s *Store) put(ctx context.Context, kind, id string, spec any) error {
+	old, err := s.row(ctx, kind, id)
+	if err != nil && !errors.Is(err, problem.NotFound) {
+		return err
+	}
+	if err := s.fits(ctx, id, old, spec); err != nil {
+		return err
+	}
 	var sealed []byte
 	if holder, ok := spec.(secretive); ok {
-		old, err := s.row(ctx, kind, id)
-		if err != nil && !errors.Is(err, problem.NotFound) {
-			return err
-		}
 		kept := map[string]string{}
 		if len(old.Secrets) > 0 {
 			if kept, err = s.kept(old); err != nil {

@@ -163,12 +163,37 @@ func TestSecretsStay(t *testing.T) {
 	}
 }
 
+// A later version that runs beside this one writes members that are not known here: what it wrote is still sold.
+func TestALaterVersionsMembersDropNothing(t *testing.T) {
+	s, r := open(t)
+	if _, err := apply(t, r, shop); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.db.Exec(t.Context(), `UPDATE subscription.catalogue SET spec = spec || '{"later": {"is": [1]}}'`); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now := s.Snapshot()
+	if p, ok := now.Offer(52272, 2000001784, 1000000003); !ok || !p.Active() || p.Partner().Redirect.Keys[0].Secret.Reveal() != aesKey {
+		t.Errorf("%+v", p)
+	}
+	if _, ok := now.Campaign("juegos"); !ok {
+		t.Error("the campaign is left out")
+	}
+	if _, ok := now.Client("socio"); !ok {
+		t.Error("the client is left out")
+	}
+}
+
 func TestRules(t *testing.T) {
 	_, r := open(t)
 	for name, c := range map[string]struct{ from, to, path string }{
 		"http in production":          {"https://socio.example/sub", "http://socio.example/sub", "notify.subscriptionUrl"},
 		"a short webhook secret":      {whsec, "whsec_c2hvcnQ=", "notify.secrets[0]"},
 		"a short key":                 {aesKey, "MDEyMzQ1Njc4OWFiY2RlZg==", "redirect.keys[0].secret"},
+		"a key twice":                 {"secret: " + aesKey + "}", "secret: " + aesKey + "}, {id: k2, secret: " + aesKey + "}", "redirect.keys[1].secret"},
 		"no country of ours":          {"country: CL\n  environment", "country: AR\n  environment", "country"},
 		"dummy numbers in production": {"environment: PROD", `environment: PROD, sandboxMsisdns: ["5611111111"]`, ""},
 		"an API that there is none":   {"apis: [sendmt, charge]", "apis: [refund]", "apis[0]"},

@@ -70,6 +70,58 @@ func TestAPoisonedItemBlocksNobodyAndIsNotLost(t *testing.T) {
 	again("1:CANCELLED 1:ACTIVE") // it is done
 }
 
+// A subscription that this process cannot read, for it has not heard of its product yet, is not one that is not
+// there: its user is not told that there is nothing to end, and is not forgotten.
+func TestASubscriptionThatCannotBeReadIsNotDenied(t *testing.T) {
+	w := newWorld(t)
+	w.subscribe(lifecycle.Active, 1, 2)
+	load := func() {
+		t.Helper()
+		if err := w.catalogue.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.exec(`CREATE TABLE subscription.away AS SELECT * FROM subscription.catalogue WHERE kind = 'Product' AND id = '1'`)
+	w.exec(`DELETE FROM subscription.catalogue WHERE kind = 'Product' AND id = '1'`)
+	load()
+	w.write("8888", "SALIR MUSICA") // names one that is there
+	if w.states() != "1:ACTIVE 2:CANCELLED" || w.messages() != "message.cancelled" {
+		t.Errorf("%s, %s", w.states(), w.messages())
+	}
+	w.center.add(w.text("8888", "SALIR JUEGOS")) // whose keyword is not known, either
+	for n := 1; n < w.cfg.Attempts; n++ {
+		if err := w.Work(t.Context()); err == nil || w.center.waiting() != 1 {
+			t.Fatalf("attempt %d: %v, %d wait", n, err, w.center.waiting())
+		}
+	}
+	w.work()
+	if w.states() != "1:ACTIVE 2:CANCELLED" || w.messages() != "message.cancelled" || w.counted("message", resultPutAside) != 1 {
+		t.Errorf("%s, %s, %d put aside", w.states(), w.messages(), w.counted("message", resultPutAside))
+	}
+	w.exec(`INSERT INTO subscription.catalogue SELECT * FROM subscription.away`)
+	load()
+	w.clock = w.clock.Add(w.cfg.Again + time.Second)
+	if err := w.Again(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if w.states() != "1:CANCELLED 2:CANCELLED" || w.notices() != "subscription.ended subscription.ended" {
+		t.Errorf("%s, %s", w.states(), w.notices())
+	}
+}
+
+// Nor is one whose number cannot be read, or is gone.
+func TestASubscriptionWithoutANumberIsNotDenied(t *testing.T) {
+	for name, number := range map[string]string{"sealed under another key": "'nothing that opens'", "gone": "''"} {
+		w := newWorld(t)
+		w.subscribe(lifecycle.Active, 1)
+		w.exec(`UPDATE subscription.lines SET msisdn = ` + number)
+		w.center.add(w.text("8888", "SALIR"))
+		if err := w.Work(t.Context()); err == nil || w.center.waiting() != 1 || w.messages() != "" {
+			t.Errorf("%s: %v, %d wait, %s", name, err, w.center.waiting(), w.messages())
+		}
+	}
+}
+
 // What was put aside does not end what began after it, and is not answered; nor is it tried for ever.
 func TestWhatWasPutAsideIsOld(t *testing.T) {
 	w := newWorld(t)

@@ -79,6 +79,7 @@ type Inbound struct {
 	writer    *lifecycle.Writer
 	messages  *messaging.Sender
 	now       func() time.Time
+	machine   func() time.Time // what the SMS center's system dates items by
 	log       *slog.Logger
 	items     *prometheus.CounterVec
 
@@ -103,7 +104,7 @@ type Deps struct {
 func New(cfg Config, d Deps) *Inbound {
 	i := &Inbound{
 		cfg: cfg, db: d.DB, center: d.Center, catalogue: d.Catalogue, book: d.Book, lifecycle: d.Lifecycle, writer: d.Writer, messages: d.Messages,
-		now: d.Now, log: d.Log, failures: map[string]int{},
+		now: d.Now, machine: time.Now, log: d.Log, failures: map[string]int{},
 		items: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "subscription_inbound_total",
 			Help: "Messages of phones and delivery reports, by what they asked for and what was done; put_aside wants somebody to look.",

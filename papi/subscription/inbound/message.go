@@ -26,7 +26,7 @@ type message struct {
 	msisdn string
 	code   *catalogue.ShortCode
 	text   string
-	at     time.Time // when it was written down first, by our clock
+	at     time.Time // when the SMS center's system received it, in business time
 	read   keyword.Result
 	// quiet: the same was written a moment before, and nobody knows whether this is it again. It is read as
 	// what it may be at worst, one who wants an end once more, and is not answered.
@@ -73,9 +73,23 @@ func (i *Inbound) read(item smsc.Item) (m message, ok bool) {
 		return m, false
 	}
 	id, err := uuid.Parse(item.ID)
-	m.id, m.text, m.at, m.quiet = id, item.Text, i.now(), item.Repeated
+	m.id, m.text, m.at, m.quiet = id, item.Text, i.received(item), item.Repeated
 	m.parse(current)
 	return m, err == nil
+}
+
+// skew is by how much clocks may differ: of the database, by which items are dated, and of processes. One who
+// ends what he began a moment before must not be taken for one who began it after.
+const skew = 5 * time.Second
+
+// received is when an item came, in business time: as long ago as it is old by the clocks of machines, which a
+// demo's clock does not move. It is never in the future.
+func (i *Inbound) received(item smsc.Item) time.Time {
+	now := i.now()
+	if item.ReceivedAt.IsZero() {
+		return now
+	}
+	return now.Add(-max(0, i.machine().Sub(item.ReceivedAt)-skew))
 }
 
 func (m *message) parse(current *catalogue.Snapshot) {
@@ -133,9 +147,12 @@ func (i *Inbound) do(ctx context.Context, tx pgx.Tx, m *message) (string, error)
 	if m.read.Intent == keyword.Unknown {
 		return i.help(ctx, tx, m, conversation)
 	}
-	open, err := i.open(ctx, tx, m)
+	open, missing, err := i.open(ctx, tx, m)
 	if err != nil {
 		return "", err
+	}
+	if len(missing) > 0 && meant(m, open) { // that there is nothing to end would not be true: it is tried again
+		return "", fmt.Errorf("subscriptions %v of the line cannot be read: their product is not in the catalogue of this process, or their number is gone", missing)
 	}
 	ends, which := choose(m, open)
 	if len(which) > 0 {
@@ -154,11 +171,11 @@ func (i *Inbound) do(ctx context.Context, tx pgx.Tx, m *message) (string, error)
 
 // open are the line's subscriptions on the short code, locked, in the order of their ids. One is on each short
 // code of its service, and on the one that it was sold with. One that began after the message, which may have
-// been put aside, is not meant by it.
-func (i *Inbound) open(ctx context.Context, tx pgx.Tx, m *message) ([]*lifecycle.Subscription, error) {
+// been put aside, is not meant by it. missing are those that cannot be read here and now, on whatever short code.
+func (i *Inbound) open(ctx context.Context, tx pgx.Tx, m *message) (open []*lifecycle.Subscription, missing []int64, err error) {
 	rows, err := sql.New(tx).OpenSubscriptionsOfLine(ctx, m.line)
 	if err != nil || len(rows) == 0 {
-		return nil, err
+		return nil, nil, err
 	}
 	ids := make([]int64, len(rows))
 	for n, row := range rows {
@@ -166,16 +183,36 @@ func (i *Inbound) open(ctx context.Context, tx pgx.Tx, m *message) ([]*lifecycle
 	}
 	held, err := i.writer.Lock(ctx, tx, ids...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var open []*lifecycle.Subscription
-	for _, id := range ids {
-		s, ok := held[id]
-		if ok && lifecycle.Open(s.State) && !s.CreatedAt.After(m.at) && (s.ShortCode == m.code.Code || s.Product.Service.Has(m.code.Code)) {
+	for _, row := range rows {
+		if row.CreatedAt.After(m.at) {
+			continue
+		}
+		s, ok := held[row.ID]
+		if !ok {
+			missing = append(missing, row.ID)
+			continue
+		}
+		if lifecycle.Open(s.State) && (s.ShortCode == m.code.Code || s.Product.Service.Has(m.code.Code)) {
 			open = append(open, s)
 		}
 	}
-	return open, nil
+	return open, missing, nil
+}
+
+// meant reports whether one of the subscriptions that cannot be read may be what a message asks an end to: not
+// where each product that it names was found.
+func meant(m *message, open []*lifecycle.Subscription) bool {
+	if m.read.Intent != keyword.Cancel {
+		return true
+	}
+	for _, k := range m.read.Keywords {
+		if !slices.ContainsFunc(open, func(s *lifecycle.Subscription) bool { return s.Product.Keyword == k }) {
+			return true
+		}
+	}
+	return false
 }
 
 // choose are the subscriptions that a message ends; or, where the short code asks and there is a choice, the

@@ -98,6 +98,46 @@ func TestEveryOpenSubscriptionEnds(t *testing.T) {
 	}
 }
 
+// A message that waited, for whatever reason, does not end what began after it was received, and lets partners
+// write from when it was. A demo's clock makes none older than it is.
+func TestAMessageCountsFromWhenItWasReceived(t *testing.T) {
+	for _, demo := range []time.Duration{0, 400 * 24 * time.Hour} {
+		w := newWorld(t)
+		w.demo = demo
+		w.subscribe(lifecycle.Active, 1)
+		wait := w.text("8888", "SALIR")
+		greeting := w.text("8888", "hola")
+		w.clock = w.clock.Add(time.Hour)
+		w.subscribe(lifecycle.Active, 2)
+		w.center.add(wait, greeting)
+		w.work()
+		if got := w.states(); got != "1:CANCELLED 2:ACTIVE" {
+			t.Errorf("%s: %s", demo, got)
+		}
+		var left, wrote time.Time
+		if err := w.db.QueryRow(t.Context(), `SELECT left_at, wrote_at FROM subscription.conversations WHERE line_id = $1`, w.line()).Scan(&left, &wrote); err != nil {
+			t.Fatal(err)
+		}
+		if want := noon.Add(skew); !left.Equal(want) || !wrote.Equal(want) {
+			t.Errorf("%s: left at %s, wrote at %s", demo, left, wrote)
+		}
+		early := w.text("8888", "SALIR") // by a clock that is a little behind: it ends what its user has
+		early.ReceivedAt = early.ReceivedAt.Add(-skew)
+		w.center.add(early)
+		w.work()
+		late := w.text("8888", "SALIR") // by a clock that is ahead
+		late.ReceivedAt = late.ReceivedAt.Add(time.Minute)
+		w.center.add(late)
+		w.work()
+		if got := w.states(); got != "1:CANCELLED 2:CANCELLED" {
+			t.Errorf("%s: %s", demo, got)
+		}
+		if err := w.db.QueryRow(t.Context(), `SELECT left_at FROM subscription.conversations WHERE line_id = $1`, w.line()).Scan(&left); err != nil || !left.Equal(w.clock) {
+			t.Errorf("%s: left at %s, %v", demo, left, err)
+		}
+	}
+}
+
 func TestHelpComesOnceInAWhile(t *testing.T) {
 	w := newWorld(t)
 	w.write("8888", "hola")

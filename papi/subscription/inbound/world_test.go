@@ -40,7 +40,8 @@ type world struct {
 	t         *testing.T
 	db        *database.DB
 	clock     time.Time
-	number    string // of the line that is spoken of
+	demo      time.Duration // by which the demo's clock is ahead of the machines'
+	number    string        // of the line that is spoken of
 	center    *centerStub
 	directory *directoryStub
 	sender    *messaging.Sender
@@ -76,11 +77,13 @@ func (w *world) replica() *Inbound {
 	w.sender = messaging.New(messaging.Defaults(), messaging.Deps{
 		DB: w.db, Outbox: box{}, Ring: w.ring, Catalogue: store, Book: book, Directory: line.NewDirectory(w.directory), Now: now, Log: log, Registerer: registry,
 	})
-	return New(Defaults(), Deps{
+	i := New(Defaults(), Deps{
 		DB: w.db, Center: w.center, Catalogue: store, Book: book, Lifecycle: lifecycle.New(schedule.Default()),
 		Writer:   lifecycle.NewWriter(store, book, notification.New(box{}), w.sender),
 		Messages: w.sender, Now: now, Log: log, Registerer: registry,
 	})
+	i.machine = func() time.Time { return w.clock.Add(-w.demo) }
+	return i
 }
 
 type document interface {
@@ -201,7 +204,7 @@ func (w *world) said() string {
 
 // text is a message of the line.
 func (w *world) text(code, text string) smsc.Item {
-	return smsc.Item{ID: uuid.NewString(), Kind: smsc.KindMessage, From: w.number, To: code, Text: text, ReceivedAt: w.clock}
+	return smsc.Item{ID: uuid.NewString(), Kind: smsc.KindMessage, From: w.number, To: code, Text: text, ReceivedAt: w.clock.Add(-w.demo)}
 }
 
 // write has the line write, and all that waits done.

@@ -76,7 +76,7 @@ func (d *Delivery) Deliver(ctx context.Context, e outbox.Event) outbox.Result {
 		s.log.ErrorContext(ctx, "message cannot be read", "message", e.ID, "error", err)
 		return outbox.Result{Outcome: outbox.Dead, Reason: "unreadable"}
 	}
-	if wait := o.NotBefore.Sub(s.now()); wait > 0 {
+	if wait := o.NotBefore.Sub(s.now()); wait > 0 { // it was replayed, or is of a version that did not say when it is due
 		return outbox.Result{Outcome: outbox.Postponed, RetryAfter: wait, Reason: "quiet hours"}
 	}
 	row, err := sql.New(s.db).MessageToSend(ctx, e.ID)

@@ -56,7 +56,9 @@ func (w *written) event() (outbox.Event, error) {
 	if err != nil {
 		return outbox.Event{}, fmt.Errorf("write the order of message %s: %w", w.id, err)
 	}
-	return outbox.Event{ID: w.id, Stream: Stream, Destination: Destination, Key: w.key(), Type: "message." + strings.ToLower(string(w.Purpose)), Payload: payload}, nil
+	return outbox.Event{
+		ID: w.id, Stream: Stream, Destination: Destination, Key: w.key(), Type: "message." + strings.ToLower(string(w.Purpose)), Payload: payload, Due: w.order.NotBefore,
+	}, nil
 }
 
 func readOrder(e outbox.Event) (o order, err error) { return o, json.Unmarshal(e.Payload, &o) }

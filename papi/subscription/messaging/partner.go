@@ -3,6 +3,7 @@ package messaging
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,11 +35,19 @@ func (s *Sender) SendMessage(ctx context.Context, in Request) (contract.MessageR
 	if err := fits(in); err != nil {
 		return contract.MessageResult{}, err
 	}
+	// One without a right learns nothing of a number from the operator's directory, and does not reach it. What is
+	// found here may change while the directory answers: it is looked at again below, where nobody can leave.
+	if _, _, err := s.right(ctx, s.db, &m); err != nil {
+		return contract.MessageResult{}, fmt.Errorf("send message: %w", database.Problem(err))
+	}
 	if _, err := s.directory.Look(ctx, in.MSISDN); err != nil {
 		return contract.MessageResult{}, fmt.Errorf("send message: %w", err)
 	}
 	var out contract.MessageResult
 	err := pgx.BeginFunc(ctx, s.db, func(tx pgx.Tx) error {
+		if err := s.hold(ctx, tx, &m); err != nil {
+			return err
+		}
 		acted, after, err := s.right(ctx, tx, &m)
 		if err != nil {
 			return err
@@ -76,12 +85,30 @@ func fits(in Request) error {
 	return &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "text", Rule: rule}}}
 }
 
+// shortCodes are those of the product's service, and the one that the message comes from, sorted.
+func (m *Message) shortCodes() []string {
+	all := append(slices.Clone(m.Product.Service.ShortCodes), m.ShortCode)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// hold keeps the line's conversations until tx ends, so that one who leaves at the same moment comes before, or
+// finds the message and withdraws it. All who hold several take them in one order.
+func (s *Sender) hold(ctx context.Context, tx pgx.Tx, m *Message) error {
+	for _, code := range m.shortCodes() {
+		if _, err := sql.New(tx).Converse(ctx, sql.ConverseParams{LineID: m.LineID, ShortCode: code}); err != nil {
+			return database.Problem(fmt.Errorf("read conversation: %w", err))
+		}
+	}
+	return nil
+}
+
 // right is when the line last did what gives the product's partner a right to write to it: it has a
 // subscription, it bought the product within the window, or it wrote to the short code within the window. What
-// it did before it asked to be left alone altogether gives none. The line's conversation is held until tx
-// ends, so that one who leaves at the same moment comes before, or finds the message and withdraws it.
-func (s *Sender) right(ctx context.Context, tx pgx.Tx, m *Message) (acted time.Time, after event, err error) {
-	id, err := s.book.Find(ctx, tx, m.MSISDN)
+// it did before it asked one of the service's short codes to be left alone altogether gives none. It finds the
+// message's line.
+func (s *Sender) right(ctx context.Context, db sql.DBTX, m *Message) (acted time.Time, after event, err error) {
+	id, err := s.book.Find(ctx, db, m.MSISDN)
 	if err != nil {
 		return acted, after, err
 	}
@@ -90,10 +117,10 @@ func (s *Sender) right(ctx context.Context, tx pgx.Tx, m *Message) (acted time.T
 		s.metrics.count(Partner, resultNoRight)
 		return acted, after, refused
 	}
-	q := sql.New(tx)
-	conversation, err := q.Converse(ctx, sql.ConverseParams{LineID: id, ShortCode: m.ShortCode})
+	q := sql.New(db)
+	said, err := q.Conversed(ctx, sql.ConversedParams{LineID: id, ShortCode: m.ShortCode, ShortCodes: m.shortCodes()})
 	if err != nil {
-		return acted, after, database.Problem(fmt.Errorf("read conversation: %w", err))
+		return acted, after, database.Problem(fmt.Errorf("read conversations: %w", err))
 	}
 	found, err := q.RightToMessage(ctx, sql.RightToMessageParams{LineID: id, ProductID: m.Product.ID})
 	if err != nil {
@@ -101,15 +128,13 @@ func (s *Sender) right(ctx context.Context, tx pgx.Tx, m *Message) (acted time.T
 	}
 	since := m.At.Add(-s.cfg.Window)
 	consider := func(at time.Time, counts bool) {
-		if counts && at.After(acted) && (conversation.LeftAt == nil || at.After(*conversation.LeftAt)) {
+		if counts && at.After(acted) && at.After(said.LeftAt) {
 			acted = at
 		}
 	}
 	consider(found.SubscribedAt, found.SubscribedAt.Unix() > 0)
 	consider(found.BoughtAt, found.BoughtAt.After(since))
-	if at := conversation.WroteAt; at != nil {
-		consider(*at, at.After(since))
-	}
+	consider(said.WroteAt, said.WroteAt.After(since))
 	if acted.IsZero() {
 		s.metrics.count(Partner, resultNoRight)
 		return acted, after, refused

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 
 	contract "puente/contracts/papi/subscription"
@@ -73,6 +74,17 @@ func TestInvariant21NothingIsSentWithoutARight(t *testing.T) {
 		"left, then bought":         {func(w *world) { w.buy(1, "SUCCEEDED", ago(hour)); w.converse("8888", time.Time{}, ago(2*hour)) }, true},
 		"left, then subscribed":     {func(w *world) { w.subscribe(1, "ACTIVE", ago(hour)); w.converse("8888", time.Time{}, ago(2*hour)) }, true},
 		"subscribed, then left":     {func(w *world) { w.subscribe(1, "ACTIVE", ago(2*hour)); w.converse("8888", time.Time{}, ago(hour)) }, false},
+		"subscribed, then left another short code of the service": {func(w *world) { w.subscribe(1, "ACTIVE", ago(2*hour)); w.converse("8889", time.Time{}, ago(hour)) }, false},
+		"wrote, then left another short code of the service": {func(w *world) {
+			w.converse("8888", ago(2*hour), time.Time{})
+			w.converse("8889", time.Time{}, ago(hour))
+		}, false},
+		"left another short code of the service, then subscribed": {func(w *world) { w.subscribe(1, "ACTIVE", ago(hour)); w.converse("8889", time.Time{}, ago(2*hour)) }, true},
+		"left, then wrote to another short code of the service": {func(w *world) {
+			w.subscribe(1, "ACTIVE", ago(3*hour))
+			w.converse("8888", time.Time{}, ago(2*hour))
+			w.converse("8889", ago(hour), time.Time{})
+		}, false},
 		"subscribed, and left another short code": {func(w *world) { w.subscribe(1, "ACTIVE", ago(2*hour)); w.converse("6666", time.Time{}, ago(hour)) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,7 +92,7 @@ func TestInvariant21NothingIsSentWithoutARight(t *testing.T) {
 			cases++
 			w.number = fmt.Sprint(56900000000 + cases)
 			test.given(w)
-			before := len(w.box.all())
+			before, asked := len(w.box.all()), w.directory.asked
 			out, err := w.ask(1, "¡Hola!")
 			added := w.box.all()[before:]
 			if test.right {
@@ -94,6 +106,9 @@ func TestInvariant21NothingIsSentWithoutARight(t *testing.T) {
 			}
 			if e := problem.Of(err); err == nil || e.Kind != problem.Conflict || e.Code != contract.CodeNoRight || len(added) != 0 {
 				t.Errorf("%v, %d events", err, len(added))
+			}
+			if w.directory.asked != asked { // §2: what is refused anyway reaches no backend, and tells nothing of a number
+				t.Error("the directory was asked")
 			}
 		})
 	}
@@ -173,6 +188,32 @@ func TestALineThatIsNotOursGetsNothing(t *testing.T) {
 	w.directory.asked = 0
 	if _, err := w.ask(1, ""); err == nil || w.directory.asked != 0 {
 		t.Errorf("a text that is refused anyway: %v, %d questions", err, w.directory.asked)
+	}
+}
+
+// One who leaves while the directory is being asked is not written to, and what waits for him is withdrawn,
+// whichever short code of the service he left.
+func TestWhoLeavesMeanwhileGetsNothing(t *testing.T) {
+	for _, code := range []string{"8888", "8889"} {
+		w := newWorld(t)
+		w.subscribe(1, "ACTIVE", noon.Add(-time.Hour))
+		if _, err := w.ask(1, "Hola"); err != nil {
+			t.Fatal(err)
+		}
+		w.directory.while = func() {
+			w.converse(code, time.Time{}, w.clock)
+			if err := pgx.BeginFunc(t.Context(), w.db, func(tx pgx.Tx) error { return w.Leave(t.Context(), tx, w.line(w.number), code) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := w.ask(1, "Hola otra vez")
+		if e := problem.Of(err); err == nil || e.Code != contract.CodeNoRight || w.directory.asked != 2 {
+			t.Errorf("%s: %v", code, err)
+		}
+		all := w.box.all()
+		if got := w.state(all[0].ID); len(all) != 1 || got != "FAILED OPTED_OUT" {
+			t.Errorf("%s: %d events, %s", code, len(all), got)
+		}
 	}
 }
 

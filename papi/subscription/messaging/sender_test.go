@@ -89,6 +89,9 @@ func TestOrderIsKeptAmongWhatGoesOutTogether(t *testing.T) {
 	keys := map[string]string{}
 	for _, e := range events {
 		keys[e.Type] += e.Key + " "
+		if !e.Due.Equal(w.order(e).NotBefore) { // or it would be claimed, and put off, all night
+			t.Errorf("%s is due at %s", e.Type, e.Due)
+		}
 		if later := !w.order(e).NotBefore.IsZero(); later != strings.HasSuffix(e.Key, "/later") {
 			t.Errorf("%s: %s, %s", e.Type, e.Key, w.order(e).NotBefore)
 		}

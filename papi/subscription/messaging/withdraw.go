@@ -33,10 +33,15 @@ func (s *Sender) supersede(ctx context.Context, tx pgx.Tx, all []written) error 
 	return s.withdrawn(withdrawn, ReasonWithdrawn, err)
 }
 
-// Leave withdraws what partners have for a line that wants nothing more from a short code.
+// Leave withdraws what partners have for a line that wants nothing more from a short code: it wants nothing more of
+// the services that are on it, whichever of their short codes they write from.
 func (s *Sender) Leave(ctx context.Context, tx pgx.Tx, lineID int64, shortCode string) error {
+	products := []int64{}
+	for _, p := range s.catalogue.Snapshot().Products(shortCode) {
+		products = append(products, p.ID)
+	}
 	withdrawn, err := sql.New(tx).WithdrawFromShortCode(ctx, sql.WithdrawFromShortCodeParams{
-		LineID: lineID, ShortCode: shortCode, Purposes: []string{string(Partner)}, Reason: ReasonOptedOut, At: s.now(),
+		LineID: lineID, ShortCode: shortCode, Products: products, Purposes: []string{string(Partner)}, Reason: ReasonOptedOut, At: s.now(),
 	})
 	return s.withdrawn(withdrawn, ReasonOptedOut, err)
 }

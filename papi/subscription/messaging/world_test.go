@@ -77,8 +77,9 @@ func (w *world) stock(store *catalogue.Store) {
 		{"Partner", "52272", &catalogue.PartnerSpec{Name: "Tim", Country: "CL", Environment: catalogue.Production}},
 		{"Partner", "60", &catalogue.PartnerSpec{Name: "Andes", Country: "PE", Environment: catalogue.Production, Language: "en"}},
 		{"ShortCode", "8888", &catalogue.ShortCodeSpec{Country: "CL", ContactPhone: "600360"}},
+		{"ShortCode", "8889", &catalogue.ShortCodeSpec{Country: "CL"}},
 		{"ShortCode", "6666", &catalogue.ShortCodeSpec{Country: "PE", OptOutWords: []string{"ADIOS", "BAJA"}}},
-		{"Service", "100", &catalogue.ServiceSpec{Partner: "52272", Name: "Ocio", ShortCodes: []string{"8888"}}},
+		{"Service", "100", &catalogue.ServiceSpec{Partner: "52272", Name: "Ocio", ShortCodes: []string{"8888", "8889"}}},
 		{"Service", "102", &catalogue.ServiceSpec{Partner: "60", Name: "Noticias", ShortCodes: []string{"6666"}}},
 		{"Product", "1", &catalogue.ProductSpec{Service: "100", Name: "Juegos Ñandú", Kind: "VAS", Type: "SUBSCRIPTION", Keyword: "JUEGOS", PricePoints: active(11, 1990), Period: &catalogue.Period{Unit: "WEEK"}}},
 		{"Product", "2", &catalogue.ProductSpec{Service: "100", Name: "Música", Kind: "VAS", Type: "SUBSCRIPTION", PricePoints: active(12, 0), Period: &catalogue.Period{Unit: "DAY", Count: 3}, Unicode: true, MaxSegments: 1}},
@@ -234,12 +235,16 @@ func (g *gatewayStub) Query(_ context.Context, q smsc.MessageQuery) (smsc.Delive
 // directoryStub knows every number as an own one, unless it is told otherwise.
 type directoryStub struct {
 	asked int
+	while func() // it is asked
 	line  subscriber.Line
 	err   error
 }
 
 func (d *directoryStub) Line(_ context.Context, q subscriber.LineQuery) (subscriber.Line, error) {
 	d.asked++
+	if d.while != nil {
+		d.while()
+	}
 	if d.err != nil || d.line.MSISDN != "" {
 		return d.line, d.err
 	}

@@ -60,7 +60,7 @@ func NewDelivery(store *catalogue.Store, s sender, r *evidence.Recorder) *Delive
 
 // Owner is what the outbox's deliverer asks.
 func (d *Delivery) Owner() outbox.Owner {
-	return outbox.Owner{Send: d.send, Delivered: d.delivered, Died: d.died, Party: func(e outbox.Event) string {
+	return outbox.Owner{Send: d.send, Delivered: d.delivered, Died: d.died, Places: d.places, Party: func(e outbox.Event) string {
 		if partner, _ := d.partner(e.Destination); partner != nil {
 			return strconv.FormatInt(partner.ID, 10)
 		}
@@ -69,6 +69,15 @@ func (d *Delivery) Owner() outbox.Owner {
 }
 
 const noEndpoint = "no endpoint"
+
+// places are a partner's, for all its endpoints and those of its products together.
+func (d *Delivery) places(destination string) (group string, places int) {
+	partner, _ := d.partner(destination)
+	if partner == nil {
+		return "", 0
+	}
+	return strconv.FormatInt(partner.ID, 10), partner.Notify.Concurrency
+}
 
 // send tells a partner. One that has no endpoint, or is not in the catalogue any more, is not told: what
 // waits is dead, and can be replayed once it has one.

@@ -107,3 +107,18 @@ func TestEndpoints(t *testing.T) {
 		}
 	}
 }
+
+// What a partner's document says of calls at a time holds for its endpoints and those of its products together.
+func TestConcurrency(t *testing.T) {
+	c := cataloguetest.Sample(t)
+	c.Apply("partners", "52272", `{"name":"Juegos SpA","country":"CL","environment":"PROD","notify":{"concurrency":7},"redirect":{}}`)
+	owner := NewDelivery(c.Store, nil, nil).Owner()
+	for _, name := range []string{"partner/52272/subscription", "partner/52272/charge", "product/1000000001/charge"} {
+		if group, places := owner.Places(name); group != "52272" || places != 7 {
+			t.Errorf("%s: %d of %s", name, places, group)
+		}
+	}
+	if _, places := owner.Places("partner/1/charge"); places != 0 {
+		t.Errorf("of nobody: %d", places)
+	}
+}

@@ -53,6 +53,31 @@ func (q *Queries) Converse(ctx context.Context, arg ConverseParams) (Subscriptio
 	return i, err
 }
 
+const conversed = `-- name: Conversed :one
+SELECT coalesce(max(c.wrote_at) FILTER (WHERE c.short_code = $1), to_timestamp(0))::timestamptz AS wrote_at,
+    coalesce(max(c.left_at), to_timestamp(0))::timestamptz AS left_at
+FROM subscription.conversations c WHERE c.line_id = $2 AND c.short_code = ANY (ARRAY (SELECT unnest($3::text[])))
+`
+
+type ConversedParams struct {
+	ShortCode  string
+	LineID     int64
+	ShortCodes []string
+}
+
+type ConversedRow struct {
+	WroteAt time.Time
+	LeftAt  time.Time
+}
+
+// When a line last wrote to a short code, and when it last wanted nothing more from any of some; 1970: never.
+func (q *Queries) Conversed(ctx context.Context, arg ConversedParams) (ConversedRow, error) {
+	row := q.db.QueryRow(ctx, conversed, arg.ShortCode, arg.LineID, arg.ShortCodes)
+	var i ConversedRow
+	err := row.Scan(&i.WroteAt, &i.LeftAt)
+	return i, err
+}
+
 const countUndone = `-- name: CountUndone :one
 SELECT count(*) FROM subscription.messages WHERE direction = 'MO' AND state = 'FAILED'
 `
@@ -318,7 +343,7 @@ func (q *Queries) UpdateConversation(ctx context.Context, arg UpdateConversation
 
 const withdrawFromShortCode = `-- name: WithdrawFromShortCode :many
 UPDATE subscription.messages m SET state = 'FAILED', reason = $1, changed_at = $2
-WHERE m.line_id = $3 AND m.short_code = $4 AND m.purpose = ANY ($5::text[]) AND m.state = 'QUEUED' AND m.direction = 'MT'
+WHERE m.line_id = $3 AND (m.short_code = $4 OR m.product_id = ANY ($5::bigint[])) AND m.purpose = ANY ($6::text[]) AND m.state = 'QUEUED' AND m.direction = 'MT'
 RETURNING m.purpose
 `
 
@@ -327,15 +352,18 @@ type WithdrawFromShortCodeParams struct {
 	At        time.Time
 	LineID    int64
 	ShortCode string
+	Products  []int64
 	Purposes  []string
 }
 
+// Ends messages that are still here, of a short code and of the products that are on it, wherever these write from.
 func (q *Queries) WithdrawFromShortCode(ctx context.Context, arg WithdrawFromShortCodeParams) ([]string, error) {
 	rows, err := q.db.Query(ctx, withdrawFromShortCode,
 		arg.Reason,
 		arg.At,
 		arg.LineID,
 		arg.ShortCode,
+		arg.Products,
 		arg.Purposes,
 	)
 	if err != nil {

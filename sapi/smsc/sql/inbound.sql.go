@@ -95,8 +95,15 @@ func (q *Queries) StoreMessage(ctx context.Context, arg StoreMessageParams) (boo
 
 const waiting = `-- name: Waiting :many
 SELECT id, kind, sealed, repeated, reference, message, state, received_at FROM smsc.inbound
-WHERE acknowledged_at IS NULL ORDER BY received_at, id LIMIT $1
+WHERE acknowledged_at IS NULL AND (received_at, id) > ($1::timestamptz, $2::uuid)
+ORDER BY received_at, id LIMIT $3
 `
+
+type WaitingParams struct {
+	After   time.Time
+	AfterID uuid.UUID
+	Most    int32
+}
 
 type WaitingRow struct {
 	ID         uuid.UUID
@@ -109,8 +116,8 @@ type WaitingRow struct {
 	ReceivedAt time.Time
 }
 
-func (q *Queries) Waiting(ctx context.Context, most int32) ([]WaitingRow, error) {
-	rows, err := q.db.Query(ctx, waiting, most)
+func (q *Queries) Waiting(ctx context.Context, arg WaitingParams) ([]WaitingRow, error) {
+	rows, err := q.db.Query(ctx, waiting, arg.After, arg.AfterID, arg.Most)
 	if err != nil {
 		return nil, err
 	}

@@ -29,8 +29,9 @@ WHERE m.line_id = w.line_id AND m.product_id = w.product_id AND m.purpose = ANY 
 RETURNING m.purpose;
 
 -- name: WithdrawFromShortCode :many
+-- Ends messages that are still here, of a short code and of the products that are on it, wherever these write from.
 UPDATE subscription.messages m SET state = 'FAILED', reason = @reason, changed_at = @at
-WHERE m.line_id = @line_id AND m.short_code = @short_code AND m.purpose = ANY (@purposes::text[]) AND m.state = 'QUEUED' AND m.direction = 'MT'
+WHERE m.line_id = @line_id AND (m.short_code = @short_code OR m.product_id = ANY (@products::bigint[])) AND m.purpose = ANY (@purposes::text[]) AND m.state = 'QUEUED' AND m.direction = 'MT'
 RETURNING m.purpose;
 
 -- name: PruneMessages :execrows
@@ -53,6 +54,12 @@ UPDATE subscription.messages SET changed_at = @at WHERE id = @id AND direction =
 INSERT INTO subscription.conversations AS c (line_id, short_code) VALUES (@line_id, @short_code)
 ON CONFLICT (line_id, short_code) DO UPDATE SET short_code = excluded.short_code
 RETURNING *;
+
+-- name: Conversed :one
+-- When a line last wrote to a short code, and when it last wanted nothing more from any of some; 1970: never.
+SELECT coalesce(max(c.wrote_at) FILTER (WHERE c.short_code = @short_code), to_timestamp(0))::timestamptz AS wrote_at,
+    coalesce(max(c.left_at), to_timestamp(0))::timestamptz AS left_at
+FROM subscription.conversations c WHERE c.line_id = @line_id AND c.short_code = ANY (ARRAY (SELECT unnest(@short_codes::text[])));
 
 -- name: UpdateConversation :exec
 UPDATE subscription.conversations SET wrote_at = @wrote_at, left_at = @left_at, helped_at = @helped_at WHERE line_id = @line_id AND short_code = @short_code;

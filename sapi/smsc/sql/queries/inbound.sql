@@ -14,7 +14,8 @@ RETURNING repeated;
 
 -- name: Waiting :many
 SELECT id, kind, sealed, repeated, reference, message, state, received_at FROM smsc.inbound
-WHERE acknowledged_at IS NULL ORDER BY received_at, id LIMIT sqlc.arg(most);
+WHERE acknowledged_at IS NULL AND (received_at, id) > (sqlc.arg(after)::timestamptz, sqlc.arg(after_id)::uuid)
+ORDER BY received_at, id LIMIT sqlc.arg(most);
 
 -- name: Acknowledge :execrows
 UPDATE smsc.inbound SET acknowledged_at = clock_timestamp(), sealed = ''
