@@ -114,7 +114,7 @@ func (l *hubLoad) told(w *hubWish, status, reason string) {
 // subscribe begins a flow for a number and goes to its end, if it is let.
 func (l *hubLoad) subscribe() {
 	line := &hubLine{msisdn: l.h.p.hub.line()}
-	flow, err := l.h.start(l.t, l.flows, line.msisdn)
+	flow, err := l.h.start(l.flows, line.msisdn)
 	if err != nil {
 		<-time.After(30 * time.Millisecond)
 		return
@@ -135,7 +135,7 @@ func (l *hubLoad) subscribe() {
 	}
 	l.lines = append(l.lines, line)
 	for range 3 { // the visitor clicks again
-		done, err := l.h.confirm(l.t, l.flows, flow, pin)
+		done, err := l.h.confirm(l.flows, flow, pin)
 		if err == nil {
 			line.active = done.State == subscription.EnrolmentActive
 			return
