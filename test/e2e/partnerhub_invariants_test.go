@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"testing"
 	"time"
 
@@ -60,12 +58,12 @@ func (p *platform) hubBooks(t testing.TB, db *pgx.Conn) *hubBooks {
 		b.ledger[c.TxID] = append(b.ledger[c.TxID], c)
 		b.kept[c.MSISDN] += c.Net()
 	}
-	read(t, db, func(s hubSubscribed, row pgx.CollectableRow) error {
+	collect(t, db, func(s hubSubscribed, row pgx.CollectableRow) error {
 		err := row.Scan(&s.id, &s.state, &s.began, &s.cancelled, &s.reason)
 		b.subscriptions[s.id] = &s
 		return err
 	}, `select id, state, anchor is not null, cancelled_at, cancel_reason from subscription.subscriptions`)
-	read(t, db, func(c hubCharged, row pgx.CollectableRow) error {
+	collect(t, db, func(c hubCharged, row pgx.CollectableRow) error {
 		err := row.Scan(&c.id, &c.key, &c.kind, &c.state, &c.amount, &c.subscription, &c.notice, &c.delivered, &c.opened, &c.ended, &c.txIDs)
 		for _, id := range c.txIDs {
 			b.byTxID[id] = c.id
@@ -87,7 +85,7 @@ func (p *platform) hubBooks(t testing.TB, db *pgx.Conn) *hubBooks {
 	return b
 }
 
-func read[R any](t testing.TB, db *pgx.Conn, each func(R, pgx.CollectableRow) error, query string) {
+func collect[R any](t testing.TB, db *pgx.Conn, each func(R, pgx.CollectableRow) error, query string) {
 	t.Helper()
 	rows, err := db.Query(t.Context(), query)
 	if err == nil {
@@ -236,37 +234,6 @@ func (b *hubBooks) checkSubscriptions(t testing.TB) {
 		for msisdn, n := range left {
 			if n != 0 {
 				t.Errorf("%d %s of %s more than were told", n, what, msisdn)
-			}
-		}
-	}
-}
-
-// reconciled wants the hub's own comparison to find no difference.
-func (p *platform) reconciled(t testing.TB) {
-	t.Helper()
-	var days struct {
-		Items []struct {
-			Day string `json:"day"`
-		} `json:"items"`
-	}
-	status, body := p.admin(t, p.processLayer(), http.MethodGet, "/admin/v1/reconciliations", "")
-	if err := json.Unmarshal([]byte(body), &days); err != nil || status != http.StatusOK || len(days.Items) == 0 {
-		t.Fatalf("reconciliations: %d %s", status, body)
-	}
-	for _, one := range days.Items {
-		var day struct {
-			Products []struct {
-				Charged, Refunded, RefundedByOperator, Notified, Undelivered, Unresolved int64
-			}
-			Differences []json.RawMessage
-		}
-		status, body := p.admin(t, p.processLayer(), http.MethodGet, "/admin/v1/reconciliations/"+one.Day, "")
-		if err := json.Unmarshal([]byte(body), &day); err != nil || status != http.StatusOK || len(day.Products) == 0 || len(day.Differences) > 0 {
-			t.Errorf("reconciliation of %s: %d %s", one.Day, status, body)
-		}
-		for _, m := range day.Products {
-			if m.Charged-m.Refunded != m.Notified || m.Undelivered != 0 || m.Unresolved != 0 || m.RefundedByOperator != 0 {
-				t.Errorf("reconciliation of %s: %+v", one.Day, m)
 			}
 		}
 	}

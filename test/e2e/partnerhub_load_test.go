@@ -55,7 +55,8 @@ func (l *hubLoad) step() {
 
 // next is a wish that nobody told the end of, or a new one.
 func (l *hubLoad) next() *hubWish {
-	if len(l.open) > 0 && rand.IntN(2) == 0 {
+	const many = 4
+	if n := len(l.open); n > many || n > 0 && rand.IntN(2) == 0 {
 		i := rand.IntN(len(l.open))
 		w := l.open[i]
 		l.open = slices.Delete(l.open, i, i+1)
@@ -86,6 +87,7 @@ func (l *hubLoad) charge(w *hubWish) {
 		l.told(w, status, reason)
 	case reason == "OUTCOME_UNKNOWN" && a.header.Get("Idempotent-Replayed") == "true":
 		l.told(w, status, reason) // the process's own word
+	case status == "-1" && strings.HasSuffix(w.msisdn, unavailable): // and whenever it comes again
 	case status == "-1": // the same request may come again
 		l.open = append(l.open, w)
 		<-time.After(30 * time.Millisecond)
