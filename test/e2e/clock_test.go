@@ -16,39 +16,7 @@ import (
 // The sandbox's clock moves the business time of the demo: what it answers is dated by it.
 func TestTheSandboxMovesTheDemosTime(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "puente-demo-") // PostgreSQL may run as somebody else, who has to get in
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o711); err != nil {
-		t.Fatal(err)
-	}
-	const anywhere = "127.0.0.1:0"
-	cmd := command("run", "--demo", "--data-dir", dir, "--public-addr", anywhere, "--internal-addr", anywhere, "--ops-addr", anywhere, "--sandbox-addr", anywhere)
-	p := &process{name: "demo", cmd: cmd, ended: make(chan struct{})}
-	cmd.Stderr, cmd.Stdout = &p.log, io.Discard
-	if err := child(cmd, func(err error) { p.err = err; close(p.ended) }); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.signal(t, os.Interrupt); p.awaitExit(t) })
-	var notes struct {
-		Public, Sandbox string
-		TokenURL        string `json:"token_url"`
-		Clients         map[string]struct {
-			ID     string `json:"client_id"`
-			Secret string `json:"client_secret"`
-		}
-	}
-	eventually(t, readyWithin, "the demo serves", func() bool {
-		select {
-		case <-p.ended:
-			t.Fatalf("the demo ended: %v\n%s", p.err, p.log.tail())
-		default:
-		}
-		text, err := os.ReadFile(filepath.Join(dir, "demo.json"))
-		return err == nil && json.Unmarshal(text, &notes) == nil
-	})
+	_, notes := beginDemo(t)
 
 	ask := func(req *http.Request, err error, into any) {
 		t.Helper()
@@ -116,4 +84,62 @@ func TestTheSandboxMovesTheDemosTime(t *testing.T) {
 			t.Errorf("the demo is %v ahead, want %v", by, want)
 		}
 	}
+}
+
+// demoNotes are what a demo tells in demo.json.
+type demoNotes struct {
+	Public, Sandbox string
+	TokenURL        string `json:"token_url"`
+	Clients         map[string]struct {
+		ID     string `json:"client_id"`
+		Secret string `json:"client_secret"`
+	}
+	SMS struct{ Inbox string }
+	Hub struct{ Told string }
+}
+
+// beginDemo runs a demo in a directory of its own; more is over the usual arguments and its environment.
+func beginDemo(t *testing.T, more ...string) (dir string, notes demoNotes) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "puente-demo-") // PostgreSQL may run as somebody else, who has to get in
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"run", "--demo", "--data-dir", dir}
+	anywhere := map[string]bool{"--public-addr": true, "--internal-addr": true, "--callbacks-addr": true, "--ops-addr": true, "--sandbox-addr": true}
+	var env []string
+	for _, one := range more {
+		name, value, _ := strings.Cut(one, "=")
+		if strings.HasPrefix(name, "--") {
+			args = append(args, name, value)
+			delete(anywhere, name)
+		} else {
+			env = append(env, one)
+		}
+	}
+	for name := range anywhere {
+		args = append(args, name, "127.0.0.1:0")
+	}
+	cmd := command(args...)
+	cmd.Env = append(cmd.Env, env...)
+	p := &process{name: "demo", cmd: cmd, ended: make(chan struct{})}
+	cmd.Stderr, cmd.Stdout = &p.log, io.Discard
+	if err := child(cmd, func(err error) { p.err = err; close(p.ended) }); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.signal(t, os.Interrupt); p.awaitExit(t) })
+	eventually(t, readyWithin, "the demo serves", func() bool {
+		select {
+		case <-p.ended:
+			t.Fatalf("the demo ended: %v\n%s", p.err, p.log.tail())
+		default:
+		}
+		text, err := os.ReadFile(filepath.Join(dir, "demo.json"))
+		return err == nil && json.Unmarshal(text, &notes) == nil
+	})
+	return dir, notes
 }

@@ -56,15 +56,22 @@ func (l *layers) Peer(c *hop.Contract) hop.Peer {
 // flows is the client that a landing page would have.
 func (p *platform) flows(t testing.TB) *subscription.Client {
 	t.Helper()
-	key, err := base64.StdEncoding.DecodeString(p.key)
+	ring, err := keyring.New([]keyring.Key{{ID: "e2e", Secret: config.NewSecret(p.key)}}, "e2e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return subscription.NewClient(dialer(t, p.inner(t).at.Internal, p.key, ring))
+}
+
+// dialer reaches an internal listener with the key by which its layers trust each other, and with what the ring
+// makes of that.
+func dialer(t testing.TB, internal, serviceKey string, ring *keyring.Ring) *layers {
+	t.Helper()
+	key, err := base64.StdEncoding.DecodeString(serviceKey)
 	if err != nil {
 		t.Fatal(err)
 	}
 	services, err := hop.NewServices(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ring, err := keyring.New([]keyring.Key{{ID: "e2e", Secret: config.NewSecret(p.key)}}, "e2e")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,13 +80,14 @@ func (p *platform) flows(t testing.TB) *subscription.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return subscription.NewClient(&layers{hop.Remote{
-		URL: "http://" + p.inner(t).at.Internal, Caller: "xapi", Services: services, Sealer: sealer, Transport: p.http.Transport,
-	}})
+	return &layers{hop.Remote{URL: "http://" + internal, Caller: "xapi", Services: services, Sealer: sealer, Transport: hopping}}
 }
 
+// hopping keeps the connections of such hops.
+var hopping = &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true}
+
 // visit is the context of a call of a landing page.
-func (p *platform) visit(t testing.TB) (context.Context, context.CancelFunc) {
+func visit() (context.Context, context.CancelFunc) {
 	ctx := telemetry.WithIdentity(context.Background(), fmt.Sprintf("VISIT-%d", rand.Int64()), telemetry.NewTrace())
 	return context.WithTimeout(ctx, 15*time.Second)
 }
@@ -87,8 +95,8 @@ func (p *platform) visit(t testing.TB) (context.Context, context.CancelFunc) {
 var digits = regexp.MustCompile(`^[0-9]{6}\b`)
 
 // start begins a flow for a number, each from an address of its own.
-func (h *hubPartner) start(t testing.TB, flows *subscription.Client, msisdn string) (subscription.Flow, error) {
-	ctx, cancel := h.p.visit(t)
+func (h *hubPartner) start(flows *subscription.Client, msisdn string) (subscription.Flow, error) {
+	ctx, cancel := visit()
 	defer cancel()
 	address := fmt.Sprintf("10.%d.%d.%d", rand.IntN(256), rand.IntN(256), rand.IntN(256))
 	return flows.StartFlow(ctx, subscription.FlowRequest{
@@ -98,8 +106,8 @@ func (h *hubPartner) start(t testing.TB, flows *subscription.Client, msisdn stri
 }
 
 // confirm agrees to what was shown.
-func (h *hubPartner) confirm(t testing.TB, flows *subscription.Client, flow subscription.Flow, pin string) (subscription.Enrolment, error) {
-	ctx, cancel := h.p.visit(t)
+func (h *hubPartner) confirm(flows *subscription.Client, flow subscription.Flow, pin string) (subscription.Enrolment, error) {
+	ctx, cancel := visit()
 	defer cancel()
 	return flows.ConfirmFlow(ctx, subscription.Confirmation{
 		ID: flow.ID, PIN: pin, Texts: "2026-11", Screens: []string{"offer", "pin"}, Amount: flow.Amount, Currency: flow.Currency, Address: "10.0.0.1", UserAgent: "e2e",
@@ -121,7 +129,7 @@ func (p *platform) pin(msisdn string, had int) string {
 func (h *hubPartner) subscribe(t testing.TB, msisdn string) subscription.Enrolment {
 	t.Helper()
 	flows, had := h.p.flows(t), len(h.p.sandbox.SMSC.Messages(msisdn))
-	flow, err := h.start(t, flows, msisdn)
+	flow, err := h.start(flows, msisdn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +138,7 @@ func (h *hubPartner) subscribe(t testing.TB, msisdn string) subscription.Enrolme
 	}
 	pin := ""
 	eventually(t, within, "the phone has the PIN", func() bool { pin = h.p.pin(msisdn, had); return pin != "" })
-	done, err := h.confirm(t, flows, flow, pin)
+	done, err := h.confirm(flows, flow, pin)
 	if err != nil {
 		t.Fatal(err)
 	}

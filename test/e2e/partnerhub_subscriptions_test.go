@@ -14,12 +14,12 @@ import (
 func hubSubscribe(t *testing.T, p *platform) {
 	h, msisdn := p.hub.rest, p.hub.line()
 	flows := p.flows(t)
-	flow, err := h.start(t, flows, msisdn)
+	flow, err := h.start(flows, msisdn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.awaitText(t, msisdn, `^[0-9]{6} es tu c`)
-	if _, err := h.confirm(t, flows, flow, "x"); problem.Of(err).Code != subscription.CodePINWrong {
+	if _, err := h.confirm(flows, flow, "x"); problem.Of(err).Code != subscription.CodePINWrong {
 		t.Errorf("a wrong PIN: %v", err)
 	}
 	if filed := p.charged(msisdn); len(filed) > 0 {

@@ -65,6 +65,7 @@ var together = []scenario{
 	{"hub opt-out", hubOptOut},
 	{"hub messages", hubMessages},
 	{"hub renewal", hubRenewal},
+	{"hub records", hubRecords},
 }
 
 // alone are played one after another: each changes what all requests of the shape meet.
