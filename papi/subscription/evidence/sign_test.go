@@ -59,9 +59,14 @@ func TestSign(t *testing.T) {
 	if got := w.row(row); got.Row.E2E != "15-ago" || got.Row.Delivery != "02-may" || len(got.Decisions) != 2 {
 		t.Errorf("%+v", got)
 	}
+	w.mustSign(row, `{"by":"Ana Rojas","reason":"passed","e2e":"OK"}`)
 	w.pass(acceptance.Validity)
 	if got := w.state(acceptance.SubscriptionLPRedirect); got != "NOK" {
 		t.Errorf("half a year later: %s", got)
+	}
+	w.pass(time.Second)
+	if got, err := w.sign(row, signed); err != nil || got != admin.OutcomeChanged || w.state(acceptance.SubscriptionLPRedirect) != "OK Prov" {
+		t.Errorf("signed again: %s, %v", got, err)
 	}
 }
 
