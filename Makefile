@@ -8,7 +8,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TOOLS    := $(CURDIR)/.tools
 ARGS     ?=
 
-.PHONY: help build run test check format vet staticcheck generated generate bench soak soak-kills soak-reconnections soak-television soak-partnerhub soak-limits soak-restarts clean
+.PHONY: help build run test check format vet staticcheck generated generate bench soak soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -55,7 +55,7 @@ $(TOOLS)/sqlc:
 bench: build postgres ## cost per request as a ratio to a plain reverse proxy
 	go run ./test/bench $(ARGS)
 
-soak: soak-kills soak-reconnections soak-television soak-partnerhub soak-limits soak-restarts ## the long campaigns, each also alone: soak-kills soak-reconnections soak-television soak-partnerhub soak-limits soak-restarts
+soak: soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts ## the long campaigns, each also alone: soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts
 
 # The tests of the same names in make test are their short forms.
 SOAK = PUENTE_TEST_SOAK=1 go test ./test/e2e -count=1 -v -timeout 20m -run
@@ -70,6 +70,9 @@ soak-television: postgres ## 172 kill -9 in the steps of a normalization; 2,000 
 	$(SOAK) '^TestBlackHoledPlatform$$'
 soak-partnerhub: postgres ## 300 kill -9 under charges, flows, cancellations and renewals
 	$(SOAK) '^TestPartnerHubKills$$'
+soak-renewals: postgres ## 100,000 subscriptions due at once, killed twice; 3,000 at an operator that takes 50 a second
+	$(SOAK) '^TestRenewalCampaign$$'
+	$(SOAK) '^TestRenewalPace$$'
 soak-limits: postgres ## three replicas on one Redis, three minutes at three times the limit
 	$(SOAK) '^TestReplicasShareLimits$$'
 soak-restarts: postgres ## rolling restarts behind HAProxy under load
