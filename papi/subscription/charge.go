@@ -41,6 +41,9 @@ func (p *process) Charge(ctx context.Context, in subscription.ChargeRequest) (ou
 		Key: oneShot + id, Kind: charging.OneShot, MSISDN: r.msisdn, Product: r.product, PricepointID: point.ID, Amount: point.Amount,
 		Channel: r.channel, ShortCode: in.ShortCode, TID: in.TID, Fingerprint: p.fingerprint(r, in),
 	}
+	if shown == id { // who named nothing can have used no name for something else
+		intent.Fingerprint = name.Key
+	}
 	known, again, err := p.charging.Known(ctx, name)
 	if err != nil {
 		return out, err

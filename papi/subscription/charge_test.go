@@ -106,6 +106,7 @@ func TestARequestWithoutAName(t *testing.T) {
 		{0, bare, false}, {30 * time.Second, bare, true}, {31 * time.Second, bare, false},
 		{0, dated, false}, {23 * time.Hour, dated, true}, {2 * time.Hour, dated, false},
 		{0, func(in *subscription.ChargeRequest) { in.PricepointID = 201508 }, false},
+		{0, func(in *subscription.ChargeRequest) { in.PricepointID, in.Channel = 201508, "SMS" }, true},
 		{0, func(in *subscription.ChargeRequest) { in.TID = "QWERT" }, false},
 		{48 * time.Hour, func(in *subscription.ChargeRequest) { in.TID = "QWERT" }, true},
 	} {
@@ -374,6 +375,7 @@ func TestRefusals(t *testing.T) {
 		"international, and all": {func(in *subscription.ChargeRequest) { in.MSISDN, in.ShortCode, in.Channel = "+"+number, "8888", "sms" }, "none"},
 	} {
 		in := trusted()
+		in.Key = name
 		c.change(&in)
 		_, err := w.Charge(as(t, "socio"), in)
 		if c.code == "none" && err != nil || c.code != "none" && (err == nil || codeOf(err) != c.code) {
