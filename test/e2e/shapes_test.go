@@ -104,6 +104,7 @@ var perPhone = fmt.Sprintf("apis: {portabilities: {method: jwt, subjects: [{name
 func TestShapes(t *testing.T) {
 	for _, s := range []shape{typed, verified, overHTTP, split} {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel() // they share nothing, and wait most of the time
 			p := begin(t, s, settings{policies: perPhone})
 			t.Run("together", func(t *testing.T) {
 				for _, one := range together {
