@@ -89,7 +89,7 @@ func metrics(t *testing.T, p *platform) {
 	for _, one := range p.processes {
 		_, text := one.get("/metrics")
 		all := series.FindAllStringSubmatch(text, -1)
-		if len(all) < 20 || len(all) > 3000 {
+		if len(all) < 20 || len(all) > 5000 {
 			t.Errorf("%s: %d series", one.name, len(all))
 		}
 		for _, s := range all {

@@ -49,7 +49,7 @@ type platform struct {
 	callers   atomic.Int64
 	phones    atomic.Int64
 	key       string // of the key ring and of the layers' trust in each other
-	callback  string // secret of the SMS gateway's calls
+	callback  string // secret of the SMS gateway's calls, and of the OAuth clients
 	hub       hub
 }
 

@@ -34,6 +34,7 @@ func TestReplicasShareLimits(t *testing.T) {
 	}
 	const limit = 1000
 	window := campaign(10*time.Second, time.Minute)
+	short := campaign(3, 1) // percent that may be missing: of a window this short a slot is 1.7, and its replicas share two cores
 	redis := startRedis(t)
 	p := begin(t, replicas(3), settings{redis: redis.url(), more: "limiter: {replicas: 3}\n"})
 	p.apply(t, document("Tier", "shared", fmt.Sprintf("{limits: [{requests: %d, window: %s}]}", limit, window)))
@@ -46,7 +47,7 @@ func TestReplicasShareLimits(t *testing.T) {
 			if n > limit*101/100 {
 				t.Errorf("%d admitted in the %s from %s on", n, window, at)
 			}
-			if at >= window && at <= 2*window && n < limit*99/100 {
+			if at >= window && at <= 2*window && n < limit*(100-short)/100 {
 				t.Errorf("only %d admitted in the %s from %s on", n, window, at)
 			}
 		}

@@ -229,7 +229,7 @@ func (p *platform) revoke(t testing.TB, c *caller) {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth(c.id, p.secrets[1])
+	req.SetBasicAuth(c.id, p.callback)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)

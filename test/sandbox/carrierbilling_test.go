@@ -164,7 +164,7 @@ func TestBalances(t *testing.T) {
 
 func TestInsufficientAtFirst(t *testing.T) {
 	s := operator(t)
-	says(t, s, "POST", "/_sandbox/carrierbilling/settings", `{"insufficient":3}`, 200, `{"idempotent":false,"pending":false,"insufficient":3}`)
+	says(t, s, "POST", "/_sandbox/carrierbilling/settings", `{"insufficient":3}`, 200, `{"idempotent":false,"pending":false,"insufficient":3,"perSecond":0}`)
 	for i := range 5 {
 		want := 402
 		if i >= 3 {
