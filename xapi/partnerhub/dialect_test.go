@@ -114,7 +114,7 @@ func TestPairingsDifferInTheStatusOnly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e := &problem.Error{Kind: problem.Kind(rapid.IntRange(0, int(problem.Unknown)).Draw(t, "kind")), Code: rapid.SampledFrom(codes).Draw(t, "code")}
 		if e.Kind == problem.Unauthenticated {
-			t.Skip()
+			return
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "fields") {
 			e.Fields = append(e.Fields, problem.Field{
@@ -170,7 +170,7 @@ func TestErrorsHoldNoValue(t *testing.T) {
 		}
 		_, broken := d.Operation(id).Body.Read([]byte("{"+strings.Join(members, ",")+"}"), contract.Limits{})
 		if len(broken) == 0 {
-			t.Skip()
+			return
 		}
 		answer := dialect{}.Render(&problem.Error{Kind: problem.Invalid, Fields: broken}, problem.Occurrence{Operation: id})
 		if said := string(answer.Body) + answer.Header.Get(reasonHeader); strings.Contains(said, "0099") {

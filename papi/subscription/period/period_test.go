@@ -132,7 +132,7 @@ func TestTheAnchorDecides(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := calendar(t)
 		if c.Period.Unit == period.Second {
-			t.Skip()
+			return
 		}
 		k := rapid.IntRange(1, 500).Draw(t, "k")
 		n := k * c.Period.Count
@@ -207,7 +207,7 @@ func TestShortenedIsFair(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := calendar(t)
 		if c.Period.Unit == period.Second {
-			t.Skip()
+			return
 		}
 		price := rapid.Int64Range(2, 1_000_000).Draw(t, "price")
 		lower := rapid.Int64Range(1, price-1).Draw(t, "lower")
