@@ -34,7 +34,7 @@ type kannel struct {
 
 // hasKannel tells whether a Kannel is here. Without it the test is left out, unless PUENTE_TEST_REQUIRE, a
 // list with commas, wants it, as CI does.
-func hasKannel(t *testing.T) {
+func hasKannel(t *testing.T) bool {
 	t.Helper()
 	_, err := exec.LookPath("bearerbox")
 	if err == nil {
@@ -48,8 +48,9 @@ func hasKannel(t *testing.T) {
 	case slices.Contains(strings.Split(os.Getenv("PUENTE_TEST_REQUIRE"), ","), "kannel"):
 		t.Fatal("PUENTE_TEST_REQUIRE wants kannel and kannel-extras: ", err)
 	default:
-		t.Skip("no Kannel here: ", err)
+		t.Logf("no Kannel here: left out: %v", err)
 	}
+	return err == nil
 }
 
 // free is an address of loopback that nobody listens at.

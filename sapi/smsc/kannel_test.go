@@ -77,7 +77,9 @@ sapi:
 // phones send while we are away is there when we are back. Nothing is sent that we did not send: our answers
 // are none.
 func TestKannel(t *testing.T) {
-	hasKannel(t)
+	if !hasKannel(t) {
+		return
+	}
 	callbacks := free(t)
 	k := startKannel(t, callbacks)
 	k.send(t, "56912345678 2200 text SALIR  JUEGOS")

@@ -63,7 +63,6 @@ const (
 	CauseUnpaid   = "UNPAID"
 	CauseLine     = "LINE_ENDED" // or ported out, or another owner's
 	CauseProduct  = "PRODUCT_ENDED"
-	CauseErased   = "ERASED"
 	CauseOperator = "OPERATOR" // a person, for the customer who asked
 )
 
