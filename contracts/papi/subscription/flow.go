@@ -8,18 +8,31 @@ import (
 )
 
 // FlowRequest is schema FlowRequest: somebody wants a product. MSISDN is as typed, and gets a PIN; without
-// one the request came over the operator's network, and Enrichment tells whose line it is.
+// one Handle names what the operator's header told of a plain request.
 type FlowRequest struct {
-	Campaign   string      `json:"campaign"`
-	PartnerID  int64       `json:"partnerId"`
-	ServiceID  int64       `json:"serviceId"`
-	ProductID  int64       `json:"productId"`
-	Channel    string      `json:"channel"`
-	TID        string      `json:"tid,omitempty"`
-	MSISDN     string      `json:"msisdn,omitempty"`
-	Enrichment *Enrichment `json:"enrichment,omitempty"`
-	Address    string      `json:"address"` // of the browser
-	UserAgent  string      `json:"userAgent,omitempty"`
+	Campaign  string `json:"campaign"`
+	PartnerID int64  `json:"partnerId"`
+	ServiceID int64  `json:"serviceId"`
+	ProductID int64  `json:"productId"`
+	Channel   string `json:"channel"`
+	TID       string `json:"tid,omitempty"`
+	MSISDN    string `json:"msisdn,omitempty"`
+	Handle    string `json:"handle,omitempty"`
+	Address   string `json:"address"` // of the browser
+	UserAgent string `json:"userAgent,omitempty"`
+}
+
+// HandleRequest is schema HandleRequest: a plain request to a campaign, over the operator's network.
+type HandleRequest struct {
+	Campaign   string     `json:"campaign"`
+	Enrichment Enrichment `json:"enrichment"`
+	Address    string     `json:"address"` // of the browser, as far as the edge knows it
+	UserAgent  string     `json:"userAgent,omitempty"`
+}
+
+// Handle is schema Handle: 128 random bits in place of a number, good once and for a minute.
+type Handle struct {
+	Handle string `json:"handle"`
 }
 
 // Enrichment is schema Enrichment: what was received of a plain request over the operator's network.
@@ -78,6 +91,7 @@ type Enrolment struct {
 	Reason         string         `json:"reason,omitempty"` // of EnrolmentDeclined
 	SubscriptionID int64          `json:"subscriptionId,omitempty"`
 	NextCharge     *time.Time     `json:"nextCharge,omitempty"`
+	MSISDN         string         `json:"msisdn,omitempty"`   // of a partner that may have it in clear
 	Redirect       string         `json:"redirect,omitempty"` // token for the partner, where it has keys; sealed for it
 }
 
@@ -95,7 +109,14 @@ const (
 	EnrolmentEnded      EnrolmentState = "ENDED" // expired, superseded or dead
 )
 
-// StartFlow begins a flow, and sends a PIN. Errors: those of the number and of the flow, Quota PIN_QUOTA.
+// MintHandle keeps what the operator's header told. Errors: Invalid MSISDN_INVALID, where it told nothing;
+// Conflict OFFER_UNKNOWN, where there is no such campaign.
+func (c *Client) MintHandle(ctx context.Context, in HandleRequest) (Handle, error) {
+	return hop.Call(ctx, c.peer, MintHandle, in)
+}
+
+// StartFlow begins a flow, and sends a PIN. Errors: those of the number and of the flow, Rejected
+// HANDLE_INVALID, Quota PIN_QUOTA.
 func (c *Client) StartFlow(ctx context.Context, in FlowRequest) (Flow, error) {
 	return hop.Call(ctx, c.peer, StartFlow, in)
 }

@@ -24,6 +24,8 @@ var (
 	SendMessage    = hop.Operation[MessageRequest, MessageResult]{Contract: &Contract, ID: "sendMessage"}
 	OptOut         = hop.Operation[OptOutRequest, OptOutResult]{Contract: &Contract, ID: "optOut"}
 	VerifyRedirect = hop.Operation[RedirectQuery, RedirectClaims]{Contract: &Contract, ID: "verifyRedirect"}
+	DescribeOffer  = hop.Operation[OfferQuery, Terms]{Contract: &Contract, ID: "describeOffer"}
+	MintHandle     = hop.Operation[HandleRequest, Handle]{Contract: &Contract, ID: "mintHandle"}
 	StartFlow      = hop.Operation[FlowRequest, Flow]{Contract: &Contract, ID: "startFlow"}
 	ResendPIN      = hop.Operation[FlowQuery, Flow]{Contract: &Contract, ID: "resendPin"}
 	ConfirmFlow    = hop.Operation[Confirmation, Enrolment]{Contract: &Contract, ID: "confirmFlow"}
@@ -71,10 +73,14 @@ const (
 	// Of redirect tokens, of kind Rejected: whatever is wrong with it.
 	CodeRedirectInvalid = "TOKEN_INVALID"
 
+	// Of offers, of kind Rejected: a URL is not one of the partner's.
+	CodeRedirectNotAllowed = "REDIRECT_NOT_ALLOWED"
+
 	// Of flows.
-	CodeFlowEnded = "FLOW_ENDED" // Conflict: expired, superseded, confirmed or dead
-	CodePINWrong  = "PIN_WRONG"  // Rejected: wrong, expired or dead, without saying which
-	CodePINQuota  = "PIN_QUOTA"  // Quota: of the number or the address
+	CodeHandle    = "HANDLE_INVALID" // Rejected: unknown, used, expired, or another visitor's
+	CodeFlowEnded = "FLOW_ENDED"     // Conflict: expired, superseded, confirmed or dead
+	CodePINWrong  = "PIN_WRONG"      // Rejected: wrong, expired or dead, without saying which
+	CodePINQuota  = "PIN_QUOTA"      // Quota: of the number or the address
 )
 
 // API is one of those that partners call, each with tokens of its own.
