@@ -16,6 +16,9 @@
 //	                            and, where security wants to know of it, event: what it calls it
 //	x-max-body       doc, op    bytes, default 1 MiB
 //	x-subjects       doc, op    [{name, member, requests, window}, …] limits by what the body names, unless the configuration has others
+//	                            without member by the caller's address, of IPv6 by its network of 64 bits
+//	x-fold-names     op         true: names of query parameters match without regard to case
+//	x-plain          op         true: is served over plain HTTP, too, on a listener of its own (only of open operations that are read)
 //	x-deprecation    op         {since: '2025-08-04', successor: /path} of an operation that is deprecated: true
 //	x-pii            schema     mask | mask-document | hash | drop, for logs and audit; on an object also keep-unknown
 //	x-audit-key      schema     true: a string or number by which audit records are found, masked as x-pii says
@@ -87,7 +90,10 @@ type Operation struct {
 	BodyRequired bool
 	MaxBody      int64 // bytes
 
-	Subjects    []SubjectLimit // limits by what the body names, unless the configuration has others
+	FoldQuery bool // names of query parameters match without regard to case: see Params.Respell
+	Plain     bool // it is served over plain HTTP, too
+
+	Subjects    []SubjectLimit // limits by what the body names, and by address, unless the configuration has others
 	Deprecation *Deprecation   // nil: it is not deprecated
 
 	Envelope         bool // the body may come in the envelope; Body checks what is inside
@@ -100,10 +106,11 @@ type Operation struct {
 	Answers map[int]*Check // the JSON answers by status, but for those that only errors have; 0 is the document's default answer
 }
 
-// SubjectLimit limits calls that name the same business subject, such as a phone.
+// SubjectLimit limits calls that name the same business subject, such as a phone, or come from the same
+// address.
 type SubjectLimit struct {
 	Name     string        `yaml:"name"`   // shown in headers and metrics
-	Member   string        `yaml:"member"` // of the body: a top-level member, or a path of members with dots
+	Member   string        `yaml:"member"` // of the body: a top-level member, or a path of members with dots; empty: the caller's address
 	Requests int           `yaml:"requests"`
 	Window   time.Duration `yaml:"window"`
 }

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,7 +17,7 @@ type extensions map[string]any
 var (
 	documentExtensions  = []string{"x-audit", "x-errors", "x-idempotency", "x-max-body", "x-origin", "x-sla", "x-subjects"}
 	infoExtensions      = []string{"x-category"}
-	operationExtensions = append(slices.Clone(documentExtensions), "x-deprecation")
+	operationExtensions = append(slices.Clone(documentExtensions), "x-deprecation", "x-fold-names", "x-plain")
 	schemaExtensions    = []string{"x-aliases", "x-audit-key", "x-digits", "x-envelope", "x-fault", "x-fold-names", "x-pii"}
 )
 
@@ -219,13 +220,19 @@ func (e extensions) subjects() ([]SubjectLimit, error) {
 		window, _ := m["window"].(string)
 		l.Requests = int(requests)
 		l.Window, _ = time.ParseDuration(window)
-		if len(m) != 4 || l.Name == "" || l.Member == "" || l.Requests < 1 || float64(l.Requests) != requests || l.Window <= 0 {
-			return nil, fmt.Errorf("x-subjects must be a list of {name: phone, member: Phone, requests: 60, window: 1m}")
+		members := 3
+		if _, named := m["member"]; named {
+			members++
+		}
+		if len(m) != members || l.Name == "" || members == 4 && l.Member == "" || l.Requests < 1 || float64(l.Requests) != requests || l.Window <= 0 {
+			return nil, errSubjects
 		}
 		all = append(all, l)
 	}
 	if all == nil {
-		return nil, fmt.Errorf("x-subjects must be a list of {name: phone, member: Phone, requests: 60, window: 1m}")
+		return nil, errSubjects
 	}
 	return all, nil
 }
+
+var errSubjects = errors.New("x-subjects must be a list of {name: phone, member: Phone, requests: 60, window: 1m}; without member it is by address")

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -55,6 +56,35 @@ func (p *Params) Read(path func(string) string, query url.Values, header http.He
 		p.header[i].read(r, header[p.header[i].name])
 	}
 	return r.release()
+}
+
+// Respell is a query with the names that differ from a parameter's in case only spelled as the document
+// spells them. Values of one parameter under several spellings are several values of it.
+func (p *Params) Respell(query url.Values) url.Values {
+	spelled := make(url.Values, len(query))
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		proper := name
+		for i := range p.query {
+			if strings.EqualFold(p.query[i].name, name) {
+				proper = p.query[i].name
+			}
+		}
+		spelled[proper] = append(spelled[proper], query[name]...)
+	}
+	return spelled
+}
+
+// foldable reports whether no two query parameters differ in case only.
+func (p *Params) foldable() bool {
+	seen := map[string]bool{}
+	for i := range p.query {
+		name := strings.ToLower(p.query[i].name)
+		if seen[name] {
+			return false
+		}
+		seen[name] = true
+	}
+	return true
 }
 
 func (p *param) read(r *reader, values []string) {

@@ -84,6 +84,14 @@ func (r *reading) operation(place, path, method string, item *openapi3.PathItem,
 	op.Params = r.params(place, item.Parameters, o.Parameters)
 	r.answers(place, op, o)
 	r.subjects(place, op)
+	op.FoldQuery = noted[bool](r, place)(extensions(o.Extensions).flag("x-fold-names"))
+	op.Plain = noted[bool](r, place)(extensions(o.Extensions).flag("x-plain"))
+	if op.FoldQuery && !op.Params.foldable() {
+		r.add(place, "x-fold-names: two query parameters differ in case only")
+	}
+	if op.Plain && (!op.Public || method != http.MethodGet) {
+		r.add(place, "x-plain is for open operations that are read")
+	}
 	if op.Deprecation = noted[*Deprecation](r, place)(extensions(o.Extensions).deprecation()); o.Deprecated != (op.Deprecation != nil) {
 		r.add(place, "deprecated: true and x-deprecation go together")
 	}
@@ -139,10 +147,10 @@ func (r *reading) subjects(place string, op *Operation) {
 	if op.Body != nil {
 		members = op.Body.Members()
 	}
-	op.Subjects = slices.DeleteFunc(slices.Clone(op.Subjects), func(l SubjectLimit) bool { return !slices.Contains(members, l.Outermost()) })
+	op.Subjects = slices.DeleteFunc(slices.Clone(op.Subjects), func(l SubjectLimit) bool { return l.Member != "" && !slices.Contains(members, l.Outermost()) })
 	own, _ := extensions(r.doc.Paths.Value(op.Path).GetOperation(op.Method).Extensions).subjects()
 	for _, l := range own {
-		if !slices.Contains(members, l.Outermost()) {
+		if l.Member != "" && !slices.Contains(members, l.Outermost()) {
 			r.add(place, "x-subjects: the body has no member %s", l.Member)
 		}
 	}

@@ -18,7 +18,12 @@ import (
 // contract. It costs one pass over the body; an envelope costs a second one over its header.
 func (e *Edge) body(x *Exchange) {
 	op := x.Route.Operation
-	if broken := op.Params.Read(x.Param, query(x.Request.URL), x.Request.Header); len(broken) > 0 {
+	given := query(x.Request.URL)
+	if op.FoldQuery && len(given) > 0 {
+		given = op.Params.Respell(given)
+		x.Request.URL.RawQuery = given.Encode() // for whoever decodes the input
+	}
+	if broken := op.Params.Read(x.Param, given, x.Request.Header); len(broken) > 0 {
 		fault := ParamFault(broken, x.Route.NotFound)
 		if errors.Is(fault, problem.NotFound) { // routing, not policy: no mode lets it pass
 			x.refusedBy = Body

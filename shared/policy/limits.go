@@ -3,6 +3,7 @@ package policy
 import (
 	"bytes"
 	"encoding/hex"
+	"net/netip"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -53,7 +54,7 @@ func (e *Edge) limits(x *Exchange) {
 		}
 	}
 	for _, s := range x.subjects() {
-		if value := named(x.Body, s.Member); len(value) > 0 {
+		if value := x.subject(s.Member); len(value) > 0 {
 			sum := e.Ring.MAC("subject", []byte(s.Name), value)
 			limits = append(limits, ratelimit.Limit{Name: s.Name, Key: "subject:" + x.Route.API + ":" + hex.EncodeToString(sum[:16]), Requests: s.Requests, Window: s.Window})
 		}
@@ -61,6 +62,22 @@ func (e *Edge) limits(x *Exchange) {
 	if len(limits) == 0 || e.count(x, Limits, limits) {
 		x.next()
 	}
+}
+
+// subject is what the body names at a path of members, or else the network of the caller.
+func (x *Exchange) subject(member string) []byte {
+	if member == "" {
+		return []byte(network(x.peer))
+	}
+	return named(x.Body, member)
+}
+
+// network is an address as somebody is known by it: of IPv6 the 64 bits that a subscriber has at least.
+func network(a netip.Addr) string {
+	if !a.IsValid() || a.Is4() {
+		return a.String()
+	}
+	return netip.PrefixFrom(a.WithZone(""), 64).Masked().String()
 }
 
 // subjects are the limits by what the body names: the configuration's, else the contract's.

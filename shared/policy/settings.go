@@ -107,8 +107,8 @@ func (s *Settings) Validate() error {
 			errs = append(errs, method(at+"method", set.Method))
 		}
 		for i, l := range set.Subjects {
-			if l.Name == "" || l.Member == "" || l.Requests < 1 || l.Window <= 0 {
-				errs = append(errs, fmt.Errorf("%ssubjects[%d]: name, member, requests and window are required", at, i))
+			if l.Name == "" || l.Requests < 1 || l.Window <= 0 {
+				errs = append(errs, fmt.Errorf("%ssubjects[%d]: name, requests and window are required, and member unless the limit is by address", at, i))
 			}
 		}
 		s.APIs[api] = set

@@ -49,13 +49,14 @@ type Config struct {
 }
 
 // Addresses are where the listeners are, as host:port.
-type Addresses struct{ Public, Internal, Operations, Callbacks string }
+type Addresses struct{ Public, Plain, Internal, Operations, Callbacks string }
 
 // settings is the configuration of a process beside that of its APIs.
 type settings struct {
 	Instance  string             `yaml:"instance"` // opaque label of this replica; default made from data directory and process
 	DataDir   string             `yaml:"dataDir"`
 	Public    listenConfig       `yaml:"public"`
+	Plain     listenConfig       `yaml:"plain"` // for what contracts mark x-plain, and nothing else; without addr not opened
 	Internal  listenConfig       `yaml:"internal"`
 	Ops       opsConfig          `yaml:"ops"`
 	Callbacks callbacksConfig    `yaml:"callbacks"`
@@ -140,6 +141,7 @@ type keysConfig struct {
 func defaults() settings {
 	return settings{
 		Public:    listenConfig{Addr: "127.0.0.1:8080", Connections: 10_000},
+		Plain:     listenConfig{Connections: 1000},
 		Internal:  listenConfig{Addr: "127.0.0.1:8081", Connections: 10_000},
 		Callbacks: callbacksConfig{listenConfig: listenConfig{Addr: "127.0.0.1:8082", Connections: 1000}},
 		Ops:       opsConfig{listenConfig: listenConfig{Addr: "127.0.0.1:9090", Connections: 200}},
@@ -168,6 +170,12 @@ func (s *settings) Validate() error {
 		c  listenConfig
 	}{{"public", s.Public}, {"internal", s.Internal}, {"ops", s.Ops.listenConfig}, {"callbacks", s.Callbacks.listenConfig}} {
 		errs = append(errs, within(l.at, l.c.validate()))
+	}
+	if s.Plain.Addr != "" {
+		errs = append(errs, within("plain", s.Plain.validate()))
+	}
+	if s.Plain.Certificate != "" {
+		errs = append(errs, errors.New("plain.certificate: must be empty: it is the listener for plain HTTP"))
 	}
 	const naked = "addr: off loopback it needs a certificate"
 	if s.Public.naked() && len(s.Policies.TrustedProxies) == 0 {

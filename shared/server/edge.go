@@ -12,13 +12,14 @@ import (
 
 // openEdge makes the routers. Nothing is redirected or guessed: a path has one reading.
 func (h *host) openEdge() {
-	h.public, h.callbacks, h.internal = router(), router(), router()
+	h.public, h.plain, h.callbacks, h.internal = router(), router(), router(), router()
 	h.edge = &policy.Edge{
 		Instance: h.instance, Settings: &h.policies, Access: h.access, Texts: h.texts, Limiter: h.limiter, Shedder: h.shedder, Answers: h.answers,
 		Audit: h.audit, Ring: h.ring, Metrics: h.metrics, Breaches: h.breaches, Tracer: h.tracer, Log: h.log,
 	}
 	h.edge.Open()
 	h.unmatched(h.public, Public, "xapi")
+	h.unmatched(h.plain, Public, "xapi")
 	h.unmatched(h.callbacks, Callbacks, "sapi")
 	refuse := func(c *gin.Context) {
 		e := problem.Errorf(problem.NotFound, "no such operation")

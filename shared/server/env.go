@@ -179,7 +179,11 @@ func (e *Env) publish(op *contract.Operation, raw bool, serve func(*policy.Excha
 		Layer: e.api.Contract.Layer, API: e.api.Contract.Name, Operation: op, Raw: raw, Dialect: e.api.dialect(), Verifier: e.verifier, Texts: e.api.Texts,
 		Class: class(listener), NotFound: e.api.NotFound,
 	}
-	router.Handle(op.Method, ginPath(op.Path), e.host.edge.Chain(route, serve))
+	chain := e.host.edge.Chain(route, serve)
+	router.Handle(op.Method, ginPath(op.Path), chain)
+	if op.Plain {
+		e.host.plain.Handle(op.Method, ginPath(op.Path), chain)
+	}
 	e.host.routes = append(e.host.routes, publicRoute{
 		listener: listener, prefix: staticPrefix(op.Path), notFound: e.api.NotFound,
 		unmatched: &policy.Route{Layer: route.Layer, API: route.API, Dialect: route.Dialect, Class: route.Class},

@@ -71,6 +71,7 @@ type host struct {
 	edge      *policy.Edge
 	policies  atomic.Pointer[policy.Settings]
 	public    *gin.Engine
+	plain     *gin.Engine // what of public is served over plain HTTP, too
 	callbacks *gin.Engine
 	internal  *gin.Engine
 	routes    []publicRoute

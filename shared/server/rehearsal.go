@@ -33,7 +33,7 @@ func rehearse(tree *config.Tree, s settings, hops string, layers, program []Laye
 	h := &host{
 		tree: tree, settings: s, hops: hops, layers: layers, log: silent,
 		registerer: prometheus.NewRegistry(), registry: hop.NewRegistry(), admin: admin.New(func(context.Context, admin.Change) {}),
-		public: router(), callbacks: router(), internal: router(), edge: &policy.Edge{Settings: new(atomic.Pointer[policy.Settings])},
+		public: router(), plain: router(), callbacks: router(), internal: router(), edge: &policy.Edge{Settings: new(atomic.Pointer[policy.Settings])},
 	}
 	h.settings.Database.URL = config.NewSecret(nowhere)
 	var err error
@@ -82,7 +82,7 @@ func spelled(s *policy.Settings, program []Layer) error {
 			continue
 		}
 		for i, subject := range s.APIs[api].Subjects {
-			if !known[subject.Outermost()] {
+			if subject.Member != "" && !known[subject.Outermost()] {
 				errs = append(errs, fmt.Errorf("policies.apis.%s.subjects[%d].member: no body of the API has a member %s", api, i, subject.Member))
 			}
 		}

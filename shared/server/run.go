@@ -61,7 +61,7 @@ func Run(ctx context.Context, cfg Config, layers ...Layer) (err error) {
 			return err
 		}
 	}
-	h.log.InfoContext(ctx, "ready", "public", h.addresses.Public, "internal", h.addresses.Internal, "operations", h.addresses.Operations, "callbacks", h.addresses.Callbacks)
+	h.log.InfoContext(ctx, "ready", "public", h.addresses.Public, "plain", h.addresses.Plain, "internal", h.addresses.Internal, "operations", h.addresses.Operations, "callbacks", h.addresses.Callbacks)
 	<-ctx.Done()
 	return h.drain(listeners)
 }
@@ -142,7 +142,7 @@ func (h *host) observeItself(ctx context.Context, cfg Config) (shutdown func(con
 }
 
 // listeners are the open doors of the process; all but operations are nil where nothing hosted needs them.
-type listeners struct{ public, callbacks, internal, operations *gate }
+type listeners struct{ public, plain, callbacks, internal, operations *gate }
 
 func (h *host) listen() (l listeners, err error) {
 	s := &h.settings
@@ -156,6 +156,12 @@ func (h *host) listen() (l listeners, err error) {
 			return l, fmt.Errorf("public: %w", err)
 		}
 		h.addresses.Public = l.public.addr()
+		if s.Plain.Addr != "" {
+			if l.plain, err = listen(s.Plain, h.log); err != nil {
+				return l, fmt.Errorf("plain: %w", err)
+			}
+			h.addresses.Plain = l.plain.addr()
+		}
 	}
 	if h.calledBack() {
 		if l.callbacks, err = listen(s.Callbacks.listenConfig, h.log); err != nil {
@@ -198,6 +204,9 @@ func (h *host) serve(l listeners) {
 	}
 	if l.public != nil {
 		l.public.open(h.public)
+	}
+	if l.plain != nil {
+		l.plain.open(h.plain)
 	}
 	if l.callbacks != nil {
 		l.callbacks.open(h.callbacks)
@@ -254,8 +263,8 @@ const flushWithin = 3 * time.Second
 func (h *host) drain(l listeners) error {
 	h.health.draining.Store(true)
 	h.log.Info("draining", "delay", h.settings.Drain.Delay)
-	gates := []*gate{l.public, l.callbacks, l.internal, l.operations}
-	for _, g := range gates[:3] {
+	gates := []*gate{l.public, l.plain, l.callbacks, l.internal, l.operations}
+	for _, g := range gates[:4] {
 		if g != nil {
 			g.draining.Store(true)
 		}

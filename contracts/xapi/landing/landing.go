@@ -37,21 +37,21 @@ var (
 // Entry is how a visitor comes, by a partner's link or over the operator's network.
 type Entry struct {
 	Campaign     string `uri:"campaign" json:"-"`
-	PartnerID    int64  `query:"partnerId" json:"-"`
-	ServiceID    int64  `query:"serviceId" json:"-"`
-	ProductID    int64  `query:"productId" json:"-"`
-	TID          string `query:"tid" json:"-"`
-	SuccessURL   string `query:"SuccessUrl" json:"-"`
-	ErrorURL     string `query:"ErrorUrl" json:"-"`
-	TokenEncoded string `query:"tokenEncoded" json:"-"` // true, 1, false or 0
-	Handle       string `query:"he" json:"-"`
-	Language     string `query:"lang" json:"-"` // es or en
+	PartnerID    int64  `form:"partnerId" json:"-"`
+	ServiceID    int64  `form:"serviceId" json:"-"`
+	ProductID    int64  `form:"productId" json:"-"`
+	TID          string `form:"tid" json:"-"`
+	SuccessURL   string `form:"SuccessUrl" json:"-"`
+	ErrorURL     string `form:"ErrorUrl" json:"-"`
+	TokenEncoded string `form:"tokenEncoded" json:"-"` // true, 1, false or 0
+	Handle       string `form:"he" json:"-"`
+	Language     string `form:"lang" json:"-"` // es or en
 }
 
 // Visit is a page of a visit.
 type Visit struct {
 	Campaign string `uri:"campaign" json:"-"`
-	Visit    string `query:"visit" json:"-"` // sealed
+	Visit    string `form:"visit" json:"-"` // sealed
 }
 
 // Number is schema Number.
@@ -87,12 +87,12 @@ type Step struct {
 // Style asks for the pages' style.
 type Style struct {
 	Campaign string `uri:"campaign" json:"-"`
-	Colours  string `query:"c" json:"-"`
-	Version  string `query:"v" json:"-"`
+	Colours  string `form:"c" json:"-"`
+	Version  string `form:"v" json:"-"`
 }
 
 // File asks for a file of the pages.
 type File struct {
 	Name    string `uri:"file" json:"-"`
-	Version string `query:"v" json:"-"`
+	Version string `form:"v" json:"-"`
 }
