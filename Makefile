@@ -69,7 +69,9 @@ soak-television: postgres ## 172 kill -9 in the steps of a normalization; 2,000 
 	$(SOAK) '^TestNormalizationKills$$'
 	$(SOAK) '^TestBlackHoledPlatform$$'
 soak-partnerhub: postgres ## 300 kill -9 under charges, flows, cancellations and renewals
-	$(SOAK) '^TestPartnerHubKills$$'
+	$(SOAK) '^TestPartnerHubKills$$/^one_process$$'
+	$(SOAK) '^TestPartnerHubKills$$/^papi$$'
+	$(SOAK) '^TestPartnerHubKills$$/^sapi$$'
 soak-renewals: postgres ## 100,000 subscriptions due at once, killed twice; 3,000 at an operator that takes 50 a second
 	$(SOAK) '^TestRenewalCampaign$$'
 	$(SOAK) '^TestRenewalPace$$'

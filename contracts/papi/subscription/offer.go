@@ -29,6 +29,7 @@ type Terms struct {
 	Period       *Period           `json:"period,omitempty"` // of a subscription
 	Fallbacks    []Fallback        `json:"fallbacks,omitempty"`
 	Country      phone.Country     `json:"country"` // whose numbers the lines have: CL or PE
+	TimeZone     string            `json:"timeZone"` // of what is shown of times: America/Santiago
 	Operator     string            `json:"operator"`
 	ShortCode    string            `json:"shortCode"` // to which OptOutWord goes by SMS
 	OptOutWord   string            `json:"optOutWord"`
