@@ -70,11 +70,10 @@ func ParseColours(c string) (colours map[string]string, ok bool) {
 
 // Style is the style in a campaign's colours.
 func Style(colours map[string]string) []byte {
-	all := filled(colours)
 	var b strings.Builder
 	b.WriteString(":root{")
-	for _, name := range subscription.CampaignColours {
-		b.WriteString("--" + strings.ToLower(name) + ":" + all[name] + ";")
+	for _, d := range derived(filled(colours)) {
+		b.WriteString(d[0] + ":" + d[1] + ";")
 	}
 	b.WriteString("}\n")
 	b.Write(sheet)
