@@ -240,6 +240,7 @@ subscription_flows_total{partner="52272",product="1000000001",proof="PIN",step="
 subscription_flows_total{partner="52272",product="1000000001",proof="PIN",step="resent"} 1
 subscription_flows_total{partner="52272",product="1000000001",proof="PIN",step="started"} 1
 subscription_flows_total{partner="52272",product="1000000001",proof="PIN",step="wrong_pin"} 1
+subscription_flows_total{partner="52272",product="1000000002",proof="HE",step="minted"} 1
 subscription_flows_total{partner="52272",product="1000000002",proof="HE",step="started"} 1
 `
 	if err := testutil.GatherAndCompare(w.reg, strings.NewReader(want)); err != nil {
