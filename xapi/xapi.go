@@ -10,6 +10,7 @@ import (
 	"puente/shared/hop"
 	"puente/shared/policy"
 	"puente/shared/server"
+	"puente/xapi/landing"
 	"puente/xapi/partnerhub"
 	"puente/xapi/portabilities"
 	"puente/xapi/reconexion"
@@ -30,6 +31,7 @@ var Layer = server.Layer{
 		tmforum.ServiceTest,
 		tmforum.ServiceActivation,
 		partnerhub.API,
+		landing.API,
 	},
 	Verifier: func(d hop.Dialer) policy.Verifier { return verifier{oauth2.NewClient(d)} },
 }

@@ -71,13 +71,11 @@ func outcomeOf(e *problem.Error) web.Outcome {
 // kindOf is the kind that an error of the process has on a page: what is not offered is not there, and a
 // link that leads elsewhere is a bad request.
 func kindOf(e *problem.Error) problem.Kind {
-	switch outcomeOf(e) {
-	case web.OutcomeUnknownOffer:
+	switch {
+	case outcomeOf(e) == web.OutcomeUnknownOffer && e.Kind == problem.Conflict:
 		return problem.NotFound
-	case web.OutcomeBadLink:
-		if e.Kind == problem.Rejected || e.Kind == problem.Conflict {
-			return problem.Invalid
-		}
+	case e.Code == subscription.CodeRedirectNotAllowed:
+		return problem.Invalid
 	}
 	return e.Kind
 }
