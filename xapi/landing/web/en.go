@@ -17,6 +17,7 @@ var english = Texts{
 	Renews:    "Renews automatically until you cancel.",
 	OnceOnly:  "Not a subscription: it does not renew.",
 	Cancel:    "Text %[1]s to %[2]s",
+	CancelBy:  "To cancel, text %[1]s to %[2]s.",
 	Contact:   "Customer service",
 	Fallbacks: "If your balance is too low, we may charge less for fewer days: %s.",
 	ForDay:    "%s for 1 day",

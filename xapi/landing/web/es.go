@@ -17,6 +17,7 @@ var spanish = Texts{
 	Renews:    "Renovación automática hasta que canceles.",
 	OnceOnly:  "No es una suscripción: no se renueva.",
 	Cancel:    "Envía %[1]s al %[2]s",
+	CancelBy:  "Para cancelar, envía %[1]s al %[2]s.",
 	Contact:   "Atención al cliente",
 	Fallbacks: "Si tu saldo no alcanza, podemos cobrarte menos por menos días: %s.",
 	ForDay:    "%s por 1 día",
