@@ -108,6 +108,14 @@ func (p Page) per() string {
 	return tax
 }
 
+// total is amount and per in one line: $990 semanal, IVA incluido; $990, un solo cobro, IVA incluido.
+func (p Page) total() string {
+	if p.price() == p.amount() {
+		return p.amount() + ", " + p.per()
+	}
+	return p.amount() + " " + p.per()
+}
+
 // agree is how a button names the obligation.
 func (p Page) agree(subscribe, authorise string) string {
 	if p.terms().OneShot {
