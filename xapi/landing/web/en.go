@@ -57,7 +57,7 @@ var english = Texts{
 	ConfirmNote:      "If you do not want to go on, close this page: nothing will be charged.",
 
 	Active:       Said{"Done: your subscription is active", "We will text you these details."},
-	Already:      Said{"You already have this subscription", "Nothing was charged. We are taking you to the service."},
+	Already:      Said{"You already have this subscription", "Nothing was charged: you can go on using the service."},
 	Consented:    Said{"Done: you authorised the charge", "Nothing was charged yet. You will be charged when the service delivers what you asked for."},
 	Processing:   Said{"Processing…", "We are waiting for your operator's answer. This page refreshes by itself; there is nothing to repeat."},
 	Declined:     Said{"Your operator did not authorise the charge", "You have no subscription and nothing was charged."},
