@@ -39,18 +39,23 @@ $(TOOLS)/staticcheck:
 
 # Generated code is committed; a fresh machine compiles no generator. Its inputs' hashes say
 # whether it is current.
-INPUTS = .sqlc.yaml $(shell git ls-files -co --exclude-standard '*/sql/queries/*.sql' '*/sql/migrations/*.sql')
+INPUTS = .sqlc.yaml $(shell git ls-files -co --exclude-standard '*/sql/queries/*.sql' '*/sql/migrations/*.sql' '*.templ')
+OUTPUTS = '*.sql.go' '*_templ.go'
 
 generated: ## is generated code current?
 	@sha256sum --quiet -c .generated.sums || { echo "generated code is not current: run make generate"; exit 1; }
-	@[ "$$(awk '{print $$2}' .generated.sums | sort)" = "$$(printf '%s\n' $(INPUTS) $$(git ls-files '*.sql.go') | sort)" ] || { echo "generated code does not cover every input: run make generate"; exit 1; }
+	@[ "$$(awk '{print $$2}' .generated.sums | sort)" = "$$(printf '%s\n' $(INPUTS) $$(git ls-files $(OUTPUTS)) | sort)" ] || { echo "generated code does not cover every input: run make generate"; exit 1; }
 
-generate: $(TOOLS)/sqlc ## generate code again, and note the hashes of its inputs
+generate: $(TOOLS)/sqlc $(TOOLS)/templ ## generate code again, and note the hashes of its inputs
 	$(TOOLS)/sqlc -f .sqlc.yaml generate
-	@sha256sum $(INPUTS) $$(git ls-files -co --exclude-standard '*.sql.go') | sort -k2 > .generated.sums
+	$(TOOLS)/templ generate -log-level warn
+	@sha256sum $(INPUTS) $$(git ls-files -co --exclude-standard $(OUTPUTS)) | sort -k2 > .generated.sums
 
 $(TOOLS)/sqlc:
 	GOBIN=$(TOOLS) GOFLAGS=-mod=mod go install github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1
+
+$(TOOLS)/templ: # of the release that go.mod has
+	GOBIN=$(TOOLS) GOFLAGS=-mod=mod go install github.com/a-h/templ/cmd/templ@v0.3.977
 
 bench: build postgres ## cost per request as a ratio to a plain reverse proxy
 	go run ./test/bench $(ARGS)

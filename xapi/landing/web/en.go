@@ -17,6 +17,7 @@ var english = Texts{
 	Renews:    "Renews automatically until you cancel.",
 	OnceOnly:  "Not a subscription: it does not renew.",
 	Cancel:    "Text %[1]s to %[2]s",
+	CancelBy:  "To cancel, text %[1]s to %[2]s.",
 	Contact:   "Customer service",
 	Fallbacks: "If your balance is too low, we may charge less for fewer days: %s.",
 	ForDay:    "%s for 1 day",
@@ -56,7 +57,7 @@ var english = Texts{
 	ConfirmNote:      "If you do not want to go on, close this page: nothing will be charged.",
 
 	Active:       Said{"Done: your subscription is active", "We will text you these details."},
-	Already:      Said{"You already have this subscription", "Nothing was charged. We are taking you to the service."},
+	Already:      Said{"You already have this subscription", "Nothing was charged: you can go on using the service."},
 	Consented:    Said{"Done: you authorised the charge", "Nothing was charged yet. You will be charged when the service delivers what you asked for."},
 	Processing:   Said{"Processing…", "We are waiting for your operator's answer. This page refreshes by itself; there is nothing to repeat."},
 	Declined:     Said{"Your operator did not authorise the charge", "You have no subscription and nothing was charged."},

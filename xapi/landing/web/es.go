@@ -17,6 +17,7 @@ var spanish = Texts{
 	Renews:    "Renovación automática hasta que canceles.",
 	OnceOnly:  "No es una suscripción: no se renueva.",
 	Cancel:    "Envía %[1]s al %[2]s",
+	CancelBy:  "Para cancelar, envía %[1]s al %[2]s.",
 	Contact:   "Atención al cliente",
 	Fallbacks: "Si tu saldo no alcanza, podemos cobrarte menos por menos días: %s.",
 	ForDay:    "%s por 1 día",
@@ -56,7 +57,7 @@ var spanish = Texts{
 	ConfirmNote:      "Si no quieres seguir, cierra esta página: no se cobrará nada.",
 
 	Active:       Said{"Listo: tu suscripción está activa", "Te enviaremos un SMS con estos datos."},
-	Already:      Said{"Ya tienes esta suscripción", "No se cobró nada. Te llevamos al servicio."},
+	Already:      Said{"Ya tienes esta suscripción", "No se cobró nada: puedes seguir usando el servicio."},
 	Consented:    Said{"Listo: autorizaste el cobro", "Todavía no se cobra nada. El cobro se hará cuando el servicio te entregue lo que pediste."},
 	Processing:   Said{"Procesando…", "Estamos esperando la respuesta de tu compañía. Esta página se actualiza sola; no hace falta repetir nada."},
 	Declined:     Said{"Tu compañía no autorizó el cobro", "No quedaste con una suscripción y no se cobró nada."},

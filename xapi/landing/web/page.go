@@ -108,6 +108,14 @@ func (p Page) per() string {
 	return tax
 }
 
+// total is amount and per in one line: $990 semanal, IVA incluido; $990, un solo cobro, IVA incluido.
+func (p Page) total() string {
+	if p.price() == p.amount() {
+		return p.amount() + ", " + p.per()
+	}
+	return p.amount() + " " + p.per()
+}
+
 // agree is how a button names the obligation.
 func (p Page) agree(subscribe, authorise string) string {
 	if p.terms().OneShot {
@@ -116,13 +124,16 @@ func (p Page) agree(subscribe, authorise string) string {
 	return sprintf(subscribe, p.price())
 }
 
-// cancel says how a subscription ends: Envía SALIR JUEGOS al 8888.
-func (p Page) cancel() string {
+// cancellable is what goes on until somebody cancels it, by a message.
+func (p Page) cancellable() bool {
 	t := p.terms()
-	if t.OneShot || t.ShortCode == "" || t.OptOutWord == "" {
-		return ""
-	}
-	return sprintf(p.texts().Cancel, strings.TrimSpace(t.OptOutWord+" "+t.Keyword), t.ShortCode)
+	return !t.OneShot && t.ShortCode != "" && t.OptOutWord != ""
+}
+
+// cancel says how a subscription ends, in one of two texts: Envía SALIR JUEGOS al 8888.
+func (p Page) cancel(text string) string {
+	t := p.terms()
+	return sprintf(text, strings.TrimSpace(t.OptOutWord+" "+t.Keyword), t.ShortCode)
 }
 
 // fallbacks says which lower prices may be charged.

@@ -24,7 +24,7 @@ func (r Result) refresh() string {
 }
 
 func refreshTo(after time.Duration, target string) string {
-	if after < 0 || target == "" {
+	if after < 0 || target == "" || string(templ.URL(target)) != target { // as of a link: no script
 		return ""
 	}
 	return strconv.Itoa(wholeSeconds(after)) + "; url=" + target

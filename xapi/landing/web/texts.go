@@ -7,45 +7,39 @@ type Texts struct {
 	Error         string // document title of a page that refuses something: %s is the title
 
 	// What is offered.
-	Provider              string // %s is the partner
-	TaxCL, TaxPE          string // as what is part of the price
-	Daily, Weekly         string // after an amount
-	Monthly               string
-	Days, Weeks, Months   string // %d is above 1
-	Once                  string // a single charge, likewise
-	Renews, OnceOnly      string
-	Cancel                string // %[1]s goes to %[2]s
-	Contact               string
-	Fallbacks             string // %s are some of the next two
-	ForDay, ForDays       string // %s is an amount, %d days
-	Charged               string // %s is the operator
-	Holder                string // %s is the operator
-	Terms, TermsLink      string
-	AgreeTerms            string
-	NumberLabel           string
-	NumberHint            string
-	OperatorLabel         string
-	OperatorOther         string
-	Continue              string
-	PINTitle, PINSentTo   string // %s is a masked number
-	PINLabel, PINHint     string
-	Subscribe, Authorise  string // what a button agrees to; %s is the price
-	ResendHint            string
-	Resend, ResendIn      string // %s are seconds
-	KnownNumber           string
-	KnownContinue         string
-	KnownOther, KnownNote string
-	ConfirmTitle          string
-	ConfirmTitleOnce      string
-	ConfirmSubscribe      string // %s is the price
-	ConfirmAuthorise      string // likewise
-	ConfirmNote           string
+	Provider               string // %s is the partner
+	TaxCL, TaxPE           string // what the price includes, by country
+	Daily, Weekly, Monthly string // after an amount
+	Days, Weeks, Months    string // likewise; %d is above 1
+	Once                   string // likewise, of a single charge
+	Renews, OnceOnly       string
+	Cancel, CancelBy       string // %[1]s goes to %[2]s; the second is a sentence
+	Contact                string
+	Fallbacks              string // %s are some of the next two
+	ForDay, ForDays        string // %s is an amount, %d are days
+	Charged, Holder        string // %s is the operator
+	Terms, TermsLink       string
+	AgreeTerms             string // beside the button that does
+
+	// The number.
+	NumberLabel, NumberHint                           string
+	OperatorLabel, OperatorOther                      string
+	Continue                                          string
+	KnownNumber, KnownContinue, KnownOther, KnownNote string
+
+	// The agreement.
+	PINTitle, PINSentTo, PINLabel, PINHint      string // %s is a number, masked
+	Subscribe, Authorise                        string // what a button agrees to; %s is the price
+	ResendHint, Resend, ResendIn                string // %s are seconds
+	ConfirmTitle, ConfirmTitleOnce, ConfirmNote string
+	ConfirmSubscribe, ConfirmAuthorise          string // what a button agrees to; %s is the price
 
 	// What came of it.
 	Active, Already, Consented, Processing, Declined, NoBalance, Ineligible Said
 	Expired, Quota, UnknownOffer, BadLink, Unavailable, Failed              Said
 
-	Product, Price, Number, NextCharge, HowToCancel string // what was contracted
+	// What was contracted, and where to go from there.
+	Product, Price, Number, NextCharge, HowToCancel string
 	Date                                            string // %[1]d is the day, %[2]s the month, %[3]d the year
 	Month                                           [12]string
 	OnwardIn                                        string // %d are seconds
@@ -54,7 +48,7 @@ type Texts struct {
 	Again, Refresh                                  string
 	Incident                                        string // %s is the reference
 
-	// Notices. What some say depends on the operator, which is %s.
+	// Notices; of the second and third %s is the operator.
 	NumberInvalid, NumberUnknown, OtherOperator                      string
 	PINWrong, PINSent, PINWait, TooSoon, NothingDone, PINUndelivered string
 }
@@ -62,7 +56,7 @@ type Texts struct {
 // Said is what a page of an outcome says.
 type Said struct{ Title, Body string }
 
-// texts are the languages' texts; the first is that of a page without a language that is known.
+// texts are those of the languages.
 var texts = map[Language]*Texts{Spanish: &spanish, English: &english}
 
 // of is what is said of an outcome.

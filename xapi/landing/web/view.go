@@ -2,9 +2,10 @@
 // files that they load. It decides nothing: a page gets what it is to show.
 //
 //	view.go     what pages get
-//	*.templ     the pages
-//	texts.go    what they say; es.go, en.go
-//	style.go    the style, in a campaign's colours; static/ the files
+//	*.templ     the pages; page.go, price.go and result.go, what they make of it
+//	texts.go    what they say; es.go, en.go; version.go, which a consent's record names
+//	style.go    the style, in a campaign's colours and what colours.go derives from them
+//	files.go    the other files; static/ all of them
 //
 // Every page works without a script. Price and period stand beside the button that agrees to them, and the
 // button names the obligation.
@@ -87,7 +88,7 @@ type Result struct {
 	Masked     string
 	NextCharge time.Time     // local; zero: not known
 	Return     string        // URL, on this host, that sends the visitor to the partner; empty: nowhere
-	After      time.Duration // until that happens by itself; below zero: it does not
+	After      time.Duration // until that happens by itself; 0: at once; below zero: it does not
 	Again      string        // URL that begins anew; empty: that is no use
 	Self       string        // URL of this page, which a page of OutcomeProcessing asks for again
 	Incident   string        // of OutcomeFailed: the reference under which the log has it
