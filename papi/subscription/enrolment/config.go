@@ -21,8 +21,9 @@ type Config struct {
 // HandleConfig is for whom a handle is good, and how long.
 type HandleConfig struct {
 	Life time.Duration `yaml:"life"`
-	// BindAddress wants a handle to be used from the address that it was made for. An operator whose proxy
-	// does not say for whom it calls, or whose traffic on TLS leaves from elsewhere, cannot have it.
+	// BindAddress wants a handle to be used from the address that it was made for. It cannot be had where that
+	// is not known: of an operator whose proxy does not say for whom it calls, or says so to an edge of ours
+	// that tells us of the proxy; nor where what is on TLS leaves its network elsewhere.
 	BindAddress bool `yaml:"bindAddress"`
 }
 

@@ -58,7 +58,9 @@ func (f *Flows) MintHandle(ctx context.Context, in contract.HandleRequest) (cont
 	partner := o.product.Partner()
 	what, err := f.ask(ctx, in.Enrichment, partner)
 	if err != nil {
-		f.metrics.step(partner.ID, o.product.ID, contract.ProofHE, stepNotTold)
+		if errors.Is(err, problem.Invalid) {
+			f.metrics.step(partner.ID, o.product.ID, contract.ProofHE, stepNotTold)
+		}
 		return contract.Handle{}, err
 	}
 	text, err := json.Marshal(what, json.Deterministic(true))
