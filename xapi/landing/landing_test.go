@@ -23,7 +23,7 @@ func TestByPIN(t *testing.T) {
 		t.Errorf("%+v", q)
 	}
 	pin := w.follow(w.send(offer, "msisdn", "msisdn", "9 1234-5678", "operator", "own"))
-	w.shows(pin, 200, "**** 5678", "$990")
+	w.shows(pin, 200, "****\u00a05678", "$990")
 	if f := w.flows[0]; f.MSISDN != "9 1234-5678" || f.TID != "QWERT" || f.Address != "127.0.0.1" || f.UserAgent != "browser" || f.Handle != "" {
 		t.Errorf("%+v", f)
 	}
@@ -68,9 +68,9 @@ func TestByEnrichment(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	offer := w.follow(w.get(boot.location))
-	w.shows(offer, 200, "**** 5678", "$990")
+	w.shows(offer, 200, "****\u00a05678", "$990")
 	confirmation := w.follow(w.send(offer, "offer"))
-	w.shows(confirmation, 200, "**** 5678", "$990")
+	w.shows(confirmation, 200, "****\u00a05678", "$990")
 	if len(w.confirmed) != 0 {
 		t.Error("one confirmation was enough")
 	}
@@ -160,7 +160,7 @@ func TestVisitsThatAreNone(t *testing.T) {
 func TestTooSoon(t *testing.T) {
 	w := newWorld(t, "xapi: {landing: {shown: 1m}}\n")
 	w.shows(w.send(w.onPIN(), "pin", "pin", "123456"), 409, `name="pin"`)
-	w.shows(w.send(w.follow(w.get(entry+"&he=the-handle")), "offer"), 409, "**** 5678")
+	w.shows(w.send(w.follow(w.get(entry+"&he=the-handle")), "offer"), 409, "****\u00a05678")
 	if len(w.confirmed) != 0 {
 		t.Error("it was agreed to")
 	}

@@ -89,10 +89,10 @@ const (
 
 // The colours of the pages, where a campaign has none of its own.
 const (
-	DefaultAccent     = "#00407a"
+	DefaultAccent     = "#1f4fd1"
 	DefaultOnAccent   = "#ffffff"
 	DefaultBackground = "#ffffff"
-	DefaultText       = "#1b1f24"
+	DefaultText       = "#1a1d26"
 )
 
 // DefaultColours are these by name.

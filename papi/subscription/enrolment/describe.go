@@ -24,7 +24,7 @@ func (f *Flows) DescribeOffer(_ context.Context, in contract.OfferQuery) (contra
 	p := o.product
 	terms := contract.Terms{
 		Partner: p.Partner().Name, Service: p.Service.Name, Product: p.Name, OneShot: p.Type == catalogue.OneShot,
-		Amount: o.point.Amount, Currency: p.Country().Currency, Country: p.Country().Code, Operator: f.config.Operators[string(p.Country().Code)],
+		Amount: o.point.Amount, Currency: p.Country().Currency, Country: p.Country().Code, TimeZone: p.Country().Zone.String(), Operator: f.config.Operators[string(p.Country().Code)],
 		ShortCode: code.Code, OptOutWord: code.OptOutWord(), Keyword: p.Keyword, ContactPhone: code.ContactPhone,
 		Texts: maps.Clone(o.campaign.Texts), Colours: maps.Clone(o.campaign.Colours),
 	}

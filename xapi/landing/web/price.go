@@ -11,23 +11,24 @@ import (
 type currency struct {
 	decimals int
 	sign     string
+	english  bool // the points and commas of English are those of the country's Spanish, too
 }
 
 // currencies are those with a sign of their own; any other has two decimals and its code in front.
 var currencies = map[string]currency{
-	"CLP": {0, "$"},
-	"PEN": {2, "S/\u00a0"},
+	"CLP": {0, "$", false},
+	"PEN": {2, "S/\u00a0", true},
 }
 
-// money writes an amount of minor units: $1.990 and S/ 9,90 in Spanish; in English, whose readers may take
+// money writes an amount of minor units: $1.990 and S/ 9.90, as is usual where either is used; in English, whose readers may take
 // the sign for that of another currency, $1,990 CLP and S/ 9.90 PEN.
 func money(l Language, minor int64, code string) string {
 	c, known := currencies[code]
 	if !known {
-		c = currency{2, code + "\u00a0"}
+		c = currency{decimals: 2, sign: code + "\u00a0"}
 	}
 	thousands, point := ".", ","
-	if l == English {
+	if l == English || c.english {
 		thousands, point = ",", "."
 	}
 	digits := strconv.FormatInt(minor, 10)

@@ -23,6 +23,12 @@ func (r Result) refresh() string {
 	return refreshTo(r.After, r.Return)
 }
 
+// waits reports whether the page goes on by itself after a while.
+func (r Result) waits() bool { return r.refresh() != "" && (r.Outcome == OutcomeProcessing || r.After > 0) }
+
+// wait is after how many seconds landing.js follows a link.
+func wait(after time.Duration) string { return strconv.Itoa(wholeSeconds(after)) }
+
 func refreshTo(after time.Duration, target string) string {
 	if after < 0 || target == "" || string(templ.URL(target)) != target { // as of a link: no script
 		return ""

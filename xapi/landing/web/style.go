@@ -13,14 +13,6 @@ var sheet = load("static/style.css").body
 // sheetHash is that of the sheet and of how colours are derived (layout).
 var sheetHash = hash([]byte(layout), sheet)
 
-// defaults are the colours of a campaign that has none of its own.
-var defaults = map[string]string{
-	subscription.ColourAccent:     "#1f4fd1",
-	subscription.ColourOnAccent:   "#ffffff",
-	subscription.ColourBackground: "#ffffff",
-	subscription.ColourText:       "#1a1d26",
-}
-
 var colour = regexp.MustCompile(`^#[0-9a-f]{6}$`)
 
 // filled are the colours of a campaign, in lower case, and the defaults in place of what is none.
@@ -29,7 +21,7 @@ func filled(colours map[string]string) map[string]string {
 	for _, name := range subscription.CampaignColours {
 		all[name] = strings.ToLower(colours[name])
 		if !colour.MatchString(all[name]) {
-			all[name] = defaults[name]
+			all[name] = subscription.DefaultColours[name]
 		}
 	}
 	return all

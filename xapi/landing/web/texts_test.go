@@ -52,8 +52,8 @@ func TestPrice(t *testing.T) {
 	}{
 		{subscription.Terms{Amount: 990, Currency: "CLP", Period: week(1)}, "$990 semanal, IVA incluido", "$990" + nbsp + "CLP per week, VAT included"},
 		{subscription.Terms{Amount: 1990, Currency: "CLP", Period: week(2)}, "$1.990 cada 2 semanas, IVA incluido", "$1,990" + nbsp + "CLP every 2 weeks, VAT included"},
-		{subscription.Terms{Amount: 990, Currency: "PEN", Period: week(1), Country: phone.Peru}, "S/" + nbsp + "9,90 semanal, IGV incluido", "S/" + nbsp + "9.90" + nbsp + "PEN per week, VAT included"},
-		{subscription.Terms{Amount: 5, Currency: "PEN", OneShot: true, Country: phone.Peru}, "S/" + nbsp + "0,05 un solo cobro, IGV incluido", "S/" + nbsp + "0.05" + nbsp + "PEN one single charge, VAT included"},
+		{subscription.Terms{Amount: 990, Currency: "PEN", Period: week(1), Country: phone.Peru}, "S/" + nbsp + "9.90 semanal, IGV incluido", "S/" + nbsp + "9.90" + nbsp + "PEN per week, VAT included"},
+		{subscription.Terms{Amount: 5, Currency: "PEN", OneShot: true, Country: phone.Peru}, "S/" + nbsp + "0.05 un solo cobro, IGV incluido", "S/" + nbsp + "0.05" + nbsp + "PEN one single charge, VAT included"},
 		{subscription.Terms{Amount: 123456789, Currency: "EUR"}, "EUR" + nbsp + "1.234.567,89 IVA incluido", "EUR" + nbsp + "1,234,567.89 VAT included"},
 		{subscription.Terms{Amount: 0, Currency: "CLP", Period: &subscription.Period{Unit: subscription.UnitDay, Count: 1}}, "$0 diario, IVA incluido", "$0" + nbsp + "CLP per day, VAT included"},
 		{subscription.Terms{Amount: 100, Currency: "CLP", Period: &subscription.Period{Unit: subscription.UnitMonth, Count: 3}}, "$100 cada 3 meses, IVA incluido", "$100" + nbsp + "CLP every 3 months, VAT included"},

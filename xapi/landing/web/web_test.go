@@ -84,9 +84,13 @@ func screens(l Language, terms *subscription.Terms) []screen {
 			agrees: p.agree(t.Subscribe, t.Authorise), actions: []string{"pin", "pin/resend"}, has: []string{role, t.notice(n, ""), "autofocus"}})
 	}
 	result := func(o Outcome, after time.Duration, refresh string, has ...string) {
+		scripts := 0
+		if refresh != "" && !strings.HasPrefix(refresh, "0") {
+			scripts = 1 // which follows a link after a while
+		}
 		r := Result{Page: p, Outcome: o, Masked: masked, After: after, Return: "/back", Again: "/again", Self: "/self",
 			NextCharge: time.Date(2026, 12, 3, 0, 0, 0, 0, time.UTC), Incident: "I-42"}
-		said = append(said, screen{name: string(o), page: ResultPage(r), refresh: refresh, has: append(has, t.of(o).Title, t.of(o).Body)})
+		said = append(said, screen{name: string(o), page: ResultPage(r), refresh: refresh, scripts: scripts, has: append(has, t.of(o).Title, t.of(o).Body)})
 	}
 	result(OutcomeActive, 5*time.Second, "5; url=/back", `href="/back"`, p.amount(), sprintf(t.OnwardIn, 5))
 	result(OutcomeAlready, 0, "0; url=/back", `href="/back"`)

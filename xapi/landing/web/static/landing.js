@@ -1,6 +1,6 @@
 "use strict";
 // Pages work without it. It counts down until another PIN may be asked for, sends a form once, and follows a
-// visit that went on to another page.
+// visit that went on to another page, and a link that is to be followed after a while.
 (function (d) {
   var leaving;
 
@@ -20,6 +20,7 @@
   function ready() {
     if (leaving) return;
     each("[data-wait]", count);
+    each("[data-go]", function (a) { setTimeout(leave, a.dataset.go * 1000, a.href); });
     each("[aria-busy]", function (f) { f.removeAttribute("aria-busy"); });
   }
 
