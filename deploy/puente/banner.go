@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"net/url"
 )
@@ -9,6 +11,7 @@ import (
 func (d *demo) banner() string {
 	n, c, portal, bot := d.notes, d.notes.Clients["tienda"], d.notes.Clients["miEtb"], d.notes.Clients["chatbot"]
 	hub := n.Clients[partner]
+	key16, _ := base64.StdEncoding.DecodeString(n.Hub.Key16) // tellPhone had it read
 	return fmt.Sprintf(`
 Puente %s is ready.
 
@@ -43,6 +46,12 @@ Partner hub: charge a product to a line, with the token of the demo's partner.
     -d '{"userIdentifier":"56912345678","userIdentifierType":"00","pricepointId":201507,"partnerId":52272,"serviceId":2000001784,"productId":1000000001,"entryChannel":"WEB","shortCode":"8888","date":"20260101100000"}'
   curl -s %s     what the partner was told
 
+Landing pages: open the page, type 56912340000, read the PIN at the phone, and land at the partner with a token.
+
+  %s
+  %s     the phone; by it, too, the way over the operator's network
+  curl -s %s | sed 's/.*"partner":"52272","token":"\([^"]*\)".*/\1/' | openssl enc -d -aes-128-ecb -base64 -A -K %s     what the token says
+
   bin/puente audit show <X-Correlation-ID of the answer>     what happened, layer by layer
   curl -s %s/_sandbox/ledger/botservice     what the third party did
 
@@ -51,5 +60,6 @@ Ctrl-C stops everything.
 `, n.Version, n.Public, n.Ops, n.Sandbox, d.dir, url.QueryEscape(c.ID), url.QueryEscape(c.Secret), n.TokenURL, n.Public,
 		url.QueryEscape(portal.ID), url.QueryEscape(portal.Secret), n.TokenURL, n.Public,
 		url.QueryEscape(bot.ID), url.QueryEscape(bot.Secret), n.TokenURL, n.Public,
-		url.QueryEscape(hub.ID), url.QueryEscape(hub.Secret), hub.TokenURLs["charge"], n.Public, n.Hub.Told, n.Sandbox)
+		url.QueryEscape(hub.ID), url.QueryEscape(hub.Secret), hub.TokenURLs["charge"], n.Public, n.Hub.Told,
+		n.Landing.URL, n.Landing.Phone, n.Hub.Told, hex.EncodeToString(key16), n.Sandbox)
 }

@@ -19,7 +19,8 @@
 //	POST   /_sandbox/pqr/{number}             a case's state: {"state":"RESUELTO"}
 //	GET    /_sandbox/carrierbilling/lines     the balances of lines; POST …/{msisdn} sets one, …/settings how all are charged: see package carrierbilling
 //	GET    /_sandbox/smsc/messages            what phones got by SMS, ?to=; POST …/mo has a phone send one, …/settings says where to: see package smsc
-//	GET    /_sandbox/partner/settings         what partners answer; POST sets it: {"status":"-1"}
+//	GET    /_sandbox/partner/settings         what partners answer; POST sets it: {"status":"-1"}; …/{partner}/keys gives one its keys: see package partner
+//	GET    /_sandbox/mobile/settings          where the platform of the phone's page is; POST sets it: see package mobile
 //	GET    /_sandbox/subscriber/lines         the lines of the directory; POST sets them, …/events makes events: see package subscriber
 //	GET    /_sandbox/tvplatforms              what the television platforms hold; POST …/{account} sets it: see package tvplatforms
 //	POST   /_sandbox/oauth/rotate             new signing keys; ?drop=true: the old ones are gone at once
@@ -52,6 +53,9 @@
 //	partner     POST /partner/{partner}/subscriptions           notifySubscription  see package partner
 //	            POST /partner/{partner}/charges                 notifyCharge
 //	            GET  /partner/{partner}/return                  return
+//	mobile      GET  /mobile                                    phone         see package mobile
+//	            POST /mobile/sms                                sms
+//	            GET  /mobile/proxy                              proxy
 //	oauth       POST /oauth2/token                              token         see package oauthprovider
 //	            POST /oauth2/introspect                         introspect
 //	            POST /oauth2/revoke                             revoke
@@ -74,6 +78,7 @@ import (
 	"puente/test/sandbox/carrierbilling"
 	"puente/test/sandbox/fault"
 	"puente/test/sandbox/inventory"
+	"puente/test/sandbox/mobile"
 	"puente/test/sandbox/oauthprovider"
 	"puente/test/sandbox/orders"
 	"puente/test/sandbox/partner"
@@ -129,6 +134,7 @@ type Sandbox struct {
 	CarrierBilling *carrierbilling.Service
 	SMSC           *smsc.Service
 	Partner        *partner.Service
+	Mobile         *mobile.Service
 	OAuth          *oauthprovider.Provider
 
 	cfg      Config
@@ -202,10 +208,10 @@ func New(cfg Config) (*Sandbox, error) {
 		return fail(err)
 	}
 	directory, television := subscriber.New(cfg.Now), tvplatforms.New(cfg.Now)
-	partners := partner.New(cfg.Now)
-	s := newHost(cfg, bot, lines, om, cases, directory, television, dcb, sms, partners, oauth)
+	partners, phones := partner.New(cfg.Now), mobile.New(cfg.Now, sms)
+	s := newHost(cfg, bot, lines, om, cases, directory, television, dcb, sms, partners, phones, oauth)
 	s.BotService, s.Inventory, s.Orders, s.PQR, s.OAuth = bot, lines, om, cases, oauth
-	s.Subscriber, s.TVPlatforms, s.CarrierBilling, s.SMSC, s.Partner = directory, television, dcb, sms, partners
+	s.Subscriber, s.TVPlatforms, s.CarrierBilling, s.SMSC, s.Partner, s.Mobile = directory, television, dcb, sms, partners, phones
 	return s, nil
 }
 

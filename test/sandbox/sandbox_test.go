@@ -346,7 +346,7 @@ func TestLedger(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.body), &ledger); err != nil || len(ledger.NIPs) != 1 || ledger.NIPs[0].CorrelationID != "c-3000000019" {
 		t.Errorf("%v: %s", err, got.body)
 	}
-	if got := call(t.Context(), "GET", s.URL+"/_sandbox/ledger/billing", ""); got.status != 404 || !strings.Contains(got.body, "botservice, inventory, orders, pqr, subscriber, tvplatforms, carrierbilling, smsc, partner, oauth") {
+	if got := call(t.Context(), "GET", s.URL+"/_sandbox/ledger/billing", ""); got.status != 404 || !strings.Contains(got.body, "botservice, inventory, orders, pqr, subscriber, tvplatforms, carrierbilling, smsc, partner, mobile, oauth") {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 	if _, err := s.Ledger("billing"); !errors.Is(err, problem.NotFound) {

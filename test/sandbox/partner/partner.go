@@ -5,23 +5,24 @@
 //	POST /partner/{partner}/charges           operation notifyCharge
 //	     200 {"status":"0","message":"Operación con éxito"}, or the status that was set
 //	     400 {"status":"-1","message":"…"}   the body is not JSON
-//	GET  /partner/{partner}/return            operation return: a page that shows what a browser brought
+//	GET  /partner/{partner}/return            operation return: a page that shows what a browser brought: token, tid, productId,
+//	                                          status; and what the token says, where the partner's keys are known
 //
 // It takes a notification as often as it is sent, as HTTP receivers do, and the ledger shows each receipt;
-// who counts events counts webhook-ids.
+// who counts events counts webhook-ids. Of browsers that came back the ledger has what they brought, what their
+// token says, and the Referer, which must be empty.
 //
 // Controls:
 //
 //	GET  /_sandbox/partner/settings   {"status":"0"}
 //	POST /_sandbox/partner/settings   sets what partners answer: "0", "14", "15" or "-1"
+//	POST /_sandbox/partner/{partner}/keys   gives a partner the keys of its tokens:
+//	                                  {"scheme":"gcm","keys":[{"id":"k1","secret":"<Base64>"}]}; or ecb-pkcs5, cbc-pkcs5-iv
 package partner
 
 import (
 	"encoding/json"
-	"fmt"
-	"html"
 	"io"
-	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -36,7 +37,9 @@ type Service struct {
 
 	mu       sync.Mutex
 	receipts []Receipt
+	returns  []Return
 	settings Settings
+	keys     map[string]Keys // by partner
 }
 
 // Settings are what partners do.
@@ -57,13 +60,14 @@ type Receipt struct {
 }
 
 const (
-	most    = 200_000  // receipts that are remembered
-	maxBody = 64 << 10 // bytes
+	most        = 200_000  // receipts that are remembered
+	mostReturns = 10_000   // browsers that are
+	maxBody     = 64 << 10 // bytes
 )
 
 // New starts the partners.
 func New(now func() time.Time) *Service {
-	return &Service{now: now, settings: Settings{Status: "0"}}
+	return &Service{now: now, settings: Settings{Status: "0"}, keys: map[string]Keys{}}
 }
 
 // Name is partner.
@@ -73,13 +77,14 @@ func (s *Service) Name() string { return "partner" }
 func (s *Service) Mount(operation func(name, pattern string, handler http.HandlerFunc)) {
 	operation("notifySubscription", "POST /partner/{partner}/subscriptions", s.take("notifySubscription"))
 	operation("notifyCharge", "POST /partner/{partner}/charges", s.take("notifyCharge"))
-	operation("return", "GET /partner/{partner}/return", s.page)
+	operation("return", "GET /partner/{partner}/return", s.welcome)
 }
 
 // Controls mounts the controls below /_sandbox.
 func (s *Service) Controls(control func(pattern string, handler http.HandlerFunc)) {
 	control("GET /_sandbox/partner/settings", s.getSettings)
 	control("POST /_sandbox/partner/settings", s.postSettings)
+	control("POST /_sandbox/partner/{partner}/keys", s.postKeys)
 }
 
 func (s *Service) take(operation string) http.HandlerFunc {
@@ -111,18 +116,6 @@ func answer(w http.ResponseWriter, code int, status, message string) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"status": status, "message": message})
 }
 
-// page shows what a browser brought, for a person who tries a landing page.
-func (s *Service) page(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'")
-	fmt.Fprintf(w, "<!doctype html><html lang=es><title>Socio %s</title><h1>Socio %[1]s</h1><dl>", html.EscapeString(r.PathValue("partner")))
-	query := r.URL.Query()
-	for _, name := range slices.Sorted(maps.Keys(query)) {
-		fmt.Fprintf(w, "<dt>%s<dd><code>%s</code>", html.EscapeString(name), html.EscapeString(query.Get(name)))
-	}
-	fmt.Fprint(w, "</dl></html>")
-}
-
 func (s *Service) getSettings(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,14 +128,17 @@ func (s *Service) postSettings(w http.ResponseWriter, r *http.Request) {
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&in); err != nil || messages[in.Status] == "" {
-		e := &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "status", Rule: `must be "0", "14", "15" or "-1"`}}}
-		w.Header().Set("Content-Type", problem.MediaType)
-		w.WriteHeader(http.StatusBadRequest)
-		_, _ = w.Write(problem.Marshal(e))
+		refuse(w, &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "status", Rule: `must be "0", "14", "15" or "-1"`}}})
 		return
 	}
 	s.Configure(in)
 	s.getSettings(w, r)
+}
+
+func refuse(w http.ResponseWriter, e *problem.Error) {
+	w.Header().Set("Content-Type", problem.MediaType)
+	w.WriteHeader(e.Kind.Status())
+	_, _ = w.Write(problem.Marshal(e))
 }
 
 // Configure sets what partners do.
@@ -159,13 +155,15 @@ func (s *Service) Receipts() []Receipt {
 	return slices.Clone(s.receipts)
 }
 
-// Ledger is every receipt, as GET /_sandbox/ledger/partner shows it.
-func (s *Service) Ledger() any { return map[string][]Receipt{"notifications": s.Receipts()} }
+// Ledger is every receipt and return, as GET /_sandbox/ledger/partner shows it.
+func (s *Service) Ledger() any {
+	return map[string]any{"notifications": s.Receipts(), "returns": s.Returns()}
+}
 
-// Reset forgets every receipt.
+// Reset forgets every receipt and return.
 func (s *Service) Reset() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.receipts, s.settings = nil, Settings{Status: "0"}
+	s.receipts, s.returns, s.settings = nil, nil, Settings{Status: "0"}
 	return nil
 }
