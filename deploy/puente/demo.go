@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	_ "embed"
@@ -350,11 +351,14 @@ func (d *demo) ready(at server.Addresses) error {
 	if err := d.tellPhone(); err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(d.notes, "", "  ")
-	if err != nil {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // links are to be copied
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(d.notes); err != nil {
 		return err
 	}
-	if err := writeWhole(filepath.Join(d.dir, "demo.json"), append(text, '\n')); err != nil {
+	if err := writeWhole(filepath.Join(d.dir, "demo.json"), text.Bytes()); err != nil {
 		return err
 	}
 	fmt.Print(d.banner())
