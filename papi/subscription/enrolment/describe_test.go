@@ -37,12 +37,12 @@ func TestDescribeOffer(t *testing.T) {
 	for product, want := range map[int64]contract.Terms{
 		weekly: {
 			Partner: "Juegos SpA", Service: "Juegos", Product: "Semanal", Amount: 1490, Currency: "CLP", Period: &contract.Period{Unit: contract.UnitWeek, Count: 2},
-			Country: phone.Chile, Operator: "Entel", ShortCode: "8888", OptOutWord: "SALIR", Keyword: "JUEGOS", ContactPhone: "+56 2 2345 6789",
+			Country: phone.Chile, TimeZone: "America/Santiago", Operator: "Entel", ShortCode: "8888", OptOutWord: "SALIR", Keyword: "JUEGOS", ContactPhone: "+56 2 2345 6789",
 			Texts: map[string]string{"headline": "Juegos", "headline.en": "Games"}, Colours: map[string]string{"accent": "#000000"}, SuccessURL: "https://juegos.example/gracias",
 		},
 		oneShot: {
 			Partner: "Juegos SpA", Service: "Juegos", Product: "Canje", OneShot: true, Amount: 500, Currency: "CLP",
-			Country: phone.Chile, Operator: "Entel", ShortCode: "7777", OptOutWord: "NOMAS", SuccessURL: "https://juegos.example/gracias",
+			Country: phone.Chile, TimeZone: "America/Santiago", Operator: "Entel", ShortCode: "7777", OptOutWord: "NOMAS", SuccessURL: "https://juegos.example/gracias",
 		},
 	} {
 		if got, err := w.DescribeOffer(t.Context(), asked(product)); err != nil || !reflect.DeepEqual(got, want) {
