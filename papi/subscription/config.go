@@ -6,6 +6,7 @@ import (
 
 	"puente/papi/subscription/charging"
 	"puente/papi/subscription/credential"
+	"puente/papi/subscription/enrolment"
 	"puente/papi/subscription/inbound"
 	"puente/papi/subscription/messaging"
 	"puente/papi/subscription/renewal"
@@ -21,6 +22,7 @@ type Config struct {
 	Renewal       RenewalConfig      `yaml:"renewal"`
 	Messaging     MessagingConfig    `yaml:"messaging"`
 	Inbound       inbound.Config     `yaml:"inbound"`
+	Enrolment     enrolment.Config   `yaml:",inline"`
 	Notifications NotificationConfig `yaml:"notifications"`
 }
 
@@ -49,6 +51,7 @@ func defaults() Config {
 	return Config{
 		Tokens: credential.Defaults(), Charging: charging.Defaults(), Renewal: RenewalConfig{Config: renewal.Defaults(), Rule: schedule.Default()},
 		Messaging: MessagingConfig{Config: messaging.Defaults(), Delivery: messaging.DeliveryDefaults()}, Inbound: inbound.Defaults(),
+		Enrolment: enrolment.Defaults(),
 	}
 }
 
@@ -67,6 +70,9 @@ func (c *Config) Validate() error {
 	at("messaging", c.Messaging.Config.Validate())
 	at("messaging.delivery", c.Messaging.Delivery.Validate())
 	at("inbound", c.Inbound.Validate())
+	if err := c.Enrolment.Validate(); err != nil {
+		errs = append(errs, err)
+	}
 	at("notifications.delivery", c.Notifications.Delivery.Validate())
 	at("notifications.http", c.Notifications.HTTP.Validate())
 	if _, err := httpclient.NewSSRF(true, c.Notifications.Allow...); err != nil {

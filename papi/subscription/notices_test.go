@@ -56,7 +56,7 @@ type history struct {
 func newHistory(t *testing.T, w *world, seed uint64) *history {
 	registry, log := prometheus.NewRegistry(), slog.New(slog.DiscardHandler)
 	h := &history{world: w, t: t, random: rand.New(rand.NewPCG(seed, 7))}
-	h.flows = enrolment.New(enrolment.Deps{
+	h.flows = enrolment.New(enrolment.Defaults(), enrolment.Deps{
 		DB: w.db, Ring: w.ring, Catalogue: w.catalogue, Book: w.book, Directory: w.directory, Charging: w.charging, Lifecycle: w.lifecycle,
 		Writer: w.writer, Users: w.said, Tally: tally.New(w.ring), Now: w.now, Log: log, Registerer: registry,
 	})

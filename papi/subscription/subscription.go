@@ -101,7 +101,7 @@ func mount(env *server.Env) error {
 	if err != nil {
 		return err
 	}
-	flows := enrolment.New(enrolment.Deps{
+	flows := enrolment.New(cfg.Enrolment, enrolment.Deps{
 		DB: db, Ring: ring, Catalogue: p.catalogue, Book: p.book, Directory: p.directory, Enrichment: headerenrichment.NewClient(env), Charging: p.charging,
 		Lifecycle: p.lifecycle, Writer: p.writer, Users: p.messages, Tally: count, Now: p.now, Log: log, Registerer: registry,
 	})
@@ -127,6 +127,8 @@ func mount(env *server.Env) error {
 	server.Handle(env, contract.QueryCharge, p.QueryCharge)
 	server.Handle(env, contract.SendMessage, p.SendMessage)
 	server.Handle(env, contract.OptOut, p.OptOut)
+	server.Handle(env, contract.DescribeOffer, flows.DescribeOffer)
+	server.Handle(env, contract.MintHandle, flows.MintHandle)
 	server.Handle(env, contract.StartFlow, flows.StartFlow)
 	server.Handle(env, contract.ResendPIN, flows.ResendPIN)
 	server.Handle(env, contract.ConfirmFlow, flows.ConfirmFlow)

@@ -86,6 +86,19 @@ const (
 	ColourText       = "text"
 )
 
+// The colours of the pages, where a campaign has none of its own.
+const (
+	DefaultAccent     = "#00407a"
+	DefaultOnAccent   = "#ffffff"
+	DefaultBackground = "#ffffff"
+	DefaultText       = "#1b1f24"
+)
+
+// DefaultColours are these by name.
+var DefaultColours = map[string]string{
+	ColourAccent: DefaultAccent, ColourOnAccent: DefaultOnAccent, ColourBackground: DefaultBackground, ColourText: DefaultText,
+}
+
 // DescribeOffer tells what a campaign offers. Errors: Conflict OFFER_UNKNOWN, CHANNEL_NOT_ALLOWED,
 // SHORT_CODE_NOT_ASSIGNED; Rejected REDIRECT_NOT_ALLOWED.
 func (c *Client) DescribeOffer(ctx context.Context, in OfferQuery) (Terms, error) {

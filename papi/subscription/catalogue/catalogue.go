@@ -15,6 +15,7 @@ import (
 	"time"
 	_ "time/tzdata" // where the system has no zones
 
+	"puente/papi/subscription/messaging/keyword"
 	"puente/shared/phone"
 )
 
@@ -168,6 +169,16 @@ func (s *Snapshot) Catalogue() []*Product {
 	return slices.SortedFunc(maps.Values(s.products), func(a, b *Product) int {
 		return cmp.Or(cmp.Compare(a.Partner().ID, b.Partner().ID), cmp.Compare(a.ID, b.ID))
 	})
+}
+
+// OptOutWord is the one that people are told: of those that end subscriptions the best known.
+func (c *ShortCode) OptOutWord() string {
+	for _, usual := range keyword.OptOut {
+		if slices.Contains(c.OptOutWords, usual) {
+			return usual
+		}
+	}
+	return c.OptOutWords[0]
 }
 
 // Has reports whether a short code is assigned to the service.

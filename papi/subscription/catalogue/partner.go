@@ -162,10 +162,16 @@ func (d *Redirect) validate(r *rules) {
 		r.must(i == 0 || k.Secret.fingerprint != d.Keys[0].Secret.fingerprint, at+".secret", "is given twice")
 	}
 	for i, u := range d.URLs {
-		r.endpoint(fmt.Sprintf("redirect.urls[%d]", i), u, d.AllowHTTP)
+		r.location(fmt.Sprintf("redirect.urls[%d]", i), u, d.AllowHTTP)
 	}
-	r.endpoint("redirect.successUrl", d.SuccessURL, d.AllowHTTP)
-	r.endpoint("redirect.errorUrl", d.ErrorURL, d.AllowHTTP)
+	r.location("redirect.successUrl", d.SuccessURL, d.AllowHTTP)
+	r.location("redirect.errorUrl", d.ErrorURL, d.AllowHTTP)
+}
+
+// location wants an endpoint for browsers: what visitors bring is compared with it as it stands.
+func (r *rules) location(at, text string, http bool) {
+	r.endpoint(at, text, http)
+	r.must(!strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' || c == '\\' }), at, "must be ASCII without spaces and backslashes: a host of other letters as xn--, a path percent-encoded")
 }
 
 // endpoint wants an absolute https URL, or none; http where it is allowed.

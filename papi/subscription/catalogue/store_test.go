@@ -193,6 +193,8 @@ func TestRules(t *testing.T) {
 		"http in production":          {"https://socio.example/sub", "http://socio.example/sub", "notify.subscriptionUrl"},
 		"a short webhook secret":      {whsec, "whsec_c2hvcnQ=", "notify.secrets[0]"},
 		"a short key":                 {aesKey, "MDEyMzQ1Njc4OWFiY2RlZg==", "redirect.keys[0].secret"},
+		"a host of other letters":     {"https://socio.example/volver", "https://soció.example/volver", "redirect.urls[0]"},
+		"a place with a space":        {"https://socio.example/volver", "https://socio.example/ volver", "redirect.urls[0]"},
 		"a key twice":                 {"secret: " + aesKey + "}", "secret: " + aesKey + "}, {id: k2, secret: " + aesKey + "}", "redirect.keys[1].secret"},
 		"no country of ours":          {"country: CL\n  environment", "country: AR\n  environment", "country"},
 		"dummy numbers in production": {"environment: PROD", `environment: PROD, sandboxMsisdns: ["5611111111"]`, ""},

@@ -233,6 +233,20 @@ func TestStepsAreCounted(t *testing.T) {
 	wantError(t, err, problem.Quota, contract.CodePINQuota)
 	w.agrees(flow, w.pin())
 	w.enriched(free, msisdn)
+	again := w.minted(free, msisdn)
+	again.Address = "192.0.2.2"
+	_, err = w.StartFlow(t.Context(), again)
+	wantError(t, err, problem.Rejected, contract.CodeHandle)
+	again.ProductID, again.PartnerID = 7, 7 // what is in no catalogue is not counted
+	_, _ = w.StartFlow(t.Context(), again)
+	request := plain("gratis", msisdn)
+	request.Enrichment.Headers = nil
+	_, err = w.MintHandle(t.Context(), request)
+	wantError(t, err, problem.Invalid, contract.CodeMSISDNInvalid)
+	query := asked(free)
+	query.ErrorURL = "https://otro.example/"
+	_, err = w.DescribeOffer(t.Context(), query)
+	wantError(t, err, problem.Rejected, contract.CodeRedirectNotAllowed)
 	want := `# HELP subscription_flows_total Steps of flows in which lines agree to products.
 # TYPE subscription_flows_total counter
 subscription_flows_total{partner="52272",product="1000000001",proof="PIN",step="confirmed"} 1
@@ -240,6 +254,10 @@ subscription_flows_total{partner="52272",product="1000000001",proof="PIN",step="
 subscription_flows_total{partner="52272",product="1000000001",proof="PIN",step="resent"} 1
 subscription_flows_total{partner="52272",product="1000000001",proof="PIN",step="started"} 1
 subscription_flows_total{partner="52272",product="1000000001",proof="PIN",step="wrong_pin"} 1
+subscription_flows_total{partner="52272",product="1000000002",proof="",step="redirect"} 1
+subscription_flows_total{partner="52272",product="1000000002",proof="HE",step="handle"} 1
+subscription_flows_total{partner="52272",product="1000000002",proof="HE",step="minted"} 2
+subscription_flows_total{partner="52272",product="1000000002",proof="HE",step="not_told"} 1
 subscription_flows_total{partner="52272",product="1000000002",proof="HE",step="started"} 1
 `
 	if err := testutil.GatherAndCompare(w.reg, strings.NewReader(want)); err != nil {

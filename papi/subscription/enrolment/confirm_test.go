@@ -129,9 +129,8 @@ func TestInvariant8(t *testing.T) {
 	if active.Load() != 1 || other.Load() != 99 || w.count(subscriptions) != 1 || w.charged() != 1 || len(w.orders) != 1 {
 		t.Errorf("%d active, %d subscriptions, %d charges", active.Load(), w.count(subscriptions), w.charged())
 	}
-	in := wanting(weekly, "")
-	in.Enrichment = &contract.Enrichment{Headers: []contract.Header{{Name: "X-MSISDN", Value: numbered(9)}}, Peer: "10.0.0.1"}
 	for i := range 50 {
+		in := w.minted(weekly, numbered(9))
 		all.Go(func() {
 			flow, err := processes[i%2].StartFlow(t.Context(), in)
 			if err != nil {
@@ -234,10 +233,7 @@ func TestSpendCapReached(t *testing.T) {
 	w.Apply("campaigns", "otro", `{"product":"1000000005"}`)
 	w.restart()
 	w.agrees(w.enriched(weekly, msisdn), "")
-	in := wanting(1000000005, "")
-	in.Campaign = "otro"
-	in.Enrichment = &contract.Enrichment{Headers: []contract.Header{{Name: "X-MSISDN", Value: msisdn}}, Peer: "10.0.0.1"}
-	flow, err := w.StartFlow(t.Context(), in)
+	flow, err := w.StartFlow(t.Context(), w.minted(1000000005, msisdn))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +245,7 @@ func TestSpendCapReached(t *testing.T) {
 		t.Errorf("%d orders, %d notices", len(w.orders), len(w.told))
 	}
 	w.pass(24 * time.Hour)
-	again, err := w.StartFlow(t.Context(), in)
+	again, err := w.StartFlow(t.Context(), w.minted(1000000005, msisdn))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,30 +20,30 @@ import (
 // Consent is the proof for the consumer authority (specification §7.3): who agreed to what, when, how
 // that was shown, and by what it is known that the line was theirs. Nobody changes it.
 type Consent struct {
-	ID           uuid.UUID      `json:"id"`
-	Flow         uuid.UUID      `json:"flow"`
-	Line         int64          `json:"line"` // by which the number is found, until it is erased
-	PartnerID    int64          `json:"partnerId"`
-	ServiceID    int64          `json:"serviceId"`
-	ProductID    int64          `json:"productId"`
-	PricepointID int64          `json:"pricepointId"`
-	Amount       int64          `json:"amount"` // as shown, minor units
-	Currency     string         `json:"currency"`
+	ID           uuid.UUID `json:"id"`
+	Flow         uuid.UUID `json:"flow"`
+	Line         int64     `json:"line"` // by which the number is found, until it is erased
+	PartnerID    int64     `json:"partnerId"`
+	ServiceID    int64     `json:"serviceId"`
+	ProductID    int64     `json:"productId"`
+	PricepointID int64     `json:"pricepointId"`
+	Amount       int64     `json:"amount"` // as shown, minor units
+	Currency     string    `json:"currency"`
 
 	Fallbacks []catalogue.Fallback `json:"fallbacks,omitempty"` // lower prices, as shown beside it
 
-	Proof        contract.Proof `json:"proof"`
-	PIN          int32          `json:"pin,omitempty"`    // which one of the flow's was typed
-	Source       *source        `json:"source,omitempty"` // of ProofHE
-	Campaign     string         `json:"campaign"`
-	Channel      string         `json:"channel"`
-	TID          string         `json:"tid,omitempty"`
-	Texts        string         `json:"texts"`   // their version
-	Screens      []string       `json:"screens"` // in the order in which they were confirmed
-	StartedAt    time.Time      `json:"startedAt"`
-	GivenAt      time.Time      `json:"givenAt"`
-	Started      origin         `json:"started"`
-	Confirmed    origin         `json:"confirmed"`
+	Proof     contract.Proof `json:"proof"`
+	PIN       int32          `json:"pin,omitempty"`    // which one of the flow's was typed
+	Source    *source        `json:"source,omitempty"` // of ProofHE
+	Campaign  string         `json:"campaign"`
+	Channel   string         `json:"channel"`
+	TID       string         `json:"tid,omitempty"`
+	Texts     string         `json:"texts"`   // their version
+	Screens   []string       `json:"screens"` // in the order in which they were confirmed
+	StartedAt time.Time      `json:"startedAt"`
+	GivenAt   time.Time      `json:"givenAt"`
+	Started   origin         `json:"started"`
+	Confirmed origin         `json:"confirmed"`
 }
 
 // origin is from where something was asked for.

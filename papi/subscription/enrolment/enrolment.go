@@ -1,10 +1,12 @@
 // Package enrolment is how the owner of a line agrees to a product and pays for it the first time
-// (specification §7.2, §7.3, §10 F1 and F2; invariants 4, 7, 8, 12, 13, 16).
+// (specification §7, §10 F1 and F2; invariants 4, 7, 8, 12 to 16).
 //
-//	StartFlow    an offer to a line; a PIN goes to it, unless the operator's header told whose it is
-//	ResendPIN    another PIN, which alone is good from then on
-//	ConfirmFlow  in one transaction the consent, the subscription and the intention to charge; then the charge
-//	Expire       in the background: what nobody confirmed in time
+//	DescribeOffer  what a campaign's pages show
+//	MintHandle     what the operator's header told of a plain request, kept for one use
+//	StartFlow      an offer to a line; a PIN goes to it, unless a handle tells whose it is
+//	ResendPIN      another PIN, which alone is good from then on
+//	ConfirmFlow    in one transaction the consent, the subscription and the intention to charge; then the charge
+//	Expire         in the background: what nobody confirmed in time
 //
 // A PIN is good for its flow, line and product, once, for five minutes and three tries, and every try is
 // counted before it is answered. The quotas of PINs are those of PostgreSQL's rows: they hold under
@@ -102,14 +104,15 @@ type Flows struct {
 	now        func() time.Time
 	log        *slog.Logger
 	metrics    *metrics
+	config     Config
 }
 
 // New makes the flows.
-func New(d Deps) *Flows {
+func New(cfg Config, d Deps) *Flows {
 	return &Flows{
 		db: d.DB, ring: d.Ring, catalogue: d.Catalogue, book: d.Book, directory: d.Directory, enrichment: d.Enrichment, charging: d.Charging,
 		lifecycle: d.Lifecycle, writer: d.Writer, users: d.Users, tally: d.Tally, now: d.Now, log: d.Log,
-		metrics: newMetrics(d.Registerer),
+		metrics: newMetrics(d.Registerer), config: cfg,
 	}
 }
 
@@ -120,8 +123,9 @@ func invalid(path, rule string) error {
 }
 
 var (
-	errEnded = refuse(problem.Conflict, contract.CodeFlowEnded)
-	errPIN   = refuse(problem.Rejected, contract.CodePINWrong)
+	errEnded  = refuse(problem.Conflict, contract.CodeFlowEnded)
+	errPIN    = refuse(problem.Rejected, contract.CodePINWrong)
+	errHandle = refuse(problem.Rejected, contract.CodeHandle)
 )
 
 func quota(wait time.Duration) error {

@@ -13,12 +13,13 @@ import (
 // What was agreed to stands in its consent.
 const kept = 7 * 24 * time.Hour
 
-// Expire ends the flows that nobody confirmed in time, and forgets old ones.
+// Expire ends the flows that nobody confirmed in time, and forgets old ones and handles that nobody used.
 func (f *Flows) Expire(ctx context.Context) error {
 	q, at := sql.New(f.db), f.now()
 	for _, batch := range []func() (int64, error){
 		func() (int64, error) { return q.ExpireFlows(ctx, at) },
 		func() (int64, error) { return q.PruneFlows(ctx, at.Add(-kept)) },
+		func() (int64, error) { return q.PruneHandles(ctx, at) },
 	} {
 		for {
 			n, err := batch()

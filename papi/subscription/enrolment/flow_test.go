@@ -115,30 +115,35 @@ func TestSubscribeByEnrichment(t *testing.T) {
 	if got := w.agrees(flow, ""); got.State != contract.EnrolmentActive || w.charged() != 1 {
 		t.Errorf("%+v", got)
 	}
-	if c := w.consentOf(flow); c.Proof != contract.ProofHE || c.PIN != 0 || c.Source == nil || *c.Source != (source{Operator: "ENTEL", Peer: "10.0.0.1", Forwarded: "10.9.8.7"}) {
+	if c := w.consentOf(flow); c.Proof != contract.ProofHE || c.PIN != 0 || c.Source == nil || *c.Source != (source{Operator: "ENTEL", Peer: "10.0.0.1", Forwarded: address}) {
 		t.Errorf("%+v", c)
 	}
 }
 
-// A header that tells nothing starts nothing: the page asks for the number.
+// A header that tells nothing makes no handle: the page asks for the number.
 func TestEnrichmentThatTellsNothing(t *testing.T) {
 	w := newWorld(t)
 	header := contract.Header{Name: "X-MSISDN", Value: msisdn}
-	for name, e := range map[string]*contract.Enrichment{
-		"none": nil, "untrusted": {Headers: []contract.Header{header}, Peer: "203.0.113.1"}, "no header": {Peer: "10.0.0.1"},
+	for name, e := range map[string]contract.Enrichment{
+		"untrusted": {Headers: []contract.Header{header}, Peer: "203.0.113.1"}, "no header": {Peer: "10.0.0.1"},
 		"another country's": {Headers: []contract.Header{{Name: "X-MSISDN", Value: "51912345678"}}, Peer: "10.0.0.1"},
 		"nobody to ask":     {Headers: []contract.Header{header}, Peer: "away"},
 	} {
-		in := wanting(weekly, "")
+		in := plain("juegos", msisdn)
 		in.Enrichment = e
-		_, err := w.StartFlow(t.Context(), in)
+		_, err := w.MintHandle(t.Context(), in)
 		if p := problem.Of(err); p == nil || p.Kind != problem.Invalid || p.Code != contract.CodeMSISDNInvalid {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	// A number that was typed wants a PIN, whatever a header says.
-	in := wanting(weekly, numbered(1))
-	in.Enrichment = &contract.Enrichment{Headers: []contract.Header{header}, Peer: "10.0.0.1"}
+	if n := w.count("SELECT count(*) FROM subscription.handles"); n != 0 {
+		t.Errorf("%d handles", n)
+	}
+	_, err := w.StartFlow(t.Context(), wanting(weekly, ""))
+	wantError(t, err, problem.Invalid, contract.CodeMSISDNInvalid)
+	// A number that was typed wants a PIN, whatever a header said.
+	in := w.minted(weekly, msisdn)
+	in.MSISDN = numbered(1)
 	if flow, err := w.StartFlow(t.Context(), in); err != nil || flow.Proof != contract.ProofPIN || flow.Masked != "569****0001" {
 		t.Errorf("%+v, %v", flow, err)
 	}

@@ -15,6 +15,12 @@ const (
 	stepWrongPIN  = "wrong_pin" // also of one that is over
 	stepRefused   = "quota"     // before there is a flow, or a PIN of it
 	stepConfirmed = "confirmed"
+
+	stepMinted  = "minted"   // a handle, of what the operator's header told
+	stepNotTold = "not_told" // no handle: it told nothing, or not to be believed
+	stepHandle  = "handle"   // a handle was refused
+
+	stepRedirect = "redirect" // before there is a proof: a URL was refused
 )
 
 // metrics are those of flows. Partners and products come from the catalogue, never from a request.

@@ -1,6 +1,7 @@
 package enrolment
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 
 // offer is what a campaign sells, by the catalogue of the moment.
 type offer struct {
+	campaign  *catalogue.Campaign
 	product   *catalogue.Product
 	point     catalogue.PricePoint
 	shortCode string
@@ -27,22 +29,30 @@ func offered(now *catalogue.Snapshot, campaign string, partner, service, product
 	if !ok || !p.Active() {
 		return offer{}, unknown
 	}
-	c, ok := now.Campaign(campaign)
-	if !ok || c.Status != catalogue.StatusActive || c.Product.ID != p.ID {
+	o, err := running(now, campaign)
+	if err != nil || o.product.ID != p.ID {
 		return offer{}, unknown
 	}
-	o := offer{product: p, channel: strings.ToUpper(channel), shortCode: p.ShortCode()}
-	if o.point, ok = price(c); !ok {
-		return offer{}, unknown
-	}
+	o.channel = strings.ToUpper(channel)
 	if !p.Through(o.channel) {
 		return offer{}, refuse(problem.Conflict, contract.CodeChannelNotAllowed)
 	}
-	if c.ShortCode != "" {
-		if !p.Service.Has(c.ShortCode) {
-			return offer{}, refuse(problem.Conflict, contract.CodeShortCode)
-		}
-		o.shortCode = c.ShortCode
+	if !p.Service.Has(o.shortCode) {
+		return offer{}, refuse(problem.Conflict, contract.CodeShortCode)
+	}
+	return o, nil
+}
+
+// running is what a campaign sells through whatever channel.
+func running(now *catalogue.Snapshot, campaign string) (o offer, err error) {
+	unknown := refuse(problem.Conflict, contract.CodeOfferUnknown)
+	c, ok := now.Campaign(campaign)
+	if !ok || c.Status != catalogue.StatusActive || !c.Product.Active() {
+		return offer{}, unknown
+	}
+	o = offer{campaign: c, product: c.Product, shortCode: cmp.Or(c.ShortCode, c.Product.ShortCode())}
+	if o.point, ok = price(c); !ok {
+		return offer{}, unknown
 	}
 	return o, nil
 }

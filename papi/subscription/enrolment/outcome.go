@@ -45,7 +45,9 @@ func (f *Flows) enrolment(ctx context.Context, flow sql.SubscriptionFlow) (contr
 	case flow.State != confirmed || !ok:
 		return contract.Enrolment{State: contract.EnrolmentEnded}, nil
 	case product.Type == catalogue.OneShot:
-		return contract.Enrolment{State: contract.EnrolmentConsented, Redirect: f.redirect(ctx, flow, product, at)}, nil
+		result := contract.Enrolment{State: contract.EnrolmentConsented}
+		f.introduce(ctx, &result, flow, product.Partner(), at)
+		return result, nil
 	}
 	row, own, err := f.subscription(ctx, flow)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -66,7 +68,7 @@ func (f *Flows) enrolment(ctx context.Context, flow sql.SubscriptionFlow) (contr
 		if row.PaidUntil != nil && row.PaidUntil.After(at) {
 			result.NextCharge = row.PaidUntil
 		}
-		result.Redirect = f.redirect(ctx, flow, product, at)
+		f.introduce(ctx, &result, flow, product.Partner(), at)
 	case lifecycle.Suspended:
 		result.State = contract.EnrolmentEnded
 		if !own {
@@ -109,22 +111,29 @@ func (f *Flows) suspended(ctx context.Context, result contract.Enrolment) (contr
 // somebody waits for the end of a charge that is in work.
 const redirectsFor = time.Hour
 
-// redirect is a token for the partner, where it has keys: a new one each time, for each is good once.
-func (f *Flows) redirect(ctx context.Context, flow sql.SubscriptionFlow, product *catalogue.Product, at time.Time) string {
-	if len(product.Partner().Redirect.Keys) == 0 || at.After(flow.ExpiresAt.Add(redirectsFor)) {
-		return ""
+// introduce says in a result whose line it is, in the ways in which the partner may hear it from a browser: by
+// a token, where it has keys, a new one each time, for each is good once; and in clear where that is allowed.
+func (f *Flows) introduce(ctx context.Context, result *contract.Enrolment, flow sql.SubscriptionFlow, partner *catalogue.Partner, at time.Time) {
+	sealed, clear := len(partner.Redirect.Keys) > 0, partner.Redirect.AllowPlainMSISDN
+	if !sealed && !clear || at.After(flow.ExpiresAt.Add(redirectsFor)) {
+		return
 	}
-	tokens, err := redirect.Of(product.Partner())
-	var msisdn, token string
+	msisdn, err := f.book.Number(ctx, f.db, flow.LineID)
+	if err != nil { // what was bought stands; the user goes to the partner without
+		f.log.WarnContext(ctx, "number not read for a redirect", "partner", partner.ID, "error", err)
+		return
+	}
+	if clear {
+		result.MSISDN = msisdn
+	}
+	if !sealed {
+		return
+	}
+	tokens, err := redirect.Of(partner)
 	if err == nil {
-		msisdn, err = f.book.Number(ctx, f.db, flow.LineID)
+		result.Redirect, err = tokens.Seal(redirect.Claims{MSISDN: msisdn, ProductID: flow.ProductID, TID: flow.TID, At: at})
 	}
-	if err == nil {
-		token, err = tokens.Seal(redirect.Claims{MSISDN: msisdn, ProductID: product.ID, TID: flow.TID, At: at})
+	if err != nil {
+		f.log.WarnContext(ctx, "no redirect token", "partner", partner.ID, "error", err)
 	}
-	if err != nil { // what was bought stands; the user goes to the partner without a token
-		f.log.WarnContext(ctx, "no redirect token", "partner", product.Partner().ID, "error", err)
-		return ""
-	}
-	return token
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	contract "puente/contracts/papi/subscription"
-	"puente/contracts/sapi/headerenrichment"
 	"puente/contracts/sapi/subscriber"
 	"puente/papi/subscription/catalogue"
 	"puente/papi/subscription/line"
@@ -24,15 +23,21 @@ import (
 // StartFlow is the operation of that name. It does not tell whether the line has the product already: who
 // has not shown that the line is theirs learns nothing of it.
 func (f *Flows) StartFlow(ctx context.Context, in contract.FlowRequest) (contract.Flow, error) {
+	who, handleErr := f.identify(ctx, in)
 	o, err := offered(f.catalogue.Snapshot(), in.Campaign, in.PartnerID, in.ServiceID, in.ProductID, in.Channel)
 	if err != nil {
 		return contract.Flow{}, err
 	}
+	if handleErr != nil {
+		if errors.Is(handleErr, problem.Rejected) {
+			f.metrics.step(in.PartnerID, in.ProductID, contract.ProofHE, stepHandle)
+		}
+		return contract.Flow{}, handleErr
+	}
 	if !tracking.MatchString(in.TID) {
 		return contract.Flow{}, invalid("tid", "must match "+tracking.String())
 	}
-	who, err := f.identify(ctx, in, o.product.Partner())
-	if err != nil {
+	if err := who.read(o.product.Partner()); err != nil {
 		return contract.Flow{}, err
 	}
 	found, err := f.admit(ctx, who, o.product, in.Address)
@@ -106,34 +111,27 @@ type identity struct {
 	origin origin
 }
 
-// identify reads a number that was typed, or else has the operator's header read. A header that tells
-// nothing, or nobody who could read it, is as a number that is not one: the page asks for it, and a PIN
-// shows whose it is (specification §10 F2).
-func (f *Flows) identify(ctx context.Context, in contract.FlowRequest, partner *catalogue.Partner) (who identity, err error) {
+// identify reads a number that was typed, or else uses the handle. It does so before it looks at anything
+// else, for a handle is used up whatever comes of it.
+func (f *Flows) identify(ctx context.Context, in contract.FlowRequest) (who identity, err error) {
 	who.origin = origin{Address: in.Address, UserAgent: in.UserAgent}
-	if in.MSISDN != "" || in.Enrichment == nil {
-		who.proof = contract.ProofPIN
-		who.msisdn, err = line.ParseTyped(partner, in.MSISDN)
-		return who, err
+	if in.MSISDN != "" || in.Handle == "" {
+		who.proof, who.msisdn = contract.ProofPIN, in.MSISDN
+		return who, nil
 	}
-	who.proof = contract.ProofHE
-	request := headerenrichment.Request{Peer: in.Enrichment.Peer, Forwarded: in.Enrichment.Forwarded}
-	for _, h := range in.Enrichment.Headers {
-		request.Headers = append(request.Headers, headerenrichment.Header(h))
-	}
-	told, err := f.enrichment.Resolve(ctx, request)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return who, fmt.Errorf("resolve enrichment: %w", err)
-	case err != nil:
-		f.log.WarnContext(ctx, "header enrichment cannot be asked", "error", err)
-		return who, &problem.Error{Kind: problem.Invalid, Code: contract.CodeMSISDNInvalid, Err: err}
-	case told.Reason != "":
-		return who, &problem.Error{Kind: problem.Invalid, Code: contract.CodeMSISDNInvalid, Err: errors.New(string(told.Reason))}
-	}
-	who.origin.Enrichment = &source{Operator: told.Operator, Peer: in.Enrichment.Peer, Forwarded: in.Enrichment.Forwarded}
-	who.msisdn, err = line.Parse(partner, told.MSISDN)
+	what, err := f.use(ctx, in)
+	who.proof, who.msisdn, who.origin.Enrichment = contract.ProofHE, what.MSISDN, &what.source
 	return who, err
+}
+
+// read brings the number into the form in which it is kept.
+func (who *identity) read(partner *catalogue.Partner) (err error) {
+	parse := line.Parse
+	if who.proof == contract.ProofPIN {
+		parse = line.ParseTyped
+	}
+	who.msisdn, err = parse(partner, who.msisdn)
+	return err
 }
 
 // admit finds the line. What was typed may be anybody's: an address that asks for one line after the other

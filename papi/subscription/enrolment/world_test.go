@@ -52,6 +52,7 @@ type world struct {
 	charge func(context.Context, carrierbilling.Order) (carrierbilling.Charge, error)
 
 	caps charging.Caps
+	cfg  Config
 	reg  *prometheus.Registry // of the last process
 	*Flows
 	charges *charging.Charging
@@ -60,7 +61,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	w := &world{
 		Catalogue: cataloguetest.Sample(t), t: t, at: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC), lines: map[string]subscriber.Line{},
-		made: map[string]carrierbilling.Charge{}, caps: charging.Defaults().Caps,
+		made: map[string]carrierbilling.Charge{}, caps: charging.Defaults().Caps, cfg: Defaults(),
 	}
 	w.restart()
 	return w
@@ -77,7 +78,7 @@ func (w *world) restart() {
 		DB: w.DB, Billing: (*operator)(w), Catalogue: w.Store, Book: book, Lifecycle: life, Writer: writer, Now: w.clock,
 		Log: databasetest.Logger(w.t), Registerer: prometheus.NewRegistry(),
 	})
-	w.Flows = New(Deps{
+	w.Flows = New(w.cfg, Deps{
 		DB: w.DB, Ring: w.Ring, Catalogue: w.Store, Book: book, Directory: line.NewDirectory((*operator)(w)), Enrichment: (*operator)(w),
 		Charging: w.charges, Lifecycle: life, Writer: writer, Users: (*users)(w), Tally: tally.New(w.Ring), Now: w.clock, Log: databasetest.Logger(w.t),
 		Registerer: w.reg,
@@ -182,8 +183,8 @@ func (o *operator) Refund(_ context.Context, in carrierbilling.RefundOrder) (car
 	return carrierbilling.Refund{RefundID: in.RefundID, Amount: in.Amount}, nil
 }
 
-// campaigns are those of the sample, by product.
-var campaigns = map[int64]string{weekly: "juegos", free: "gratis", oneShot: "canje"}
+// campaigns are those of the sample, and of tests that add one, by product.
+var campaigns = map[int64]string{weekly: "juegos", free: "gratis", oneShot: "canje", 1000000005: "otro"}
 
 func wanting(product int64, number string) contract.FlowRequest {
 	return contract.FlowRequest{
@@ -201,12 +202,30 @@ func (w *world) start(product int64, number string) contract.Flow {
 	return flow
 }
 
+// plain is a plain request over the operator's network, whose proxy says that it calls for address.
+func plain(campaign, number string) contract.HandleRequest {
+	return contract.HandleRequest{
+		Campaign: campaign, Address: "10.0.0.1", UserAgent: "Mozilla/5.0",
+		Enrichment: contract.Enrichment{Headers: []contract.Header{{Name: "X-MSISDN", Value: number}}, Peer: "10.0.0.1", Forwarded: address},
+	}
+}
+
+// minted is a request for a flow with a handle.
+func (w *world) minted(product int64, number string) contract.FlowRequest {
+	w.t.Helper()
+	in := wanting(product, "")
+	minted, err := w.MintHandle(w.t.Context(), plain(in.Campaign, number))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	in.Handle = minted.Handle
+	return in
+}
+
 // enriched starts a flow over the operator's network.
 func (w *world) enriched(product int64, number string) contract.Flow {
 	w.t.Helper()
-	in := wanting(product, "")
-	in.Enrichment = &contract.Enrichment{Headers: []contract.Header{{Name: "X-MSISDN", Value: number}}, Peer: "10.0.0.1", Forwarded: "10.9.8.7"}
-	flow, err := w.StartFlow(w.t.Context(), in)
+	flow, err := w.StartFlow(w.t.Context(), w.minted(product, number))
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -117,13 +117,7 @@ func write(language string, purpose Purpose, f facts) (string, error) {
 }
 
 func (m *Message) facts(code *catalogue.ShortCode, language string) facts {
-	word := code.OptOutWords[0]
-	for _, usual := range keyword.OptOut { // what people know
-		if has(code.OptOutWords, usual) {
-			word = usual
-			break
-		}
-	}
+	word := code.OptOutWord()
 	f := facts{
 		PIN: m.PIN, ShortCode: code.Code, Word: word, OptOut: word, All: word + " " + code.AllWord,
 		Keywords: strings.Join(m.Keywords, ", "), Contact: code.ContactPhone,

@@ -38,7 +38,7 @@ type candidate struct {
 	agreed   int64 // what its consent names
 	currency string
 	lower    []catalogue.Fallback // likewise
-	amount   int64 // that it is charged: the catalogue's, but never more than was agreed to (invariant 7)
+	amount   int64                // that it is charged: the catalogue's, but never more than was agreed to (invariant 7)
 	found    finding
 	userType string
 }

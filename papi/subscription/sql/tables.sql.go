@@ -158,6 +158,13 @@ type SubscriptionFlow struct {
 	ConsentID    *uuid.UUID
 }
 
+type SubscriptionHandle struct {
+	Hash      []byte
+	Visitor   []byte
+	Told      []byte
+	ExpiresAt time.Time
+}
+
 type SubscriptionHistory struct {
 	SubscriptionID int64
 	At             time.Time
