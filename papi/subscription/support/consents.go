@@ -24,7 +24,7 @@ const (
 	paged    = 1000   // that are read at once
 )
 
-// consentExport writes consents with their records: all of them, those of a number or of a local day. What
+// consentExport writes consents with their records: all of them, those of a number or of a day (UTC). What
 // does not fit into one file is refused, for half of it must not be taken for the whole.
 func (d *Desk) consentExport(mediaType, extension string, write func(io.Writer, []Proof) error) admin.Export {
 	writing := func(ctx context.Context, of string, w io.Writer) error {
