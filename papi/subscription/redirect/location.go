@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"puente/papi/subscription/catalogue"
 )
@@ -137,7 +138,7 @@ func canonicalHost(p *catalogue.Partner, text, own string) (string, bool) {
 // plainPath reports whether the segments of a path are what they look like, to a server that decodes it once
 // or twice, and before or after it looks for them.
 func plainPath(l location) bool {
-	if strings.Contains(l.path, "//") || strings.ContainsFunc(l.path, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' || r == '%' }) {
+	if !utf8.ValidString(l.path) || strings.Contains(l.path, "//") || strings.ContainsFunc(l.path, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' || r == '%' }) {
 		return false
 	}
 	if strings.Count(l.path, "/") != strings.Count(l.escaped, "/") || !strings.HasPrefix(l.path, "/") {

@@ -39,6 +39,9 @@ func TestLocationsOfTheList(t *testing.T) {
 		if got, err := Location(registered(), brought); got != want || err != nil {
 			t.Errorf("%s: %q, %v", brought, got, err)
 		}
+		if again, err := Location(registered(), want); again != want || err != nil {
+			t.Errorf("%s again: %q, %v", want, again, err)
+		}
 	}
 }
 
@@ -69,7 +72,7 @@ func TestInvariant15LocationsThatLeaveTheList(t *testing.T) {
 		"https://juegos.example/vuelta/../otro", "https://juegos.example/vuelta/..", "https://juegos.example/otro/../vuelta", "https://juegos.example/vuelta/./x", "https://juegos.example/vuelta/%2e%2e/otro",
 		"https://juegos.example/vuelta/.%2E/otro", "https://juegos.example/vuelta/..;/otro", "https://juegos.example/vuelta/..%3bx/otro", "https://juegos.example/vuelta/..%2fotro", "https://juegos.example/vuelta%2fx",
 		"https://juegos.example/vuelta/%5c..%5cotro", "https://juegos.example/vuelta/%252e%252e/otro", "https://juegos.example/vuelta//otro.example", "https://juegos.example//vuelta",
-		"https://juegos.example/vuelta/%0d%0aLocation:%20x", "https://juegos.example/vuelta/%00", "https://juegos.example/vuelta/%zz", "https://juegos.example/vuelta%",
+		"https://juegos.example/vuelta/%0d%0aLocation:%20x", "https://juegos.example/vuelta/%00", "https://juegos.example/vuelta/%zz", "https://juegos.example/vuelta%", "https://juegos.example/vuelta/%c0%ae%c0%ae/otro",
 		// What a header or a page would break at.
 		"https://juegos.example/vuelta\r\nSet-Cookie: a=b", "https://juegos.example/vuelta\x00", "\thttps://juegos.example/vuelta", "https://juegos.example/vuelta ", "https://juegos.example/vuelta\x7f",
 		"https://juegos.example/vuelta?a=\"><script>", "https://juegos.example/vuelta?a='`", "https://juegos.example/vuelta?a=ñ", "https://juegos.example/vuelta\xff",
