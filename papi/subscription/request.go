@@ -23,14 +23,6 @@ type request struct {
 	channel string
 }
 
-// read finds what an offer names, where it is offered so.
-func (p *process) read(ctx context.Context, o subscription.Offer) (r request, err error) {
-	if r, err = p.find(ctx, o); err == nil {
-		err = r.offered(o)
-	}
-	return r, err
-}
-
 // find finds what an offer names, the cheap things first: the number, then what is sold. It asks no other
 // system. A thing of another partner's is told from none by nobody.
 func (p *process) find(ctx context.Context, o subscription.Offer) (r request, err error) {
