@@ -21,12 +21,13 @@ var errChanged = &problem.Error{Kind: problem.Conflict, Code: subscription.CodeF
 // confirm has the process record what the visitor agreed to. What came of it is shown by the page of results,
 // also where nobody heard the process's answer: that page asks again.
 func (r *asked) confirm(v visit, terms *subscription.Terms, pin string, once func(web.Notice, error) error) error {
-	if v.Texts != web.TextsVersion(r.page(v, terms, "")) { // who agreed to what is not offered any more has agreed to nothing
+	page := r.page(v, terms, "")
+	if v.Texts != web.TextsVersion(page) { // who agreed to what is not offered any more has agreed to nothing
 		return once(web.NoticeChanged, errChanged)
 	}
 	done := v.agreed()
 	_, err := r.hub.ConfirmFlow(r.x.Context(), subscription.Confirmation{
-		ID: v.Flow, PIN: strings.TrimSpace(pin), Texts: v.Texts, Screens: done.Screens, Amount: v.Amount, Currency: v.Currency,
+		ID: v.Flow, PIN: strings.TrimSpace(pin), Texts: v.Texts, Shown: web.Shown(page), Screens: done.Screens, Amount: v.Amount, Currency: v.Currency,
 		Address: r.x.Address, UserAgent: userAgent(r.x),
 	})
 	if err == nil {

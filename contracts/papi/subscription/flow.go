@@ -76,10 +76,11 @@ type FlowQuery struct {
 // Confirmation is schema Confirmation: the user agreed to what was shown.
 type Confirmation struct {
 	ID        string   `json:"id"`
-	PIN       string   `json:"pin,omitempty"` // of ProofPIN
-	Texts     string   `json:"texts"`         // version of the texts that were shown
-	Screens   []string `json:"screens"`       // in the order in which they were confirmed; of ProofHE two at least
-	Amount    int64    `json:"amount"`        // as shown
+	PIN       string   `json:"pin,omitempty"`   // of ProofPIN
+	Texts     string   `json:"texts"`           // version of the texts that were shown
+	Shown     string   `json:"shown,omitempty"` // what they said of what is agreed to, line by line
+	Screens   []string `json:"screens"`         // in the order in which they were confirmed; of ProofHE two at least
+	Amount    int64    `json:"amount"`          // as shown
 	Currency  string   `json:"currency"`
 	Address   string   `json:"address"`
 	UserAgent string   `json:"userAgent,omitempty"`

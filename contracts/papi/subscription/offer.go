@@ -28,7 +28,7 @@ type Terms struct {
 	Currency     string            `json:"currency"`
 	Period       *Period           `json:"period,omitempty"` // of a subscription
 	Fallbacks    []Fallback        `json:"fallbacks,omitempty"`
-	Country      phone.Country     `json:"country"` // whose numbers the lines have: CL or PE
+	Country      phone.Country     `json:"country"`  // whose numbers the lines have: CL or PE
 	TimeZone     string            `json:"timeZone"` // of what is shown of times: America/Santiago
 	Operator     string            `json:"operator"`
 	ShortCode    string            `json:"shortCode"` // to which OptOutWord goes by SMS

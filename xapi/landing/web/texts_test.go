@@ -67,9 +67,15 @@ func TestPrice(t *testing.T) {
 	}
 }
 
-// A version changes with what is read, and with nothing else.
+// A version, and what is kept of a page, change with what is read, and with nothing else.
 func TestTextsVersion(t *testing.T) {
 	base := TextsVersion(Page{Language: Spanish, Terms: weekly(), Campaign: "juegos"})
+	shown := Shown(Page{Language: Spanish, Terms: weekly(), Campaign: "juegos"})
+	for _, want := range []string{"IVA incluido", "SALIR", "8888"} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("%q lacks %s", shown, want)
+		}
+	}
 	if !regexp.MustCompile(`^es-[0-9a-f]{16}$`).MatchString(base) {
 		t.Fatal(base)
 	}
@@ -101,6 +107,9 @@ func TestTextsVersion(t *testing.T) {
 		test.change(&p)
 		if got := TextsVersion(p); (got == base) != test.same {
 			t.Errorf("%s: %s after %s", test.name, got, base)
+		}
+		if (Shown(p) == shown) != test.same {
+			t.Errorf("%s: shown is %q", test.name, Shown(p))
 		}
 	}
 }

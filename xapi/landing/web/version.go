@@ -2,6 +2,8 @@ package web
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"puente/contracts/papi/subscription"
 )
@@ -21,4 +23,26 @@ func TextsVersion(p Page) string {
 		shown = append(shown, text)
 	}
 	return string(p.language()) + "-" + hash(fmt.Appendf(nil, "%q", shown))
+}
+
+// most is of the text that Shown returns, in bytes.
+const most = 6000
+
+// Shown is what a page says of what is agreed to, line by line. A record of a consent keeps it, for the campaign's
+// texts, and ours, may be others by the time that somebody asks.
+func Shown(p Page) string {
+	t, texts := p.terms(), p.texts()
+	headline, _ := p.headline()
+	description, _ := p.own(subscription.TextDescription)
+	small, _ := p.own(subscription.TextTerms)
+	lines := []string{headline, description, t.Product, t.Service, sprintf(texts.Provider, t.Partner), p.total(), texts.Renews, p.fallbacks()}
+	if t.OneShot {
+		lines[6] = texts.OnceOnly
+	}
+	if p.cancellable() {
+		lines = append(lines, p.cancel(texts.CancelBy))
+	}
+	lines = append(lines, sprintf(texts.Charged, t.Operator), texts.Contact+": "+t.ContactPhone, small, p.termsURL(), p.agree(texts.Subscribe, texts.Authorise))
+	shown := strings.Join(slices.DeleteFunc(lines, func(line string) bool { return line == "" }), "\n")
+	return strings.ToValidUTF8(shown[:min(len(shown), most)], "")
 }
