@@ -2,8 +2,10 @@ package browser
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Whose line it is not, and who may not have it, is not charged, and stays on pages of ours.
@@ -185,4 +187,17 @@ func TestFormSentAgain(t *testing.T) {
 	w.sees(spanish.active)
 	w.atPartner(games, msisdn, "ecb-pkcs5")
 	w.sold(games, msisdn, 990)
+}
+
+// The wait for another PIN is counted by the clock that the PIN was dated by.
+func TestTheWaitForAnotherPINFollowsTheClock(t *testing.T) {
+	s := open(t)
+	s.later(t, time.Hour)
+	w := s.visitor(t)
+	w.come(games, spanish, line(well))
+	w.sees("Enviar otro PIN en")
+	left, err := strconv.Atoi(value[string](w, `document.querySelector("button.plain").textContent.match(/\d+/)[0]`))
+	if err != nil || left < 1 || left > 60 {
+		t.Errorf("another PIN may be asked for in %d s: %v", left, err)
+	}
 }
