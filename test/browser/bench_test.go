@@ -21,10 +21,11 @@ const (
 type painted struct{ First, Largest, Shift float64 }
 
 const paint = `new Promise(done => {
-	const seen = {First: performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0, Largest: 0, Shift: 0};
+	const seen = {First: 0, Largest: 0, Shift: 0};
+	new PerformanceObserver(l => { for (const e of l.getEntriesByName("first-contentful-paint")) seen.First = e.startTime }).observe({type: "paint", buffered: true});
 	new PerformanceObserver(l => { for (const e of l.getEntries()) seen.Largest = e.startTime }).observe({type: "largest-contentful-paint", buffered: true});
 	new PerformanceObserver(l => { for (const e of l.getEntries()) if (!e.hadRecentInput) seen.Shift += e.value }).observe({type: "layout-shift", buffered: true});
-	setTimeout(() => done(seen), 300);
+	setTimeout(() => done(seen), 500);
 })`
 
 // BenchmarkPages measures the pages of a visit as its visitor has them: the first with an empty cache, the next two

@@ -52,7 +52,7 @@ func beginDemo(program string) (*demo, error) {
 		cmd.Env = append(cmd.Env, "PUENTE_"+listener+"_ADDR=127.0.0.1:0")
 	}
 	cmd.Env = append(cmd.Env, "PUENTE_POLICIES_TRUSTED_PROXIES=127.0.0.1/32",
-		"PUENTE_PAPI_SUBSCRIPTION_CHARGING_TIMEOUT=1s", "PUENTE_PAPI_SUBSCRIPTION_CHARGING_FIRST=1s", "PUENTE_PAPI_SUBSCRIPTION_CHARGING_SETTLE=1s")
+		"PUENTE_PAPI_SUBSCRIPTION_CHARGING_TIMEOUT=1s", "PUENTE_PAPI_SUBSCRIPTION_CHARGING_FIRST=4s", "PUENTE_PAPI_SUBSCRIPTION_CHARGING_SETTLE=1s")
 	cmd.Stdout, cmd.Stderr = io.Discard, &d.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started, ended := make(chan error), make(chan error, 1)
