@@ -24,7 +24,9 @@ func (r Result) refresh() string {
 }
 
 // waits reports whether the page goes on by itself after a while.
-func (r Result) waits() bool { return r.refresh() != "" && (r.Outcome == OutcomeProcessing || r.After > 0) }
+func (r Result) waits() bool {
+	return r.refresh() != "" && (r.Outcome == OutcomeProcessing || r.After > 0)
+}
 
 // wait is after how many seconds landing.js follows a link.
 func wait(after time.Duration) string { return strconv.Itoa(wholeSeconds(after)) }
