@@ -44,7 +44,7 @@ func (o *Operator) client() (*admin.Client, error) {
 type adminCommand struct {
 	List   listCommand   `cmd:"" help:"List the resources, or the entities of one."`
 	Get    getCommand    `cmd:"" help:"Show one entity."`
-	Export exportCommand `cmd:"" help:"Write a resource as a file: acceptances as CSV."`
+	Export exportCommand `cmd:"" help:"Write a resource as a file: acceptances or consents as CSV."`
 	Delete deleteCommand `cmd:"" help:"Delete one entity."`
 }
 
@@ -87,6 +87,7 @@ type exportCommand struct {
 	Operator
 	Resource string `arg:""`
 	Format   string `default:"csv" help:"One of the resource's formats."`
+	Of       string `help:"A part of it: of consents a number, or a day, 2026-11-25." placeholder:"PART"`
 }
 
 // Run writes the file to standard output as it is.
@@ -95,7 +96,7 @@ func (c *exportCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	content, err := client.Export(ctx, c.Resource, c.Format)
+	content, err := client.Export(ctx, c.Resource, c.Format, c.Of)
 	if err != nil {
 		return err
 	}

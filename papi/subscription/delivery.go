@@ -49,8 +49,17 @@ func senders(cfg outbox.Config) int {
 
 // SendMessage sends a partner's message to one of its users (specification §4.2).
 func (p *process) SendMessage(ctx context.Context, in subscription.MessageRequest) (subscription.MessageResult, error) {
-	r, err := p.read(ctx, in.Offer)
+	r, err := p.find(ctx, in.Offer)
 	if err != nil {
+		return subscription.MessageResult{}, err
+	}
+	name := p.nameRequest(r, "sendmt", in.Key, in.ShortCode, in.Text)
+	var told subscription.MessageResult
+	if repeated, err := name.Answer(ctx, p.db, p.now(), &told); err != nil || repeated { // whatever became of the product since
+		told.Replayed = repeated
+		return told, err
+	}
+	if err := r.offered(in.Offer); err != nil {
 		return subscription.MessageResult{}, err
 	}
 	if in.ShortCode == "" {
@@ -59,7 +68,7 @@ func (p *process) SendMessage(ctx context.Context, in subscription.MessageReques
 	if !r.product.Active() {
 		return subscription.MessageResult{}, conflict(subscription.CodeOfferUnknown)
 	}
-	out, err := p.messages.SendMessage(ctx, messaging.Request{Product: r.product, MSISDN: r.msisdn, ShortCode: in.ShortCode, Text: in.Text, Channel: r.channel})
+	out, err := p.messages.SendMessage(ctx, messaging.Request{Product: r.product, MSISDN: r.msisdn, ShortCode: in.ShortCode, Text: in.Text, Channel: r.channel, Name: name})
 	if err != nil {
 		return out, fmt.Errorf("send message: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"puente/contracts/papi/subscription"
 	"puente/papi/subscription/lifecycle"
+	"puente/papi/subscription/repeat"
 	"puente/papi/subscription/sql"
 	"puente/shared/database"
 )
@@ -30,6 +31,11 @@ func (p *process) OptOut(ctx context.Context, in subscription.OptOutRequest) (ou
 	if err != nil {
 		return out, err
 	}
+	name := p.nameRequest(r, "suboptout", in.Key)
+	if repeated, err := name.Answer(ctx, p.db, p.now(), &out); err != nil || repeated {
+		out.Replayed = repeated
+		return out, err
+	}
 	lineID, err := p.book.Find(ctx, p.db, r.msisdn)
 	if err != nil {
 		return out, err
@@ -41,10 +47,10 @@ func (p *process) OptOut(ctx context.Context, in subscription.OptOutRequest) (ou
 	if err != nil {
 		return out, database.Problem(fmt.Errorf("opt out: %w", err))
 	}
-	if last.State == lifecycle.Cancelled {
-		return out, nil
-	}
 	err = pgx.BeginFunc(ctx, p.db, func(tx pgx.Tx) error {
+		if last.State == lifecycle.Cancelled {
+			return name.Keep(ctx, tx, p.now(), out)
+		}
 		held, err := p.writer.Lock(ctx, tx, last.ID)
 		if err != nil {
 			return err
@@ -54,9 +60,15 @@ func (p *process) OptOut(ctx context.Context, in subscription.OptOutRequest) (ou
 			return fmt.Errorf("opt out: subscription %d is of nothing in the catalogue", last.ID)
 		}
 		out.Cancelled = s.State != lifecycle.Cancelled
+		if err := name.Keep(ctx, tx, p.now(), out); err != nil {
+			return err
+		}
 		var change lifecycle.Change
 		p.lifecycle.Cancel(&change, s, p.now(), lifecycle.Cancellation{Cause: lifecycle.CauseAPI, Channel: r.channel})
 		return p.writer.Write(ctx, tx, &change)
 	})
+	if errors.Is(err, repeat.ErrRepeated) {
+		out.Replayed, err = name.Answer(ctx, p.db, p.now(), &out)
+	}
 	return out, database.Problem(err)
 }

@@ -2,6 +2,7 @@ package subscription
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"puente/papi/subscription/catalogue"
 	"puente/papi/subscription/line"
 	"puente/papi/subscription/notification"
+	"puente/papi/subscription/repeat"
 	"puente/shared/hop"
 	"puente/shared/problem"
 )
@@ -19,14 +21,6 @@ type request struct {
 	product *catalogue.Product
 	msisdn  string
 	channel string
-}
-
-// read finds what an offer names, where it is offered so.
-func (p *process) read(ctx context.Context, o subscription.Offer) (r request, err error) {
-	if r, err = p.find(ctx, o); err == nil {
-		err = r.offered(o)
-	}
-	return r, err
 }
 
 // find finds what an offer names, the cheap things first: the number, then what is sold. It asks no other
@@ -72,6 +66,16 @@ func (p *process) partner(ctx context.Context) (*catalogue.Partner, error) {
 		return nil, problem.Errorf(problem.Forbidden, "the client is no partner's, or not active")
 	}
 	return client.Partner, nil
+}
+
+// nameRequest is how a request is known again that named a key; nil: it named none. The date is not a part of it, for
+// who repeats a request may tell the time of the repetition.
+func (p *process) nameRequest(r request, operation, key string, parts ...string) *repeat.Name {
+	if key == "" {
+		return nil
+	}
+	body := append([]string{r.msisdn, strconv.FormatInt(r.product.ID, 10), r.channel}, parts...)
+	return &repeat.Name{PartnerID: r.partner.ID, Key: p.nameKey(operation, key), Fingerprint: p.nameKey(operation+" body", body...)}
 }
 
 func conflict(code string) error { return &problem.Error{Kind: problem.Conflict, Code: code} }

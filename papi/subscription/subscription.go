@@ -9,6 +9,7 @@
 //	lifecycle     the states of a subscription
 //	charging      charges: once, whatever happens
 //	renewal       what is due
+//	repeat        requests that come again
 //	messaging     messages to lines; inbound: from them
 //	notification  what partners are told
 //	redirect      the token that a browser takes to a partner
@@ -18,6 +19,7 @@
 package subscription
 
 import (
+	"context"
 	"embed"
 	"time"
 
@@ -37,6 +39,7 @@ import (
 	"puente/papi/subscription/messaging"
 	"puente/papi/subscription/notification"
 	"puente/papi/subscription/renewal"
+	"puente/papi/subscription/repeat"
 	"puente/papi/subscription/support"
 	"puente/papi/subscription/tally"
 	"puente/shared/database"
@@ -116,7 +119,7 @@ func mount(env *server.Env) error {
 	env.Follow("subscription.catalogue", p.catalogue)
 	env.Administer(desk.Resource()) // before the catalogue: a waiver comes before what it lets pass
 	env.Administer(p.catalogue.Resources()...)
-	env.Administer(support.New(db, p.book, p.charging, p.lifecycle, p.writer, p.now).Resources()...)
+	env.Administer(support.New(db, p.book, p.charging, flows, p.lifecycle, p.writer, p.now).Resources()...)
 	if err := p.deliver(env, cfg, box, gateway, proofs); err != nil {
 		return err
 	}
@@ -141,5 +144,6 @@ func mount(env *server.Env) error {
 	env.Every("prune_tokens", time.Hour, tokens.Prune)
 	env.Every("prune_messages", time.Hour, p.messages.Prune)
 	env.Every("prune_requests", time.Hour, p.charging.Prune)
+	env.Every("prune_answers", time.Hour, func(ctx context.Context) error { return repeat.Prune(ctx, db, p.now()) })
 	return renewals.Schedule(env.Jobs(), contract.Contract.String())
 }

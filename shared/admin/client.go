@@ -57,9 +57,13 @@ func (c *Client) List(ctx context.Context, resource string) ([]json.RawMessage, 
 	return answer.Items, err
 }
 
-// Export gives a resource as a file of a format: csv.
-func (c *Client) Export(ctx context.Context, resource, format string) ([]byte, error) {
-	return c.fetch(ctx, http.MethodGet, "/"+url.PathEscape(resource)+"?"+url.Values{"format": {format}}.Encode(), nil)
+// Export gives a resource as a file of a format: csv. Of names a part of it; empty: the whole.
+func (c *Client) Export(ctx context.Context, resource, format, of string) ([]byte, error) {
+	query := url.Values{"format": {format}}
+	if of != "" {
+		query.Set("of", of)
+	}
+	return c.fetch(ctx, http.MethodGet, "/"+url.PathEscape(resource)+"?"+query.Encode(), nil)
 }
 
 // Get gives one entity as the process wrote it, or problem.NotFound.

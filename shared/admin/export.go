@@ -16,6 +16,9 @@ type Export struct {
 	MediaType string // text/csv; charset=utf-8
 	Extension string // of the file's name: csv
 	Write     func(ctx context.Context, w io.Writer) error
+
+	// WriteOf writes a part of the resource, by what a reader names: a day, a number. Nil: there is the whole alone.
+	WriteOf func(ctx context.Context, of string, w io.Writer) error
 }
 
 // file is what an endpoint answers in place of JSON.
@@ -24,9 +27,9 @@ type file struct {
 	content         []byte
 }
 
-// export writes a resource in a format. All of it is in memory before any of it is sent, so that what fails
+// export writes a resource in a format, or the part of it that of names. All of it is in memory before any of it is sent, so that what fails
 // is answered as an error and no half is taken for the whole.
-func (r *Registry) export(ctx context.Context, name, format string) (file, error) {
+func (r *Registry) export(ctx context.Context, name, format, of string) (file, error) {
 	res, err := r.named(name)
 	if err != nil {
 		return file{}, err
@@ -39,8 +42,16 @@ func (r *Registry) export(ctx context.Context, name, format string) (file, error
 		}
 		return file{}, &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "format", Rule: rule}}}
 	}
+	if of != "" && e.WriteOf == nil {
+		return file{}, &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "of", Rule: "must be left out: " + name + " is exported as a whole"}}}
+	}
 	var out bytes.Buffer
-	if err := e.Write(ctx, &out); err != nil {
+	if of == "" {
+		err = e.Write(ctx, &out)
+	} else {
+		err = e.WriteOf(ctx, of, &out)
+	}
+	if err != nil {
 		return file{}, err
 	}
 	return file{mediaType: e.MediaType, name: name + "." + e.Extension, content: out.Bytes()}, nil

@@ -26,26 +26,36 @@ func TestExport(t *testing.T) {
 		_, _ = io.WriteString(w, "half of it")
 		return errStore
 	}}
+	csv.WriteOf = func(_ context.Context, of string, w io.Writer) error {
+		_, err := io.WriteString(w, "of "+of)
+		return err
+	}
 	if err := o.Add(admin.Resource{Name: "figures", Kind: "Figure", List: nothing, Get: get, Exports: map[string]admin.Export{"csv": csv, "text": broken}}); err != nil {
 		t.Fatal(err)
 	}
 	s := serve(t, o, tokens)
 	c := admin.NewClient(s.URL, tokens.Tokens["eye"].Secret)
-	if got, err := c.Export(t.Context(), "figures", "csv"); err != nil || string(got) != "a,b\r\n" {
+	if got, err := c.Export(t.Context(), "figures", "csv", ""); err != nil || string(got) != "a,b\r\n" {
 		t.Errorf("%q, %v", got, err)
 	}
-	if got, err := c.Export(t.Context(), "figures", "text"); !errors.Is(err, problem.Internal) || len(got) > 0 {
+	if got, err := c.Export(t.Context(), "figures", "text", ""); !errors.Is(err, problem.Internal) || len(got) > 0 {
 		t.Errorf("one that fails midway: %q, %v", got, err)
 	}
+	if got, err := c.Export(t.Context(), "figures", "csv", "2026-11-25&x"); err != nil || string(got) != "of 2026-11-25&x" {
+		t.Errorf("a part: %q, %v", got, err)
+	}
+	if _, err := c.Export(t.Context(), "figures", "text", "x"); !errors.Is(err, problem.Invalid) || problem.Of(err).Fields[0].Path != "of" {
+		t.Errorf("a part of what is had as a whole: %v", err)
+	}
 	for format, rule := range map[string]string{"pdf": "must be one of csv, text", "csv&x": "must be one of csv, text"} {
-		if _, err := c.Export(t.Context(), "figures", format); !errors.Is(err, problem.Invalid) || problem.Of(err).Fields[0].Rule != rule {
+		if _, err := c.Export(t.Context(), "figures", format, ""); !errors.Is(err, problem.Invalid) || problem.Of(err).Fields[0].Rule != rule {
 			t.Errorf("%s: %v", format, err)
 		}
 	}
-	if _, err := c.Export(t.Context(), "plans", "csv"); !errors.Is(err, problem.Invalid) {
+	if _, err := c.Export(t.Context(), "plans", "csv", ""); !errors.Is(err, problem.Invalid) {
 		t.Errorf("of a resource without files: %v", err)
 	}
-	if _, err := c.Export(t.Context(), "nothing", "csv"); !errors.Is(err, problem.NotFound) {
+	if _, err := c.Export(t.Context(), "nothing", "csv", ""); !errors.Is(err, problem.NotFound) {
 		t.Errorf("of no resource: %v", err)
 	}
 	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+admin.Path+"/figures?format=csv", nil)

@@ -38,7 +38,7 @@ type handler struct {
 // Handler serves the registry for who has a token of cfg, below Path:
 //
 //	GET    /admin/v1                   the resources
-//	GET    /admin/v1/{resource}        {"items": [Entity…]}; with ?format=csv the file of that format, where there is one
+//	GET    /admin/v1/{resource}        {"items": [Entity…]}; with ?format=csv the file of that format, where there is one, and with &of=… a part of it
 //	GET    /admin/v1/{resource}/{id}   Entity
 //	PUT    /admin/v1/{resource}/{id}   the spec as body; answers Result
 //	DELETE /admin/v1/{resource}/{id}   204
@@ -117,7 +117,7 @@ func (h *handler) resources(*http.Request, Actor) (int, any, error) {
 
 func (h *handler) list(r *http.Request, _ Actor) (int, any, error) {
 	if format := r.URL.Query().Get("format"); format != "" {
-		f, err := h.registry.export(r.Context(), r.PathValue("resource"), format)
+		f, err := h.registry.export(r.Context(), r.PathValue("resource"), format, r.URL.Query().Get("of"))
 		return http.StatusOK, f, err
 	}
 	items, err := h.registry.List(r.Context(), r.PathValue("resource"))

@@ -107,6 +107,21 @@ func New(target string, cfg Config, d Deps) *Client {
 	return c
 }
 
+// As is the client with a certificate of its own: what it calls knows it by that. It shares all with c but the
+// connections, so that none is used under another name.
+func (c *Client) As(certificate tls.Certificate) *Client {
+	own := *c
+	trust := &tls.Config{}
+	if c.deps.TLS != nil {
+		trust = c.deps.TLS.Clone()
+	}
+	trust.Certificates = []tls.Certificate{certificate}
+	own.deps.TLS = trust
+	connections := newPool(c.config.Pool, c.config.MaxHeader, c.deps.Guard, trust)
+	own.transport, own.closeUnused = connections, connections.closeIdle
+	return &own
+}
+
 // URL is the configured base URL, without a slash at its end.
 func (c *Client) URL() string { return strings.TrimRight(c.config.URL, "/") }
 

@@ -132,7 +132,7 @@ func (x *Exchange) render() {
 	caller := x.Caller()
 	at := problem.Occurrence{
 		Incident: x.Record.ID, System: caller.System, Correlation: caller.Correlation,
-		Read: x.read, Policy: x.refusedBy, Manner: x.Manner, Now: x.Record.Started,
+		Read: x.read, Policy: x.refusedBy, Manner: x.Manner, Language: x.Request.Header.Get("Accept-Language"), Now: x.Record.Started,
 		Instance: x.instance, ProcessingServer: caller.ProcessingServer, Property: caller.Property,
 	}
 	if x.Route.Operation != nil {

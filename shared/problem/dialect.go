@@ -21,6 +21,7 @@ type Occurrence struct {
 	Read        bool   // whether the body was read: enveloped dialects answer in their envelope only then
 	Policy      string // that refused
 	Operation   string // of the contract; empty where the request matches none
+	Language    string // the request's Accept-Language
 	Manner      string // how the client wants to be answered, as the API's own verifier said of its token
 	Now         time.Time
 

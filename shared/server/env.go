@@ -99,6 +99,12 @@ func (e *Env) CallbackURL() string {
 	return scheme + e.host.addresses.Callbacks
 }
 
+// Exposed reports whether others than this machine reach the public APIs, as far as listeners tell.
+func (e *Env) Exposed() bool {
+	s := &e.host.settings
+	return !s.Public.loopback() || s.Plain.Addr != "" && !s.Plain.loopback()
+}
+
 // Database is the PostgreSQL that the API's Migrations went to.
 func (e *Env) Database() *database.DB { return e.host.db }
 
@@ -183,6 +189,9 @@ func (e *Env) publish(op *contract.Operation, raw bool, serve func(*policy.Excha
 	router.Handle(op.Method, ginPath(op.Path), chain)
 	if op.Plain {
 		e.host.plain.Handle(op.Method, ginPath(op.Path), chain)
+	}
+	if raw && op.Method == http.MethodGet { // pages and files are asked for by their head, too (RFC 9110 §9.3.2)
+		router.Handle(http.MethodHead, ginPath(op.Path), chain)
 	}
 	e.host.routes = append(e.host.routes, publicRoute{
 		listener: listener, prefix: staticPrefix(op.Path), notFound: e.api.NotFound,

@@ -13,12 +13,13 @@ import (
 	"puente/shared/outbox"
 )
 
-// Endpoint is where and how a receiver wants its events. Secrets, Bearer and Ack may be left out.
+// Endpoint is where and how a receiver wants its events. All but its URL may be left out.
 type Endpoint struct {
-	URL     string
-	Secrets []Secret // more than one while they are rotated
-	Bearer  config.Secret
-	Ack     Ack
+	URL         string
+	Secrets     []Secret // more than one while they are rotated
+	Bearer      config.Secret
+	Certificate Certificate // by which the receiver knows us (mutual TLS)
+	Ack         Ack
 }
 
 // maxAnswer is how much of an answer is read.
@@ -44,16 +45,21 @@ func ClientConfig(cfg httpclient.Config, concurrency int) httpclient.Config {
 
 // Sender posts messages to endpoints.
 type Sender struct {
-	http  http.RoundTripper
-	guard *httpclient.SSRF
-	plain bool
-	now   func() time.Time
+	client *httpclient.Client
+	http   http.RoundTripper
+	guard  *httpclient.SSRF
+	plain  bool
+	now    func() time.Time
+	known  identities
 }
+
+// operation is the name of a send in metrics and logs.
+const operation = "webhook"
 
 // NewSender makes a sender over client, which was made of a ClientConfig and with guard. plain allows
 // addresses without TLS, which is for tests and demos. now is told to receivers as the message's time.
 func NewSender(client *httpclient.Client, guard *httpclient.SSRF, plain bool, now func() time.Time) *Sender {
-	return &Sender{http: client.Operation("webhook", httpclient.Safe), guard: guard, plain: plain, now: now}
+	return &Sender{client: client, http: client.Operation(operation, httpclient.Safe), guard: guard, plain: plain, now: now}
 }
 
 // Check says whether a URL may be registered. Where its name leads is looked at each time it is called.
@@ -97,7 +103,11 @@ func (s *Sender) Send(ctx context.Context, e Endpoint, id string, body []byte) o
 	if !e.Bearer.IsZero() {
 		req.Header.Set("Authorization", "Bearer "+e.Bearer.Reveal())
 	}
-	resp, err := s.http.RoundTrip(req)
+	way, err := s.way(e.Certificate)
+	if err != nil {
+		return outbox.Result{Outcome: outbox.RetrySlow, Reason: "certificate unreadable"}
+	}
+	resp, err := way.RoundTrip(req)
 	if err != nil {
 		return judgeError(err)
 	}

@@ -5,6 +5,7 @@
 package webhook
 
 import (
+	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -34,13 +35,20 @@ const (
 )
 
 // Secret signs messages. It is never printed: its members are not exported, and its methods hide it.
-type Secret struct{ key []byte }
+type Secret struct {
+	key     []byte             // of v1
+	private ed25519.PrivateKey // of v1a
+}
 
-// ParseSecret reads whsec_ and the Base64 of 24 to 64 bytes. Its errors do not repeat the text.
+// ParseSecret reads whsec_ and the Base64 of 24 to 64 bytes, which signs symmetrically (v1), or whsk_ and that of an
+// Ed25519 key (v1a). Its errors do not repeat the text.
 func ParseSecret(text string) (Secret, error) {
+	if encoded, ok := strings.CutPrefix(text, privatePrefix); ok {
+		return parsePrivate(encoded)
+	}
 	encoded, ok := strings.CutPrefix(text, secretPrefix)
 	if !ok {
-		return Secret{}, errors.New("webhook secret: must begin with whsec_")
+		return Secret{}, errors.New("webhook secret: must begin with whsec_ or whsk_")
 	}
 	key, err := base64.StdEncoding.Strict().DecodeString(encoded)
 	if err != nil || strings.ContainsAny(encoded, "\r\n") { // which the decoder passes over
@@ -49,7 +57,7 @@ func ParseSecret(text string) (Secret, error) {
 	if len(key) < leastSecret || len(key) > mostSecret {
 		return Secret{}, fmt.Errorf("webhook secret: must have %d to %d bytes", leastSecret, mostSecret)
 	}
-	return Secret{key}, nil
+	return Secret{key: key}, nil
 }
 
 // String hides the secret.
@@ -62,24 +70,34 @@ func (s Secret) GoString() string { return s.String() }
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) } // fmt's own writer does not fail
 
 // IsZero reports whether there is no secret.
-func (s Secret) IsZero() bool { return len(s.key) == 0 }
+func (s Secret) IsZero() bool { return len(s.key) == 0 && s.private == nil }
 
-func (s Secret) mac(id, timestamp string, body []byte) []byte {
+// signed is what a signature is of.
+func signed(id, timestamp string, body []byte) []byte {
+	return append([]byte(id+"."+timestamp+"."), body...)
+}
+
+func (s Secret) mac(content []byte) []byte {
 	h := hmac.New(sha256.New, s.key)
-	for _, part := range []string{id, ".", timestamp, "."} {
-		h.Write([]byte(part))
-	}
-	h.Write(body)
+	h.Write(content)
 	return h.Sum(nil)
 }
 
-// Sign sets the three headers for a message. With several secrets, of a rotation, it has a signature
-// by each.
+// signature is the secret's, with its version.
+func (s Secret) signature(content []byte) string {
+	if s.private != nil {
+		return asymmetricVersion + base64.StdEncoding.EncodeToString(ed25519.Sign(s.private, content))
+	}
+	return version + base64.StdEncoding.EncodeToString(s.mac(content))
+}
+
+// Sign sets the three headers for a message. With several secrets, of a rotation or of both schemes, it has a
+// signature by each.
 func Sign(h http.Header, id string, at time.Time, body []byte, secrets ...Secret) {
 	timestamp := strconv.FormatInt(at.Unix(), 10)
-	signatures := make([]string, len(secrets))
+	signatures, content := make([]string, len(secrets)), signed(id, timestamp, body)
 	for i, s := range secrets {
-		signatures[i] = version + base64.StdEncoding.EncodeToString(s.mac(id, timestamp, body))
+		signatures[i] = s.signature(content)
 	}
 	h.Set(HeaderID, id)
 	h.Set(HeaderTimestamp, timestamp)
@@ -93,9 +111,23 @@ var (
 	ErrSignature  = errors.New("webhook: no signature is right")
 )
 
+// key verifies a signature that stands in its header; a Secret is one, and a PublicKey.
+type key interface {
+	verifies(id, timestamp string, body []byte, signature string) bool
+}
+
 // Verify checks that a message was signed by one of the secrets, within Tolerance of now. Signatures
 // of other versions are passed over.
 func Verify(h http.Header, now time.Time, body []byte, secrets ...Secret) error {
+	return verify(h, now, body, secrets)
+}
+
+// VerifyPublic is Verify for who has the public keys.
+func VerifyPublic(h http.Header, now time.Time, body []byte, keys ...PublicKey) error {
+	return verify(h, now, body, keys)
+}
+
+func verify[K key](h http.Header, now time.Time, body []byte, keys []K) error {
 	id, timestamp, signatures := h.Get(HeaderID), h.Get(HeaderTimestamp), h.Get(HeaderSignature)
 	if id == "" || timestamp == "" || signatures == "" {
 		return ErrIncomplete
@@ -107,20 +139,24 @@ func Verify(h http.Header, now time.Time, body []byte, secrets ...Secret) error 
 	if at := time.Unix(seconds, 0); at.Before(now.Add(-Tolerance)) || at.After(now.Add(Tolerance)) {
 		return ErrStale
 	}
-	for _, s := range secrets {
-		if s.IsZero() {
-			continue
-		}
-		want := s.mac(id, timestamp, body)
+	for _, k := range keys {
 		for signature := range strings.FieldsSeq(signatures) {
-			encoded, ok := strings.CutPrefix(signature, version)
-			if !ok {
-				continue
-			}
-			if got, err := base64.StdEncoding.DecodeString(encoded); err == nil && hmac.Equal(got, want) {
+			if k.verifies(id, timestamp, body, signature) {
 				return nil
 			}
 		}
 	}
 	return ErrSignature
+}
+
+func (s Secret) verifies(id, timestamp string, body []byte, signature string) bool {
+	if s.private != nil {
+		return PublicKey{s.private.Public().(ed25519.PublicKey)}.verifies(id, timestamp, body, signature)
+	}
+	encoded, ok := strings.CutPrefix(signature, version)
+	if !ok || s.IsZero() {
+		return false
+	}
+	got, err := base64.StdEncoding.DecodeString(encoded)
+	return err == nil && hmac.Equal(got, s.mac(signed(id, timestamp, body)))
 }

@@ -166,7 +166,9 @@ admin: {tokens: {e2e: {secret: %q, role: admin}}}
 policies:
   answers: {sample: 1}
   token: {audience: %q}
-%spapi:
+%sxapi:
+  landing: {shown: 0s}
+papi:
   reconnection: %s
   tvvalidation: %s
   subscription:
@@ -188,7 +190,7 @@ sapi:
     http: {url: %q, breaker: %s}
     events: {breaker: %s}
   headerenrichment:
-    operators: [{name: ENTEL, country: CL, networks: [127.0.0.0/8], headers: [X-MSISDN]}]
+    operators: [{name: ENTEL, country: CL, networks: [127.0.0.2/32], headers: [X-MSISDN]}]
   tvplatforms:
     ftth: {http: {url: %q, breaker: %s%s}}
     hfc: {http: {url: %q, breaker: %s%s}}

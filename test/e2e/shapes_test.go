@@ -66,6 +66,12 @@ var together = []scenario{
 	{"hub messages", hubMessages},
 	{"hub renewal", hubRenewal},
 	{"hub records", hubRecords},
+	{"landing by PIN", landingByPIN},
+	{"landing by header", landingByHeader},
+	{"landing spoofed", landingSpoofed},
+	{"landing redirects", landingRedirects},
+	{"landing refusals", landingRefusals},
+	{"landing guesses", landingGuesses},
 }
 
 // alone are played one after another: each changes what all requests of the shape meet.
@@ -86,6 +92,7 @@ var alone = []scenario{
 	{"hub dead partner", hubDeadPartner},
 	{"hub cancelled alone", hubCancelAlone},
 	{"hub restarted", hubRestarted},
+	{"landing restarted", landingRestarted},
 	{"in progress", inProgress},
 	{"leaver", leaver},
 	{"hung up", hungUp},

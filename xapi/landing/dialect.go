@@ -28,8 +28,8 @@ func (dialect) Render(e *problem.Error, at problem.Occurrence) problem.Answer {
 	header := problem.Header(e, htmlType)
 	guard(header)
 	language := web.Language(at.Manner)
-	if language != web.English {
-		language = web.Spanish
+	if language == "" { // it was refused before anybody read its link
+		language = preferred(at.Language)
 	}
 	page := web.ResultPage(web.Result{Page: web.Page{Language: language}, Outcome: outcomeOf(e), After: never, Incident: at.Incident})
 	var own *shown

@@ -1,6 +1,9 @@
 package landing
 
 import (
+	"net/http"
+	"strings"
+
 	"puente/contracts/papi/subscription"
 	"puente/contracts/xapi/landing"
 	"puente/shared/policy"
@@ -17,7 +20,7 @@ func (c *channel) ShowOffer(x *policy.Exchange, in landing.Entry) error {
 	if err != nil {
 		return r.refusal(v, terms, err)
 	}
-	if in.Handle != "" {
+	if in.Handle != "" && x.Request.Method != http.MethodHead {
 		flow, err := c.hub.StartFlow(x.Context(), r.wanting(v, "", in.Handle))
 		if err == nil {
 			return r.onward(pageOffer, v.flowing(flow))
@@ -57,4 +60,14 @@ func userAgent(x *policy.Exchange) string {
 	const longest = 512
 	name := x.Request.UserAgent()
 	return printable(name[:min(len(name), longest)])
+}
+
+// printable is text of visible characters: what others send is kept, and shown to people.
+func printable(text string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f || c == '\uFFFD' {
+			return -1
+		}
+		return c
+	}, strings.ToValidUTF8(text, ""))
 }

@@ -6,7 +6,7 @@
 //	number.go        by a number …
 //	pin.go           … and a PIN
 //	confirmation.go  or by the operator's header and two confirmations
-//	confirm.go       to a consent
+//	consent.go       to a consent
 //	result.go        what came of it; partner.go: and back to the partner
 //	visit.go         what a page knows of the visit, sealed for one browser
 //
@@ -59,6 +59,19 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// fit is what is wrong with it where others than this machine reach the pages: their cookie and the way from
+// plain HTTP to them must not depend on how a request came, and no form may be taken unread (specification §7.3).
+func (c *Config) fit(exposed bool) error {
+	var errs []error
+	if exposed && c.URL == "" {
+		errs = append(errs, errors.New("xapi.landing.url: is required where the listeners public and plain are not on loopback"))
+	}
+	if exposed && c.Shown < time.Second {
+		errs = append(errs, errors.New("xapi.landing.shown: must be 1s at least where the listeners public and plain are not on loopback"))
+	}
+	return errors.Join(errs...)
+}
+
 func loopback(host string) bool {
 	address, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && address.IsLoopback()
@@ -86,6 +99,9 @@ type channel struct {
 func mount(env *server.Env) error {
 	cfg := Config{Shown: time.Second}
 	if err := env.Config(&cfg); err != nil {
+		return err
+	}
+	if err := cfg.fit(env.Exposed()); err != nil {
 		return err
 	}
 	c := &channel{hub: subscription.NewClient(env), ring: env.Keyring(), origin: cfg.URL, shown: cfg.Shown, now: env.Now, cross: http.NewCrossOriginProtection()}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -72,13 +73,14 @@ func rendered(page templ.Component) ([]byte, error) {
 
 // onward sends the browser to the next page of a visit.
 func (r *asked) onward(page string, v visit) error {
-	return r.redirect(http.StatusSeeOther, r.at(page, v))
+	return r.redirect(r.at(page, v))
 }
 
-func (r *asked) redirect(status int, location string) error {
+// redirect sends the browser to a page, which it gets (RFC 9110 §15.4.4).
+func (r *asked) redirect(location string) error {
 	r.guard(r.x)
 	r.x.SetHeader("Location", location)
-	r.x.Respond(status, "", nil)
+	r.x.Respond(http.StatusSeeOther, "", nil)
 	return nil
 }
 
@@ -97,11 +99,12 @@ func (r *asked) at(page string, v visit) string {
 }
 
 // entryURL is where a visit begins anew.
-func entryURL(v visit) string {
-	query := url.Values{
-		"partnerId": {decimal(v.Partner)}, "serviceId": {decimal(v.Service)}, "productId": {decimal(v.Product)}, "lang": {string(v.Language)},
-	}
-	for name, value := range map[string]string{"tid": v.TID, "SuccessUrl": v.Success, "ErrorUrl": v.Error} {
+func entryURL(v visit) string { return "/ads/" + v.Campaign + "?" + v.query().Encode() }
+
+// query is that of the link by which a visit begins.
+func (v visit) query() url.Values {
+	query := url.Values{"partnerId": {decimal(v.Partner)}, "serviceId": {decimal(v.Service)}, "productId": {decimal(v.Product)}}
+	for name, value := range map[string]string{"tid": v.TID, "SuccessUrl": v.Success, "ErrorUrl": v.Error, "lang": string(v.Language)} {
 		if value != "" {
 			query.Set(name, value)
 		}
@@ -109,8 +112,10 @@ func entryURL(v visit) string {
 	if v.Token {
 		query.Set("tokenEncoded", "true")
 	}
-	return "/ads/" + v.Campaign + "?" + query.Encode()
+	return query
 }
+
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
 
 // spoken are the languages of the pages, the default first.
 var spoken = language.NewMatcher([]language.Tag{language.Spanish, language.English})
@@ -121,7 +126,12 @@ func languageOf(x *policy.Exchange, asked string) web.Language {
 	case string(web.Spanish), string(web.English):
 		return web.Language(asked)
 	}
-	if _, at := language.MatchStrings(spoken, x.Request.Header.Get("Accept-Language")); at == 1 {
+	return preferred(x.Request.Header.Get("Accept-Language"))
+}
+
+// preferred is the language that a browser's Accept-Language prefers.
+func preferred(accept string) web.Language {
+	if _, at := language.MatchStrings(spoken, accept); at == 1 {
 		return web.English
 	}
 	return web.Spanish

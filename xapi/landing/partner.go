@@ -1,8 +1,9 @@
 package landing
 
 import (
-	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"puente/contracts/papi/subscription"
 	"puente/contracts/xapi/landing"
@@ -51,7 +52,7 @@ func success(v visit, came subscription.Enrolment) url.Values {
 	if v.TID != "" {
 		told.Set("tid", v.TID)
 	}
-	if came.MSISDN != "" {
+	if came.MSISDN != "" && !v.Token { // who wants a token is not told in clear
 		told.Set("msisdn", came.MSISDN)
 	}
 	return told
@@ -76,12 +77,14 @@ func (r *asked) leave(v visit, target string, told url.Values) error {
 		return r.ended(&v, err)
 	}
 	query := to.Query()
-	for _, name := range ours {
-		query.Del(name)
+	for name := range query {
+		if slices.ContainsFunc(ours, func(one string) bool { return strings.EqualFold(one, name) }) { // as some frameworks read it
+			delete(query, name)
+		}
 	}
 	for name, values := range told {
 		query[name] = values
 	}
 	to.RawQuery = query.Encode()
-	return r.redirect(http.StatusSeeOther, to.String())
+	return r.redirect(to.String())
 }

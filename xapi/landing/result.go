@@ -98,3 +98,6 @@ func local(at time.Time, zone string) time.Time {
 	}
 	return at
 }
+
+// hypertext reports whether a request was made by htmx, in a page that is shown.
+func hypertext(x *policy.Exchange) bool { return x.Request.Header.Get("HX-Request") == "true" }

@@ -180,20 +180,23 @@ type page struct {
 }
 
 // ask sends a request, and wants of its answer what every answer has.
-func (w *world) ask(method, target string, form url.Values, headers ...string) page {
+func (w *world) ask(method, target string, body io.Reader, headers ...string) page {
 	w.t.Helper()
 	if !strings.HasPrefix(target, "http") {
 		target = "http://" + w.at.Public + target
 	}
-	req, err := http.NewRequest(method, target, strings.NewReader(form.Encode()))
+	req, err := http.NewRequest(method, target, body)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if form != nil {
+	if body != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	req.Header.Set("User-Agent", "browser")
 	for i := 0; i < len(headers); i += 2 {
+		if headers[i] == "Content-Type" {
+			req.Header.Del(headers[i])
+		}
 		req.Header.Add(headers[i], headers[i+1])
 	}
 	resp, err := w.browser.Do(req)
@@ -201,7 +204,7 @@ func (w *world) ask(method, target string, form url.Values, headers ...string) p
 		w.t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -210,7 +213,7 @@ func (w *world) ask(method, target string, form url.Values, headers ...string) p
 			w.t.Errorf("%s %s: %s is %q", method, target, name, resp.Header.Get(name))
 		}
 	}
-	return page{resp.StatusCode, resp.Header, string(body), resp.Header.Get("Location")}
+	return page{resp.StatusCode, resp.Header, string(text), resp.Header.Get("Location")}
 }
 
 func (w *world) get(target string, headers ...string) page {
@@ -236,7 +239,11 @@ func (w *world) send(p page, step string, fields ...string) page {
 	for i := 0; i < len(fields); i += 2 {
 		form.Set(fields[i], fields[i+1])
 	}
-	return w.ask(http.MethodPost, "/ads/juegos/"+step, form)
+	return w.post("/ads/juegos/"+step, form)
+}
+
+func (w *world) post(target string, form url.Values, headers ...string) page {
+	return w.ask(http.MethodPost, target, strings.NewReader(form.Encode()), headers...)
 }
 
 // follow goes where an answer sends.

@@ -24,7 +24,7 @@ var errDeclined = errors.New("the charge was declined")
 // Charge charges a line. What came of it is an outcome to the process; to the partner all but a charge that
 // was made is an error, of an earlier request as much as of this one.
 func (c *channel) Charge(x *policy.Exchange, in partnerhub.ChargeRequest) error {
-	key, err := keyOf(in)
+	key, err := keyOf(in.IdempotencyKey, in.ExternalTxID)
 	if err != nil {
 		return err
 	}
@@ -54,11 +54,11 @@ func (c *channel) Charge(x *policy.Exchange, in partnerhub.ChargeRequest) error 
 }
 
 // keyOf is what a request is named by in a header, if anything.
-func keyOf(in partnerhub.ChargeRequest) (string, error) {
-	if in.IdempotencyKey != "" && in.ExternalTxID != "" && in.IdempotencyKey != in.ExternalTxID {
+func keyOf(key, txID string) (string, error) {
+	if key != "" && txID != "" && key != txID {
 		return "", &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "header.external-tx-id", Rule: "must be the Idempotency-Key where both are given"}}}
 	}
-	return cmp.Or(in.IdempotencyKey, in.ExternalTxID), nil
+	return cmp.Or(key, txID), nil
 }
 
 // lasting is ctx for a call with effects: it ends at ctx's deadline and not with the caller's connection. A

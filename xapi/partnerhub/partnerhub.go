@@ -52,8 +52,8 @@ func mount(env *server.Env) error {
 	server.HandleRaw(env, partnerhub.IssueSubOptOutToken, c.issue(subscription.APISubOptOut))
 	server.HandleRaw(env, partnerhub.Charge, c.Charge)
 	server.Handle(env, partnerhub.GetCharge, c.ChargeStatus)
-	server.Handle(env, partnerhub.SendMT, c.SendMT)
-	server.Handle(env, partnerhub.SubOptOut, c.OptOut)
+	server.HandleRaw(env, partnerhub.SendMT, c.SendMT)
+	server.HandleRaw(env, partnerhub.SubOptOut, c.OptOut)
 	server.Handle(env, partnerhub.VerifyToken, c.VerifyRedirect)
 	return nil
 }

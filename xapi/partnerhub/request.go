@@ -27,30 +27,46 @@ func done(ctx context.Context) partnerhub.Result {
 }
 
 // SendMT queues a message to a user.
-func (c *channel) SendMT(ctx context.Context, in partnerhub.MessageRequest) (partnerhub.Result, error) {
+func (c *channel) SendMT(x *policy.Exchange, in partnerhub.MessageRequest) error {
+	key, err := keyOf(in.IdempotencyKey, in.ExternalTxID)
+	if err != nil {
+		return err
+	}
 	o, err := offer(in.UserIdentifier, in.PartnerID, in.ServiceID, in.ProductID, in.EntryChannel)
 	if err != nil {
-		return partnerhub.Result{}, err
+		return err
 	}
 	o.ShortCode, o.Date = in.ShortCode, in.Date
-	if _, err := c.hub.SendMessage(ctx, subscription.MessageRequest{Offer: o, Text: in.Text}); err != nil {
-		return partnerhub.Result{}, err
+	out, err := c.hub.SendMessage(x.Context(), subscription.MessageRequest{Offer: o, Text: in.Text, Key: key})
+	if err != nil {
+		return err
 	}
-	return done(ctx), nil
+	if out.Replayed {
+		x.SetHeader(replayedHeader, "true")
+	}
+	return respond(x, done(x.Context()))
 }
 
 // OptOut ends a subscription; one that had ended before is answered likewise.
-func (c *channel) OptOut(ctx context.Context, in partnerhub.OptOutRequest) (partnerhub.OptOutResult, error) {
+func (c *channel) OptOut(x *policy.Exchange, in partnerhub.OptOutRequest) error {
+	key, err := keyOf(in.IdempotencyKey, in.ExternalTxID)
+	if err != nil {
+		return err
+	}
 	o, err := offer(in.UserIdentifier, in.PartnerID, in.ServiceID, in.ProductID, in.EntryChannel)
 	if err != nil {
-		return partnerhub.OptOutResult{}, err
+		return err
 	}
 	o.Date = in.Date
-	if _, err := c.hub.OptOut(ctx, subscription.OptOutRequest{Offer: o}); err != nil {
-		return partnerhub.OptOutResult{}, err
+	out, err := c.hub.OptOut(x.Context(), subscription.OptOutRequest{Offer: o, Key: key})
+	if err != nil {
+		return err
 	}
-	result := done(ctx)
-	return partnerhub.OptOutResult{Status: result.Status, Message: result.Message}, nil
+	if out.Replayed {
+		x.SetHeader(replayedHeader, "true")
+	}
+	result := done(x.Context())
+	return respond(x, partnerhub.OptOutResult{Status: result.Status, Message: result.Message})
 }
 
 // VerifyRedirect opens a token that a browser brought to the partner.

@@ -89,34 +89,39 @@ func (c *Client) QueryCharge(ctx context.Context, in ChargeQuery) (ChargeStatus,
 	return hop.Call(ctx, c.peer, QueryCharge, in)
 }
 
-// MessageRequest is schema MessageRequest.
+// MessageRequest is schema MessageRequest. Key names it over its repetitions of a day, which send nothing more.
 type MessageRequest struct {
 	Offer
 	Text string `json:"text"`
+	Key  string `json:"key,omitempty"`
 }
 
 // MessageResult is schema MessageResult: the message is queued.
 type MessageResult struct {
 	ID       string `json:"id"`
 	Segments int    `json:"segments"`
+	Replayed bool   `json:"replayed,omitzero"` // it is the answer to the request that this one repeats
 }
 
-// SendMessage sends a partner's message to one of its users. Errors: those of the number and of the flow.
+// SendMessage sends a partner's message to one of its users. Errors: those of the number, of the flow and of the key.
 func (c *Client) SendMessage(ctx context.Context, in MessageRequest) (MessageResult, error) {
 	return hop.Call(ctx, c.peer, SendMessage, in)
 }
 
 // OptOutRequest is schema OptOutRequest. A zero PartnerID is the client's own, where its partner may omit it.
+// Key names it over its repetitions of a day, which end nothing more.
 type OptOutRequest struct {
 	Offer
+	Key string `json:"key,omitempty"`
 }
 
 // OptOutResult is schema OptOutResult.
 type OptOutResult struct {
-	Cancelled bool `json:"cancelled"` // false: it was cancelled before
+	Cancelled bool `json:"cancelled"`         // false: it was cancelled before
+	Replayed  bool `json:"replayed,omitzero"` // it is the answer to the request that this one repeats
 }
 
-// OptOut ends a subscription; it depends on no other system. Errors: those of the number and of the flow.
+// OptOut ends a subscription; it depends on no other system. Errors: those of the number, of the flow and of the key.
 func (c *Client) OptOut(ctx context.Context, in OptOutRequest) (OptOutResult, error) {
 	return hop.Call(ctx, c.peer, OptOut, in)
 }

@@ -18,8 +18,8 @@ var Contract = hop.Contract{Layer: "xapi", Name: "partnerhub", Spec: spec}
 var (
 	Charge              = hop.Operation[ChargeRequest, hop.Raw]{Contract: &Contract, ID: "charge"} // Result, and a header that says of a repetition
 	GetCharge           = hop.Operation[ChargeQuery, ChargeStatus]{Contract: &Contract, ID: "getCharge"}
-	SendMT              = hop.Operation[MessageRequest, Result]{Contract: &Contract, ID: "sendMT"}
-	SubOptOut           = hop.Operation[OptOutRequest, OptOutResult]{Contract: &Contract, ID: "subOptOut"}
+	SendMT              = hop.Operation[MessageRequest, hop.Raw]{Contract: &Contract, ID: "sendMT"}
+	SubOptOut           = hop.Operation[OptOutRequest, hop.Raw]{Contract: &Contract, ID: "subOptOut"}
 	VerifyToken         = hop.Operation[VerifyRequest, Verified]{Contract: &Contract, ID: "verifyToken"}
 	IssueChargeToken    = hop.Operation[TokenRequest, hop.Raw]{Contract: &Contract, ID: "issueChargeToken"}
 	IssueSendMTToken    = hop.Operation[TokenRequest, hop.Raw]{Contract: &Contract, ID: "issueSendMTToken"}

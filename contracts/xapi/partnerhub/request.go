@@ -61,8 +61,12 @@ const (
 	ChargeRefunded  ChargeState = "REFUNDED"
 )
 
-// MessageRequest is schema MessageRequest. Its UserIdentifierType may also be empty.
+// MessageRequest is schema MessageRequest. Its UserIdentifierType may also be empty. The headers, of which one will
+// do, name it over its repetitions of a day.
 type MessageRequest struct {
+	IdempotencyKey string `header:"Idempotency-Key" json:"-"`
+	ExternalTxID   string `header:"external-tx-id" json:"-"`
+
 	UserIdentifier     string                `json:"userIdentifier"`
 	UserIdentifierType MessageIdentifierType `json:"userIdentifierType"`
 	PartnerID          int64                 `json:"partnerId"`
@@ -86,8 +90,11 @@ const (
 )
 
 // OptOutRequest is schema OptOutRequest. Without PartnerID the client's own is meant, where its partner
-// may leave it out.
+// may leave it out. The headers are those of MessageRequest.
 type OptOutRequest struct {
+	IdempotencyKey string `header:"Idempotency-Key" json:"-"`
+	ExternalTxID   string `header:"external-tx-id" json:"-"`
+
 	UserIdentifier     string         `json:"userIdentifier"`
 	UserIdentifierType IdentifierType `json:"userIdentifierType"`
 	PartnerID          int64          `json:"partnerId,omitzero"`

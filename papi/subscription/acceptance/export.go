@@ -72,16 +72,16 @@ func WriteCSV(w io.Writer, rows []Row) error {
 	}
 	total := Total(rows)
 	for _, r := range rows {
-		line := []string{plain(r.Name), id(r.PartnerID), id(r.ProductID), plain(r.Environment), plain(r.Delivery), plain(r.Integration)}
+		line := []string{Plain(r.Name), id(r.PartnerID), id(r.ProductID), Plain(r.Environment), Plain(r.Delivery), Plain(r.Integration)}
 		for _, c := range r.Cells {
 			line = append(line, c.State.String())
 		}
 		waivedBy := ""
 		if r.Waiver != nil {
-			waivedBy = plain(r.Waiver.By)
+			waivedBy = Plain(r.Waiver.By)
 		}
-		line = append(line, strconv.Itoa(r.SeedPercent()), strconv.Itoa(r.ApplicablePercent()), plain(string(r.Status)), plain(r.E2E),
-			strconv.Itoa(r.Products), strconv.Itoa(r.Subscriptions), strconv.Itoa(total.Share(r)), waivedBy, plain(strings.Join(r.Warnings, "; ")))
+		line = append(line, strconv.Itoa(r.SeedPercent()), strconv.Itoa(r.ApplicablePercent()), Plain(string(r.Status)), Plain(r.E2E),
+			strconv.Itoa(r.Products), strconv.Itoa(r.Subscriptions), strconv.Itoa(total.Share(r)), waivedBy, Plain(strings.Join(r.Warnings, "; ")))
 		if err := out.Write(line); err != nil {
 			return fmt.Errorf("acceptance: write CSV: %w", err)
 		}
@@ -106,9 +106,9 @@ func id(n int64) string {
 // formula is what a spreadsheet takes for the beginning of one, also in full width (OWASP, "CSV Injection").
 const formula = "=+-@＝＋－＠"
 
-// plain is a text that no spreadsheet calculates: an apostrophe in front has it shown as it is. Spaces before a
+// Plain is a text that no spreadsheet calculates: an apostrophe in front has it shown as it is. Spaces before a
 // sign do not hide it, and a cell that begins with a tab or a line's end is cut there by some.
-func plain(s string) string {
+func Plain(s string) string {
 	shown := strings.TrimLeftFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) })
 	if strings.IndexAny(shown, formula) == 0 || strings.IndexAny(s, "\t\r\n") == 0 {
 		return "'" + s

@@ -10,6 +10,7 @@ import (
 
 	"puente/shared/admin"
 	"puente/shared/phone"
+	"puente/shared/webhook"
 )
 
 // Status says whether something may be used.
@@ -58,15 +59,32 @@ type PartnerSpec struct {
 
 // Notify is how a partner is told of what happens (spec §6). URLs of a product come before these.
 type Notify struct {
-	SubscriptionURL string   `json:"subscriptionUrl,omitempty"`
-	ChargeURL       string   `json:"chargeUrl,omitempty"`
-	AckMode         AckMode  `json:"ackMode,omitempty"` // default body
-	Secrets         []Secret `json:"secrets,omitempty"` // whsec_…; one, or two while they rotate; none: not signed
-	Bearer          *Secret  `json:"bearer,omitempty"`
-	Concurrency     int      `json:"concurrency,omitempty"` // calls at a time, of each process, to all endpoints of the partner and its products together; default 4
-	FailedCharges   bool     `json:"failedCharges,omitempty"`
-	ReasonMO        string   `json:"reasonMo,omitempty"`        // default MO
-	ReasonLifecycle string   `json:"reasonLifecycle,omitempty"` // default LIFECYCLE
+	SubscriptionURL   string             `json:"subscriptionUrl,omitempty"`
+	ChargeURL         string             `json:"chargeUrl,omitempty"`
+	AckMode           AckMode            `json:"ackMode,omitempty"` // default body
+	Secrets           []Secret           `json:"secrets,omitempty"` // whsec_… signs by v1, whsk_… by v1a and is read back as its public key; of each one, or two while they rotate; none: not signed
+	Bearer            *Secret            `json:"bearer,omitempty"`
+	ClientCertificate *ClientCertificate `json:"clientCertificate,omitempty"` // by which the partner's endpoints know the hub (mutual TLS)
+	Concurrency       int                `json:"concurrency,omitempty"`       // calls at a time, of each process, to all endpoints of the partner and its products together; default 4
+	FailedCharges     bool               `json:"failedCharges,omitempty"`
+	ReasonMO          string             `json:"reasonMo,omitempty"`        // default MO
+	ReasonLifecycle   string             `json:"reasonLifecycle,omitempty"` // default LIFECYCLE
+}
+
+// ClientCertificate is a certificate for clients, with those between it and its root, and its key: PEM.
+type ClientCertificate struct {
+	Certificate Secret `json:"certificate"`
+	Key         Secret `json:"key"`
+}
+
+// validate looks at the two together, once both are there in clear.
+func (c *ClientCertificate) validate(r *rules) {
+	if c == nil || c.Certificate.value == "" && c.Certificate.fingerprint != "" || c.Key.value == "" && c.Key.fingerprint != "" {
+		return
+	}
+	if _, err := webhook.ParseCertificate(c.Certificate.value, c.Key.value); err != nil {
+		r.must(false, "notify.clientCertificate", err.Error())
+	}
 }
 
 // AckMode is what tells that a notification was taken.
@@ -139,12 +157,14 @@ func (n *Notify) validate(r *rules, in Environment) {
 	r.endpoint("notify.subscriptionUrl", n.SubscriptionURL, in == Staging)
 	r.endpoint("notify.chargeUrl", n.ChargeURL, in == Staging)
 	r.must(n.AckMode == AckBody || n.AckMode == AckHTTP, "notify.ackMode", "must be body or http")
-	r.must(len(n.Secrets) <= 2, "notify.secrets", "must be two at most")
+	count := map[bool]int{}
 	for i, s := range n.Secrets {
-		raw, ok := strings.CutPrefix(s.value, "whsec_")
-		key, err := base64.StdEncoding.DecodeString(raw)
-		r.must(s.value == "" || ok && err == nil && len(key) >= 24 && len(key) <= 64, fmt.Sprintf("notify.secrets[%d]", i), "must be whsec_ and base64 of 24 to 64 bytes")
+		count[s.asymmetric()]++
+		_, err := webhook.ParseSecret(s.value)
+		r.must(s.value == "" || err == nil, fmt.Sprintf("notify.secrets[%d]", i), "must be whsec_ and base64 of 24 to 64 bytes, or whsk_ and base64 of an Ed25519 key")
 	}
+	r.must(count[false] <= 2 && count[true] <= 2, "notify.secrets", "must be two at most of whsec_, and of whsk_")
+	n.ClientCertificate.validate(r)
 	r.must(n.Bearer == nil || n.Bearer.value == "" || len(n.Bearer.value) >= 16, "notify.bearer", "must have at least 16 characters")
 	r.must(n.Concurrency >= 1 && n.Concurrency <= 100, "notify.concurrency", "must be from 1 to 100")
 }
@@ -195,6 +215,9 @@ func (p *PartnerSpec) secrets() []*Secret {
 	}
 	if p.Notify.Bearer != nil {
 		all = append(all, p.Notify.Bearer)
+	}
+	if c := p.Notify.ClientCertificate; c != nil {
+		all = append(all, &c.Certificate, &c.Key)
 	}
 	for i := range p.Redirect.Keys {
 		all = append(all, &p.Redirect.Keys[i].Secret)

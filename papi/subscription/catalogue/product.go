@@ -99,6 +99,12 @@ const (
 	OneShot      = "ONESHOT"
 )
 
+// When a subscription begins (specification §10 F1).
+const (
+	ChargeFirst = "charge-first"
+	SubFirst    = "sub-first"
+)
+
 // The units of periods.
 const (
 	Day   = "DAY"
@@ -122,6 +128,11 @@ type ProductSpec struct {
 	ReminderBefore admin.Duration `json:"reminderBefore,omitempty"` // a message before each renewal; zero: none, but 48h of monthly ones
 	NoReminder     bool           `json:"noReminder,omitempty"`
 	RenewalMessage bool           `json:"renewalMessage,omitempty"` // a message after each renewal
+	ActivationMode string         `json:"activationMode,omitempty"` // charge-first, the default: it begins once it is paid; sub-first: with the consent
+
+	// FallbackPricepoints are price points that a renewal may be charged at, each for a shorter period, where the
+	// balance does not suffice for the price; none: only the price. Who subscribes is shown them.
+	FallbackPricepoints []int64 `json:"fallbackPricepoints,omitempty"`
 
 	// Of one-shot products.
 	OneShotConsent string         `json:"oneshotConsent,omitempty"` // hub, the default, or partner
@@ -178,6 +189,9 @@ func (p *ProductSpec) Normalize() {
 	if p.Type == OneShot {
 		p.OneShotConsent, p.LateOneShot, p.DedupeWindow = or(p.OneShotConsent, "hub"), or(p.LateOneShot, "refund"), or(p.DedupeWindow, dedupe)
 	}
+	if p.Type == Subscription {
+		p.ActivationMode = or(p.ActivationMode, ChargeFirst)
+	}
 	if p.Period != nil {
 		p.Period.Count = or(p.Period.Count, 1)
 		if p.Period.Unit == Month && !p.NoReminder {
@@ -205,7 +219,9 @@ func (p *ProductSpec) Validate() error {
 	}
 	r.must(p.ReminderBefore >= 0 && (p.ReminderBefore == 0 || p.Period != nil), "reminderBefore", "must be positive, and of a subscription")
 	r.must(!p.NoReminder || p.ReminderBefore == 0, "noReminder", "must not be beside reminderBefore")
+	r.must((p.Type == Subscription) == slices.Contains([]string{ChargeFirst, SubFirst}, p.ActivationMode), "activationMode", "must be charge-first or sub-first, and of a subscription")
 	p.validatePrices(&r)
+	p.validateFallbacks(&r)
 	oneShot := p.Type == OneShot
 	r.must(oneShot == slices.Contains([]string{"hub", "partner"}, p.OneShotConsent), "oneshotConsent", "must be hub or partner, and of a one-shot product")
 	r.must(oneShot == slices.Contains([]string{"refund", "notify"}, p.LateOneShot), "lateOneshot", "must be refund or notify, and of a one-shot product")

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"puente/shared/webhook"
 )
 
 // Secret is a value that an operator gives and nobody reads back. A document holds it in clear once;
@@ -19,8 +21,12 @@ type Secret struct {
 
 const fingerprinted = "sha256:"
 
-// NewSecret is a secret in clear.
+// NewSecret is a secret in clear. That of an asymmetric key, whsk_…, is named by its public one, whpk_…, which its
+// partner needs.
 func NewSecret(value string) Secret {
+	if key, err := webhook.ParseSecret(value); err == nil && key.Public() != "" {
+		return Secret{value: value, fingerprint: key.Public()}
+	}
 	sum := sha256.Sum256([]byte(value))
 	return Secret{value: value, fingerprint: fingerprinted + hex.EncodeToString(sum[:])}
 }
@@ -30,6 +36,9 @@ func (s Secret) Reveal() string { return s.value }
 
 // Fingerprint names the secret; it tells nothing of one that is random.
 func (s Secret) Fingerprint() string { return s.fingerprint }
+
+// asymmetric reports whether it is the private half of a key.
+func (s Secret) asymmetric() bool { return strings.HasPrefix(s.fingerprint, "whpk_") }
 
 // String keeps a secret out of logs.
 func (s Secret) String() string { return s.fingerprint }
@@ -51,6 +60,10 @@ func (s *Secret) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	text := token.String()
 	sum, ok := strings.CutPrefix(text, fingerprinted)
 	if raw, err := hex.DecodeString(sum); ok && err == nil && len(raw) == sha256.Size {
+		*s = Secret{fingerprint: text}
+		return nil
+	}
+	if _, err := webhook.ParsePublicKey(text); err == nil {
 		*s = Secret{fingerprint: text}
 		return nil
 	}

@@ -306,6 +306,10 @@ func (s *Store) put(ctx context.Context, kind, id string, spec any) error {
 		}
 	}
 	if partner, ok := spec.(*PartnerSpec); ok {
+		var r rules
+		if partner.Notify.ClientCertificate.validate(&r); len(r) > 0 { // of a pair whose one half was kept
+			return r.err()
+		}
 		if err := s.pass(ctx, id, partner); err != nil {
 			return err
 		}

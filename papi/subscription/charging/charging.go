@@ -150,6 +150,7 @@ type Intent struct {
 	Product        *catalogue.Product
 	PricepointID   int64
 	Amount         int64 // minor units
+	Days           int   // of Renewal, that a lower price pays for; zero: a whole period
 	Channel        string
 	ShortCode      string
 	TID            string

@@ -42,6 +42,7 @@ func (c *Charging) Open(ctx context.Context, tx pgx.Tx, now time.Time, intents .
 		in.Products = append(in.Products, i.Product.ID)
 		in.Pricepoints = append(in.Pricepoints, i.PricepointID)
 		in.Amounts = append(in.Amounts, i.Amount)
+		in.Days = append(in.Days, int32(i.Days))
 		in.Currencies = append(in.Currencies, i.Product.Country().Currency)
 		in.Channels = append(in.Channels, i.Channel)
 		in.ShortCodes = append(in.ShortCodes, i.ShortCode)

@@ -113,7 +113,7 @@ func (s *settling) settle(one Settlement) error {
 	case OutcomeUndone:
 		end.State = "UNDONE"
 		row.State = Created
-		if row.Kind != Renewal { // who waited for it was told: it is not tried again
+		if !s.renews(&row) { // who waited for it was told: it is not tried again
 			end.State, end.Reason = Declined, notCharged
 			row.State, row.Reason, row.EndedAt = Declined, notCharged, &s.now
 		}
@@ -157,12 +157,22 @@ func (s *settling) succeeded(row *sql.SubscriptionCharge, product *catalogue.Pro
 		return nil
 	}
 	subscription, ok := s.held[*row.SubscriptionID]
-	if !ok || !s.lifecycle.ChargedSince(&s.change, subscription, row.Amount, row.OpenedAt, s.now, func(context notification.Context) {
+	paid := lifecycle.Payment{Amount: row.Amount, Days: int(row.Days), Made: row.OpenedAt}
+	if !ok || !s.lifecycle.Paid(&s.change, subscription, paid, s.now, func(context notification.Context) {
 		s.notice(row, product, subscription.MSISDN, context)
 	}) {
 		s.giveBack(row, refundOver)
 	}
 	return nil
+}
+
+// renews reports that a charge is tried again by the rule of renewal: a first one, too, whose subscription has begun.
+func (s *settling) renews(row *sql.SubscriptionCharge) bool {
+	if row.Kind != First {
+		return row.Kind == Renewal
+	}
+	subscription, ok := s.held[*row.SubscriptionID]
+	return ok && lifecycle.Renewing(subscription.State)
 }
 
 func shortCode(row *sql.SubscriptionCharge, product *catalogue.Product) string {
@@ -216,7 +226,7 @@ func (s *settling) undone(row *sql.SubscriptionCharge, one Settlement) {
 		return
 	}
 	if subscription, ok := s.held[*row.SubscriptionID]; ok {
-		if one.Result.Again > 0 && row.Kind == Renewal && row.Openings <= soonTimes {
+		if one.Result.Again > 0 && s.renews(row) && row.Openings <= soonTimes {
 			s.lifecycle.PutOff(&s.change, subscription, s.now.Add(one.Result.Again))
 			return
 		}

@@ -163,20 +163,7 @@ func TestCallerGoesAway(t *testing.T) {
 func TestCancelledWhileTheChargeIsInWork(t *testing.T) {
 	w := newWorld(t)
 	w.charge = func(ctx context.Context, in carrierbilling.Order) (carrierbilling.Charge, error) {
-		err := pgx.BeginFunc(ctx, w.DB, func(tx pgx.Tx) error {
-			held, err := w.writer.Lock(ctx, tx, int64(w.count("SELECT id FROM subscription.subscriptions")))
-			if err != nil {
-				return err
-			}
-			var change lifecycle.Change
-			for _, s := range held {
-				w.lifecycle.Cancel(&change, s, w.clock(), lifecycle.Cancellation{Reason: lifecycle.ReasonMO, Cause: lifecycle.CauseMO, Channel: "SMS"})
-			}
-			return w.writer.Write(ctx, tx, &change)
-		})
-		if err != nil {
-			t.Error(err)
-		}
+		w.ends(t)
 		return (*operator)(w).book(in), nil
 	}
 	flow := w.enriched(weekly, msisdn)
@@ -187,6 +174,26 @@ func TestCancelledWhileTheChargeIsInWork(t *testing.T) {
 	w.resolve()
 	if w.count("SELECT count(*) FROM subscription.charges WHERE state = 'REFUNDED' AND refund_by = 'hub'") != 1 {
 		t.Error("it is not given back")
+	}
+}
+
+// ends ends the one subscription by a message of its user's.
+func (w *world) ends(t *testing.T) {
+	t.Helper()
+	ctx := t.Context()
+	err := pgx.BeginFunc(ctx, w.DB, func(tx pgx.Tx) error {
+		held, err := w.writer.Lock(ctx, tx, int64(w.count("SELECT id FROM subscription.subscriptions")))
+		if err != nil {
+			return err
+		}
+		var change lifecycle.Change
+		for _, s := range held {
+			w.lifecycle.Cancel(&change, s, w.clock(), lifecycle.Cancellation{Reason: lifecycle.ReasonMO, Cause: lifecycle.CauseMO, Channel: "SMS"})
+		}
+		return w.writer.Write(ctx, tx, &change)
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

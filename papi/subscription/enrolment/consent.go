@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	contract "puente/contracts/papi/subscription"
+	"puente/papi/subscription/catalogue"
 	"puente/papi/subscription/sql"
 	"puente/shared/database"
 	"puente/shared/problem"
@@ -19,27 +20,30 @@ import (
 // Consent is the proof for the consumer authority (specification §7.3): who agreed to what, when, how
 // that was shown, and by what it is known that the line was theirs. Nobody changes it.
 type Consent struct {
-	ID           uuid.UUID      `json:"id"`
-	Flow         uuid.UUID      `json:"flow"`
-	Line         int64          `json:"line"` // by which the number is found, until it is erased
-	PartnerID    int64          `json:"partnerId"`
-	ServiceID    int64          `json:"serviceId"`
-	ProductID    int64          `json:"productId"`
-	PricepointID int64          `json:"pricepointId"`
-	Amount       int64          `json:"amount"` // as shown, minor units
-	Currency     string         `json:"currency"`
-	Proof        contract.Proof `json:"proof"`
-	PIN          int32          `json:"pin,omitempty"`    // which one of the flow's was typed
-	Source       *source        `json:"source,omitempty"` // of ProofHE
-	Campaign     string         `json:"campaign"`
-	Channel      string         `json:"channel"`
-	TID          string         `json:"tid,omitempty"`
-	Texts        string         `json:"texts"`   // their version
-	Screens      []string       `json:"screens"` // in the order in which they were confirmed
-	StartedAt    time.Time      `json:"startedAt"`
-	GivenAt      time.Time      `json:"givenAt"`
-	Started      origin         `json:"started"`
-	Confirmed    origin         `json:"confirmed"`
+	ID           uuid.UUID `json:"id"`
+	Flow         uuid.UUID `json:"flow"`
+	Line         int64     `json:"line"` // by which the number is found, until it is erased
+	PartnerID    int64     `json:"partnerId"`
+	ServiceID    int64     `json:"serviceId"`
+	ProductID    int64     `json:"productId"`
+	PricepointID int64     `json:"pricepointId"`
+	Amount       int64     `json:"amount"` // as shown, minor units
+	Currency     string    `json:"currency"`
+
+	Fallbacks []catalogue.Fallback `json:"fallbacks,omitempty"` // lower prices, as shown beside it
+
+	Proof     contract.Proof `json:"proof"`
+	PIN       int32          `json:"pin,omitempty"`    // which one of the flow's was typed
+	Source    *source        `json:"source,omitempty"` // of ProofHE
+	Campaign  string         `json:"campaign"`
+	Channel   string         `json:"channel"`
+	TID       string         `json:"tid,omitempty"`
+	Texts     string         `json:"texts"`   // their version
+	Screens   []string       `json:"screens"` // in the order in which they were confirmed
+	StartedAt time.Time      `json:"startedAt"`
+	GivenAt   time.Time      `json:"givenAt"`
+	Started   origin         `json:"started"`
+	Confirmed origin         `json:"confirmed"`
 }
 
 // origin is from where something was asked for.
@@ -80,7 +84,7 @@ func (f *Flows) consent(ctx context.Context, tx pgx.Tx, flow sql.SubscriptionFlo
 	}
 	c := Consent{
 		ID: id, Flow: flow.ID, Line: flow.LineID, PartnerID: flow.PartnerID, ServiceID: flow.ServiceID, ProductID: flow.ProductID,
-		PricepointID: flow.PricepointID, Amount: o.point.Amount, Currency: o.product.Country().Currency, Proof: contract.Proof(flow.Proof), PIN: pin,
+		PricepointID: flow.PricepointID, Amount: o.point.Amount, Currency: o.product.Country().Currency, Fallbacks: o.product.Fallbacks(o.point), Proof: contract.Proof(flow.Proof), PIN: pin,
 		Source: started.Enrichment, Campaign: flow.Campaign, Channel: flow.Channel, TID: flow.TID, Texts: in.Texts, Screens: in.Screens,
 		StartedAt: flow.StartedAt.UTC(), GivenAt: at.UTC(), Started: origin{Address: started.Address, UserAgent: started.UserAgent},
 		Confirmed: origin{Address: in.Address, UserAgent: in.UserAgent},
@@ -88,10 +92,14 @@ func (f *Flows) consent(ctx context.Context, tx pgx.Tx, flow sql.SubscriptionFlo
 	if text, err = json.Marshal(c, json.Deterministic(true)); err != nil {
 		return id, fmt.Errorf("write consent: %w", err)
 	}
+	lower, err := json.Marshal(c.Fallbacks)
+	if err != nil {
+		return id, fmt.Errorf("write consent: %w", err)
+	}
 	q := sql.New(tx)
 	if err = q.AddConsent(ctx, sql.AddConsentParams{
 		ID: id, LineID: flow.LineID, PartnerID: flow.PartnerID, ServiceID: flow.ServiceID, ProductID: flow.ProductID, PricepointID: flow.PricepointID,
-		Amount: c.Amount, Currency: c.Currency, Proof: flow.Proof, GivenAt: at, Record: f.ring.Seal(recordOf(id), text),
+		Amount: c.Amount, Currency: c.Currency, Fallbacks: lower, Proof: flow.Proof, GivenAt: at, Record: f.ring.Seal(recordOf(id), text),
 	}); err != nil {
 		return id, fmt.Errorf("add consent: %w", err)
 	}
@@ -110,12 +118,17 @@ func (f *Flows) Consent(ctx context.Context, id uuid.UUID) (c Consent, err error
 	if err != nil {
 		return c, database.Problem(fmt.Errorf("read consent: %w", err))
 	}
-	text, err := f.ring.Open(recordOf(id), row.Record)
+	return f.OpenConsent(row)
+}
+
+// OpenConsent reads what was agreed to out of its row.
+func (f *Flows) OpenConsent(row sql.SubscriptionConsent) (c Consent, err error) {
+	text, err := f.ring.Open(recordOf(row.ID), row.Record)
 	if err == nil {
 		err = json.Unmarshal(text, &c)
 	}
 	if err != nil {
-		return c, fmt.Errorf("read consent %s: %w", id, err)
+		return c, fmt.Errorf("read consent %s: %w", row.ID, err)
 	}
 	return c, nil
 }

@@ -39,6 +39,9 @@ func (f *Flows) DescribeOffer(_ context.Context, in contract.OfferQuery) (contra
 	if p.Period != nil {
 		terms.Period = &contract.Period{Unit: contract.PeriodUnit(p.Period.Unit), Count: p.Period.Count}
 	}
+	for _, lower := range p.Fallbacks(o.point) {
+		terms.Fallbacks = append(terms.Fallbacks, contract.Fallback{Amount: lower.Amount, Days: lower.Days})
+	}
 	return terms, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	contract "puente/contracts/papi/subscription"
+	"puente/papi/subscription/catalogue"
 	"puente/papi/subscription/charging"
 	"puente/papi/subscription/lifecycle"
 	"puente/papi/subscription/notification"
@@ -80,8 +81,8 @@ func (f *Flows) stays(ctx context.Context, tx pgx.Tx, id int64, flow sql.Subscri
 	return false, f.writer.Write(ctx, tx, &change)
 }
 
-// open opens the first charge of a new subscription. One that costs nothing is active at once; one whose
-// line has spent what it may is over at once, as after the operator's decline.
+// open opens the first charge of a new subscription. One that costs nothing is active at once, and so is one of a
+// product that is sub-first; one whose line has spent what it may is as after the operator's decline.
 func (f *Flows) open(ctx context.Context, tx pgx.Tx, row sql.SubscriptionSubscription, o offer, at time.Time) (*charging.Order, error) {
 	msisdn, err := f.book.Number(ctx, tx, row.LineID)
 	if err != nil {
@@ -92,6 +93,10 @@ func (f *Flows) open(ctx context.Context, tx pgx.Tx, row sql.SubscriptionSubscri
 	if o.point.Amount == 0 {
 		f.lifecycle.Charged(&change, s, 0, at, func(notification.Context) {})
 		return nil, f.writer.Write(ctx, tx, &change)
+	}
+	early := o.product.ActivationMode == catalogue.SubFirst
+	if early {
+		f.lifecycle.Begin(&change, s)
 	}
 	opened, err := f.charging.Open(ctx, tx, at, charging.Intent{
 		Key: fmt.Sprintf("sub:%d:0", row.ID), Kind: charging.First, SubscriptionID: row.ID, LineID: row.LineID, MSISDN: msisdn, Product: o.product,
@@ -106,6 +111,8 @@ func (f *Flows) open(ctx context.Context, tx pgx.Tx, row sql.SubscriptionSubscri
 		return nil, f.writer.Write(ctx, tx, &change)
 	case len(opened.Orders) != 1:
 		return nil, fmt.Errorf("charge of subscription %d was opened before", row.ID)
+	case early:
+		err = f.writer.Write(ctx, tx, &change)
 	}
-	return &opened.Orders[0], nil
+	return &opened.Orders[0], err
 }

@@ -40,6 +40,9 @@ func Webhook(p *catalogue.Partner, url string) string {
 	if p.Notify.Bearer != nil {
 		parts = append(parts, "bearer", p.Notify.Bearer.Fingerprint())
 	}
+	if c := p.Notify.ClientCertificate; c != nil {
+		parts = append(parts, "certificate", c.Certificate.Fingerprint())
+	}
 	return fingerprint("webhook", parts...)
 }
 

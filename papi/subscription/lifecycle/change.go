@@ -41,7 +41,7 @@ func (c *Change) touch(s *Subscription) {
 // move puts a row into a state, which may be the one that it is in.
 func (c *Change) move(s *Subscription, state, cause string, at time.Time) {
 	c.touch(s)
-	if s.State == state && cause != "renewed" {
+	if s.State == state && cause != "renewed" && cause != "charged" {
 		return
 	}
 	c.history = append(c.history, sql.AddHistoryParams{SubscriptionID: s.ID, At: at, Was: s.State, IsNow: state, Cause: cause})

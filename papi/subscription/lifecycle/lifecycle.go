@@ -8,6 +8,9 @@
 //	      │ declined              └─────────────charged────────────────┘  │ 30 days
 //	      └──────────────────────────▶ CANCELLED ◀────────────────────────┘ and: MO, API, self-care, line, product
 //
+// A subscription to a product that is sub-first is ACTIVE from its consent on; a first charge that is declined leads
+// to GRACE then.
+//
 // Who holds a row across a transition has locked it.
 package lifecycle
 
@@ -17,6 +20,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	contract "puente/contracts/papi/subscription"
 	"puente/papi/subscription/catalogue"
 	"puente/papi/subscription/messaging"
 	"puente/papi/subscription/notification"
@@ -99,6 +103,7 @@ func (l *Lifecycle) Next(s *Subscription, now time.Time) schedule.Step {
 type attempt struct {
 	At      time.Time        `json:"at"`
 	Outcome schedule.Outcome `json:"outcome"`
+	Short   bool             `json:"short,omitzero"`
 }
 
 func (s *Subscription) attempts() []schedule.Attempt {
@@ -121,47 +126,85 @@ func (s *Subscription) setAttempts(all []schedule.Attempt) {
 	s.Tries, _ = json.Marshal(kept) // times and words
 }
 
+// Payment is a charge that came true.
+type Payment struct {
+	Amount int64
+	Days   int       // that it pays for, at a lower price than the subscription's; zero: a whole period
+	Made   time.Time // when it was tried
+}
+
+// Begin has a subscription begin with its consent, before it is paid (sub-first, specification §10 F1): its first
+// charge is in work, and comes under the rules of renewal where it is declined.
+func (l *Lifecycle) Begin(c *Change, s *Subscription) {
+	at := s.CreatedAt
+	s.Anchor, s.Periods, s.PaidUntil, s.DueAt = &at, 0, &at, nil
+	c.move(s, Active, "subscribed", at)
+	c.tell(s.notice(notification.Subscribed, at))
+}
+
+// Unpaid reports that a subscription began with its consent and nothing was paid for it yet: it is paid until it
+// was made.
+func (s *Subscription) Unpaid() bool { return s.PaidUntil != nil && s.PaidUntil.Equal(s.CreatedAt) }
+
+// Short is how often a charge for the period that is due was declined because the balance did not suffice.
+func (s *Subscription) Short() (n int) {
+	for _, a := range s.attempts() {
+		if a.Short && !a.At.Before(*s.PaidUntil) {
+			n++
+		}
+	}
+	return n
+}
+
 // Charged moves a subscription whose charge of amount came true at a moment. It reports false where the
 // subscription was over by then: the charge is to be given back.
 func (l *Lifecycle) Charged(c *Change, s *Subscription, amount int64, at time.Time, tell func(notification.Context)) bool {
-	return l.ChargedSince(c, s, amount, at, at, tell)
+	return l.Paid(c, s, Payment{Amount: amount, Made: at}, at, tell)
 }
 
-// ChargedSince is Charged where the attempt was made at a moment, and its outcome is known as of at, which may
+// Paid is Charged where the attempt was made at a moment, and its outcome is known as of at, which may
 // be days later. The attempt's moment decides what was paid for, and which day it counts for. A customer who
 // had no access meanwhile has it from at.
-func (l *Lifecycle) ChargedSince(c *Change, s *Subscription, amount int64, made, at time.Time, tell func(notification.Context)) bool {
+func (l *Lifecycle) Paid(c *Change, s *Subscription, p Payment, at time.Time, tell func(notification.Context)) bool {
 	switch {
 	case s.State == Cancelled:
 		return false
 	case s.State == PendingCharge:
-		s.begin(at)
+		s.begin(at, 0)
 		c.move(s, Active, "charged", at)
 		c.tell(s.notice(notification.Subscribed, at))
-		if amount > 0 {
+		if p.Amount > 0 {
 			tell(notification.First)
 		}
-		c.say(s.message(messaging.Welcome, amount, *s.PaidUntil, at))
+		c.say(s.message(messaging.Welcome, p.Amount, *s.PaidUntil, at))
 		return true
 	}
-	began, anew := s.due().Pays(schedule.State(s.State), made)
-	tries := append(s.attempts(), schedule.Attempt{At: made, Outcome: schedule.Charged})
-	if anew {
+	first := s.Unpaid()
+	_, anew := s.due().Pays(schedule.State(s.State), p.Made)
+	tries := append(s.attempts(), schedule.Attempt{At: p.Made, Outcome: schedule.Charged})
+	switch until := s.calendar().DueAfter(int(s.Periods), p.Days); {
+	case !anew && p.Days > 0 && until.After(p.Made):
+		s.pay(int(s.Periods), p.Days)
+	case anew || p.Days > 0: // so few days from when it was due would be over
+		began := p.Made
 		if s.State == Suspended {
 			began = at
 		}
-		s.begin(began)
-	} else {
-		s.Periods++
-		until := s.calendar().Due(int(s.Periods))
-		s.PaidUntil = &until
-		s.DueAt = s.firstLook(until)
+		s.begin(began, p.Days)
+	default:
+		s.pay(int(s.Periods), 0)
 	}
-	s.setAttempts(s.ofDay(tries, made)) // of before the next period: they count for their day only
+	s.setAttempts(s.ofDay(tries, p.Made)) // of before the next period: they count for their day only
+	if first {
+		c.move(s, Active, "charged", at)
+		tell(notification.First)
+		c.say(s.message(messaging.Welcome, p.Amount, *s.PaidUntil, at))
+		return true
+	}
 	c.move(s, Active, "renewed", at)
 	tell(notification.Renewal)
 	if s.Product.RenewalMessage {
-		c.say(s.message(messaging.Renewed, amount, *s.PaidUntil, at))
+		c.say(s.message(messaging.Renewed, p.Amount, *s.PaidUntil, at))
 	}
 	return true
 }
@@ -173,13 +216,24 @@ func (s *Subscription) ofDay(all []schedule.Attempt, at time.Time) []schedule.At
 	return slices.DeleteFunc(all, func(a schedule.Attempt) bool { return period.Date(a.At, zone) != day })
 }
 
-// begin makes a period of its own begin at a moment, and counts from there.
-func (s *Subscription) begin(at time.Time) {
-	s.Anchor, s.Periods = &at, 1
-	until := s.calendar().Due(1)
+// begin makes a period of its own, or so many days of one, begin at a moment, and counts from there.
+func (s *Subscription) begin(at time.Time, days int) {
+	s.Anchor = &at
+	s.pay(0, days)
+	s.setAttempts(nil)
+}
+
+// pay pays for a period, or for so many days of it, whose end is then counted from. Zero days: the whole.
+func (s *Subscription) pay(k, days int) {
+	c := s.calendar()
+	until := c.Due(k + 1)
+	s.Periods = int32(k + 1)
+	if days > 0 && c.DueAfter(k, days).Before(until) {
+		until = c.DueAfter(k, days)
+		s.Anchor, s.Periods = &until, 0
+	}
 	s.PaidUntil = &until
 	s.DueAt = s.firstLook(until)
-	s.setAttempts(nil)
 }
 
 // firstLook is when somebody is to look at a paid subscription next: at its reminder, or its end.
@@ -199,7 +253,7 @@ func (l *Lifecycle) Declined(c *Change, s *Subscription, made, at time.Time, rea
 	case PendingCharge:
 		l.Cancel(c, s, at, Cancellation{Cause: CauseDeclined + " " + reason, Channel: s.Channel, Silent: true})
 	default:
-		l.tried(c, s, schedule.Attempt{At: made, Outcome: schedule.Declined}, at, reason)
+		l.tried(c, s, schedule.Attempt{At: made, Outcome: schedule.Declined, Short: reason == contract.CodeInsufficientBalance}, at, reason)
 	}
 }
 

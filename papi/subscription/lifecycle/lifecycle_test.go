@@ -58,7 +58,7 @@ func TestFoundLate(t *testing.T) {
 			if c.prepare != nil {
 				c.prepare(&change, s)
 			}
-			if !rule.ChargedSince(&change, s, 990, c.made, c.at, nobody) || s.State != lifecycle.Active || !s.PaidUntil.Equal(c.until) || !s.DueAt.Equal(c.until) {
+			if !rule.Paid(&change, s, lifecycle.Payment{Amount: 990, Made: c.made}, c.at, nobody) || s.State != lifecycle.Active || !s.PaidUntil.Equal(c.until) || !s.DueAt.Equal(c.until) {
 				t.Errorf("%s until %s, want %s", s.State, s.PaidUntil, c.until)
 			}
 		})

@@ -2,6 +2,7 @@ package messaging
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"puente/papi/subscription/acceptance"
 	"puente/papi/subscription/catalogue"
 	"puente/papi/subscription/evidence"
+	"puente/papi/subscription/repeat"
 	"puente/papi/subscription/sql"
 	"puente/shared/database"
 	"puente/shared/problem"
@@ -26,6 +28,7 @@ type Request struct {
 	ShortCode string // of the product's service
 	Text      string
 	Channel   string // of the request; no rule depends on it
+	Name      *repeat.Name
 }
 
 // SendMessage queues a partner's message to one of its users (specification §4.2). Errors: Invalid, of the text
@@ -57,6 +60,9 @@ func (s *Sender) SendMessage(ctx context.Context, in Request) (contract.MessageR
 			return err
 		}
 		out = contract.MessageResult{ID: w.id.String(), Segments: w.sms.Segments}
+		if err := in.Name.Keep(ctx, tx, m.At, out); err != nil {
+			return err
+		}
 		if err := s.queue(ctx, tx, w); err != nil || after.none {
 			return err
 		}
@@ -64,6 +70,9 @@ func (s *Sender) SendMessage(ctx context.Context, in Request) (contract.MessageR
 			Product: m.Product, Check: after.check, Configuration: evidence.Configuration(m.Product, after.check), Source: "message " + out.ID, At: m.At,
 		})
 	})
+	if errors.Is(err, repeat.ErrRepeated) {
+		out.Replayed, err = in.Name.Answer(ctx, s.db, m.At, &out)
+	}
 	if err != nil {
 		return contract.MessageResult{}, fmt.Errorf("send message: %w", database.Problem(err))
 	}

@@ -97,6 +97,9 @@ func (d *Delivery) send(ctx context.Context, e outbox.Event, _ int) outbox.Resul
 	if partner.Notify.Bearer != nil {
 		to.Bearer = config.NewSecret(partner.Notify.Bearer.Reveal())
 	}
+	if c := partner.Notify.ClientCertificate; c != nil {
+		to.Certificate = webhook.Certificate{Chain: config.NewSecret(c.Certificate.Reveal()), Key: config.NewSecret(c.Key.Reveal())}
+	}
 	r := d.sender.Send(ctx, to, e.ID.String(), e.Payload)
 	final := ""
 	if r.Outcome == outbox.Delivered || r.Outcome == outbox.Dead {

@@ -23,16 +23,23 @@ func (p Period) Shortened(price, lower int64) (days int, err error) {
 	if price > 1<<48 { // so that nothing below overflows
 		return 0, errors.New("price: must be at most 2^48 minor units")
 	}
-	whole := int64(p.Count)
+	if p.Unit == Second {
+		return 0, errors.New("unit: a period of seconds has no days to shorten")
+	}
+	return int((int64(p.Days())*lower + price - 1) / price), nil
+}
+
+// Days are those of the longest such period: 31 of a month. A period of seconds has none.
+func (p Period) Days() int {
 	switch p.Unit {
 	case Second:
-		return 0, errors.New("unit: a period of seconds has no days to shorten")
+		return 0
 	case Week:
-		whole *= 7
+		return p.Count * 7
 	case Month:
-		whole *= longest
+		return p.Count * longest
 	}
-	return int((whole*lower + price - 1) / price), nil
+	return p.Count
 }
 
 // DueAfter is when the next charge is due after a shortened period of so many days, which began as period k

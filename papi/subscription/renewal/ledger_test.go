@@ -54,6 +54,14 @@ func (s *simulation) check(end time.Time) {
 			join (select id, count(*) filter (where was is not null) as paid from test.paid group by 1) p using (id)
 			join (select subscription_id as id, count(*) as charged from subscription.charges where state = 'SUCCEEDED' group by 1) c using (id) where paid <> charged and s.product_id <> 103`)
 	s.none("invariant 7: more than was agreed to", `select c.key from `+made+` join subscription.consents o on o.id = c.consent_id where l.amount > o.amount or l.amount <> c.amount`)
+	s.none("invariant 7: another price than those that were agreed to, or for another time",
+		`select c.key, c.amount, c.days from subscription.charges c where product_id = 104 and (amount, days) not in ((990, 0), (490, 4), (190, 2)) or product_id <> 104 and days > 0`)
+	s.none("invariant 7: a lower price before the price was declined for want of balance",
+		`select c.key from subscription.charges c where c.days > 0 and not exists (select from subscription.attempts a join subscription.charges b on b.id = a.charge_id
+			where b.subscription_id = c.subscription_id and a.reason = 'INSUFFICIENT_BALANCE' and a.sent_at < c.opened_at)`)
+	s.none("a lower price pays for more than its days, or for less", `select c.key, p.was, c.opened_at, p.until from test.paid p join subscription.charges c on c.subscription_id = p.id and c.state = 'SUCCEEDED' and c.ended_at = p.at
+		where c.days > 0 and abs(extract(epoch from p.until - case when p.anchor = p.until and p.was + c.days * interval '1 day' > c.opened_at then p.was else c.opened_at end) / 86400 - c.days) > 0.1
+			and abs(extract(epoch from p.until - c.ended_at) / 86400 - c.days) > 0.1`)
 	s.none("invariant 22: the cap of a day", fmt.Sprintf(
 		`select c.line_id, (c.opened_at at time zone '%s')::date as day, sum(l.amount) from `+made+` where c.state = 'SUCCEEDED' group by 1, 2 having sum(l.amount) > %d`, zone, dayCap))
 	s.none("invariant 22: what a line spent is what it was charged", fmt.Sprintf(
@@ -90,7 +98,7 @@ func (s *simulation) anchors() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	units := map[int64]period.Unit{100: period.Day, 101: period.Week, 102: period.Month, 103: period.Day}
+	units := map[int64]period.Unit{100: period.Day, 101: period.Week, 102: period.Month, 103: period.Day, 104: period.Week}
 	var until, anchor time.Time
 	var periods, product int64
 	_, err = pgx.ForEachRow(rows, []any{&until, &anchor, &periods, &product}, func() error {

@@ -37,7 +37,8 @@ type candidate struct {
 	*lifecycle.Subscription
 	agreed   int64 // what its consent names
 	currency string
-	amount   int64 // that it is charged: the catalogue's, but never more than was agreed to (invariant 7)
+	lower    []catalogue.Fallback // likewise
+	amount   int64                // that it is charged: the catalogue's, but never more than was agreed to (invariant 7)
 	found    finding
 	userType string
 }
@@ -83,7 +84,7 @@ func (r *Renewal) look(ctx context.Context, rows []sql.SubscriptionSubscription,
 			continue
 		}
 		consent := agreed[row.ConsentID]
-		c := &candidate{Subscription: s, agreed: consent.Amount, currency: consent.Currency, userType: row.UserType}
+		c := &candidate{Subscription: s, agreed: consent.Amount, currency: consent.Currency, lower: fallbacks(consent.Fallbacks), userType: row.UserType}
 		c.found = c.terms(s)
 		all = append(all, c)
 	}

@@ -12,6 +12,7 @@ import (
 	"puente/papi/subscription/charging"
 	"puente/papi/subscription/lifecycle"
 	"puente/papi/subscription/notification"
+	"puente/papi/subscription/schedule"
 	"puente/papi/subscription/sql"
 	"puente/shared/database"
 )
@@ -117,11 +118,18 @@ func (o *opening) decide(one *candidate) {
 		o.Lifecycle.Charged(&o.change, s, 0, o.now, func(notification.Context) {})
 		o.count(s, "free")
 	default:
-		key := fmt.Sprintf("sub:%d:%s", s.ID, step.Key)
+		name, kind := step.Key, charging.Renewal
+		if s.Unpaid() {
+			kind = charging.First
+			if step.State != schedule.Suspended { // as the one that was opened with the consent
+				name = "0"
+			}
+		}
+		key, price := fmt.Sprintf("sub:%d:%s", s.ID, name), one.price(s)
 		o.wanting[key] = s
 		o.intents = append(o.intents, charging.Intent{
-			Key: key, Kind: charging.Renewal, SubscriptionID: s.ID, LineID: s.LineID, MSISDN: s.MSISDN, Product: s.Product,
-			PricepointID: s.PricepointID, Amount: one.amount, Channel: s.Channel, ShortCode: s.ShortCode, TID: s.TID, UserType: s.UserType, ConsentID: s.ConsentID,
+			Key: key, Kind: kind, SubscriptionID: s.ID, LineID: s.LineID, MSISDN: s.MSISDN, Product: s.Product,
+			PricepointID: price.PricePoint, Amount: price.Amount, Days: price.Days, Channel: s.Channel, ShortCode: s.ShortCode, TID: s.TID, UserType: s.UserType, ConsentID: s.ConsentID,
 		})
 	}
 }
@@ -139,10 +147,14 @@ func (o *opening) wait(s *lifecycle.Subscription, d time.Duration, found finding
 
 // refuse takes for refused what the operator does not hear of.
 func (o *opening) refuse(s *lifecycle.Subscription, reason string) {
+	context := notification.Renewal
+	if s.Unpaid() {
+		context = notification.First
+	}
 	o.Lifecycle.Declined(&o.change, s, o.now, o.now, reason)
 	o.change.Tell(notification.Notice{
 		Kind: notification.Failed, Product: s.Product, LineID: s.LineID, MSISDN: s.MSISDN, UserType: s.UserType, Channel: s.Channel,
-		TID: s.TID, ShortCode: s.ShortCode, At: o.now, Context: notification.Renewal,
+		TID: s.TID, ShortCode: s.ShortCode, At: o.now, Context: context,
 	})
 }
 

@@ -1,6 +1,7 @@
 package renewal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -24,6 +25,7 @@ type operator struct {
 	refunds map[string][]carrierbilling.Refund
 	calls   int
 	does    func(carrierbilling.Order) deed // nil: charges
+	reason  carrierbilling.Reason           // why it declines; empty: the balance does not suffice
 	during  func(carrierbilling.Order)      // while a call is on its way
 }
 
@@ -55,7 +57,7 @@ func (o *operator) Charge(_ context.Context, order carrierbilling.Order) (carrie
 	made := carrierbilling.Charge{TxID: order.TxID, Amount: order.Amount, Currency: order.Currency, Outcome: carrierbilling.OutcomeCharged}
 	switch what {
 	case declines:
-		made.Outcome, made.Reason = carrierbilling.OutcomeDeclined, carrierbilling.ReasonInsufficientBalance
+		made.Outcome, made.Reason = carrierbilling.OutcomeDeclined, cmp.Or(o.reason, carrierbilling.ReasonInsufficientBalance)
 		return made, nil
 	case unavailable:
 		made.Outcome, made.Reason = carrierbilling.OutcomeDeclined, carrierbilling.ReasonUnavailable

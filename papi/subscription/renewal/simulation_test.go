@@ -74,14 +74,18 @@ func simulate(t *testing.T, begin string, days int, seed uint64) {
 	w.product(101, catalogue.Week, 990, func(p *catalogue.ProductSpec) { p.RenewalMessage = true })
 	w.product(102, catalogue.Month, 1500, func(p *catalogue.ProductSpec) { p.NoReminder = false })
 	w.product(103, catalogue.Day, 0)
+	w.product(104, catalogue.Week, 990, lower)
 	for n := range 16 {
-		for product, agreed := range map[int64]int64{100: 400, 101: 900, 102: 1500, 103: 0} {
-			if product == 103 && n > 3 {
+		for product, agreed := range map[int64]int64{100: 400, 101: 900, 102: 1500, 103: 0, 104: 990} {
+			if product == 103 && n > 3 || product == 104 && n > 7 {
 				continue
 			}
 			back := time.Duration(s.roll(30*24*60)) * time.Minute
 			if product == 100 || product == 103 {
 				back = time.Duration(s.roll(24*60)) * time.Minute
+			}
+			if w.shown = ""; product == 104 {
+				w.shown = lowerShown
 			}
 			s.ids = append(s.ids, w.subscribe(n, product, agreed, w.now().Add(-back)))
 		}

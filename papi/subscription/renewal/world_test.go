@@ -45,6 +45,7 @@ type world struct {
 	operator *operator
 	lines    *lines
 	caps     charging.Caps
+	shown    string // the lower prices in consents; empty: none
 
 	mu   sync.Mutex
 	time time.Time
@@ -136,7 +137,7 @@ func (w *world) subscribe(n int, product, agreed int64, began time.Time) int64 {
 	}
 	w.lines.add(msisdn(n))
 	consent := uuid.New()
-	w.exec(`insert into subscription.consents values ($1, $2, 1, 10, $3, $3, $4, 'CLP', 'PIN', $5, '')`, consent, lineID, product, agreed, began.Add(-time.Minute))
+	w.exec(`insert into subscription.consents values ($1, $2, 1, 10, $3, $3, $4, 'CLP', 'PIN', $5, '', coalesce(nullif($6, ''), '[]')::jsonb)`, consent, lineID, product, agreed, began.Add(-time.Minute), w.shown)
 	var id int64
 	err = w.db.QueryRow(ctx, `insert into subscription.subscriptions (line_id, partner_id, service_id, product_id, pricepoint_id, consent_id, campaign, channel, short_code, tid, user_type, owner_epoch, state, created_at, changed_at)
 		values ($1, 1, 10, $2, $2, $3, 'c', 'WEB', '8888', '', '02', 'e1', 'PENDING_CHARGE', $4, $4) returning id`, lineID, product, consent, began).Scan(&id)

@@ -21,6 +21,7 @@ const (
 type Attempt struct {
 	At      time.Time
 	Outcome Outcome
+	Short   bool // of Declined: the balance did not suffice. The rule does not ask
 }
 
 // Case is a subscription with the period that is due.

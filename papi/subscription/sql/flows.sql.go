@@ -36,8 +36,8 @@ func (q *Queries) AbandonFlowsOf(ctx context.Context, arg AbandonFlowsOfParams) 
 }
 
 const addConsent = `-- name: AddConsent :exec
-INSERT INTO subscription.consents (id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, proof, given_at, record)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+INSERT INTO subscription.consents (id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, fallbacks, proof, given_at, record)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 `
 
 type AddConsentParams struct {
@@ -49,6 +49,7 @@ type AddConsentParams struct {
 	PricepointID int64
 	Amount       int64
 	Currency     string
+	Fallbacks    []byte
 	Proof        string
 	GivenAt      time.Time
 	Record       []byte
@@ -64,6 +65,7 @@ func (q *Queries) AddConsent(ctx context.Context, arg AddConsentParams) error {
 		arg.PricepointID,
 		arg.Amount,
 		arg.Currency,
+		arg.Fallbacks,
 		arg.Proof,
 		arg.GivenAt,
 		arg.Record,
@@ -171,7 +173,7 @@ func (q *Queries) ConfirmFlow(ctx context.Context, arg ConfirmFlowParams) error 
 }
 
 const consent = `-- name: Consent :one
-SELECT id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, proof, given_at, record FROM subscription.consents WHERE id = $1
+SELECT id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, proof, given_at, record, fallbacks FROM subscription.consents WHERE id = $1
 `
 
 func (q *Queries) Consent(ctx context.Context, id uuid.UUID) (SubscriptionConsent, error) {
@@ -189,6 +191,7 @@ func (q *Queries) Consent(ctx context.Context, id uuid.UUID) (SubscriptionConsen
 		&i.Proof,
 		&i.GivenAt,
 		&i.Record,
+		&i.Fallbacks,
 	)
 	return i, err
 }

@@ -97,13 +97,14 @@ func (q *Queries) AddSubscription(ctx context.Context, arg AddSubscriptionParams
 }
 
 const agreed = `-- name: Agreed :many
-SELECT id, amount, currency FROM subscription.consents WHERE id = ANY (ARRAY (SELECT unnest($1::uuid[])))
+SELECT id, amount, currency, fallbacks FROM subscription.consents WHERE id = ANY (ARRAY (SELECT unnest($1::uuid[])))
 `
 
 type AgreedRow struct {
-	ID       uuid.UUID
-	Amount   int64
-	Currency string
+	ID        uuid.UUID
+	Amount    int64
+	Currency  string
+	Fallbacks []byte
 }
 
 // What was agreed to, by consent.
@@ -116,7 +117,12 @@ func (q *Queries) Agreed(ctx context.Context, ids []uuid.UUID) ([]AgreedRow, err
 	var items []AgreedRow
 	for rows.Next() {
 		var i AgreedRow
-		if err := rows.Scan(&i.ID, &i.Amount, &i.Currency); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.Amount,
+			&i.Currency,
+			&i.Fallbacks,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

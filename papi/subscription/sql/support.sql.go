@@ -8,6 +8,8 @@ package sql
 import (
 	"context"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 const attemptsOf = `-- name: AttemptsOf :many
@@ -45,7 +47,7 @@ func (q *Queries) AttemptsOf(ctx context.Context, chargeID int64) ([]Subscriptio
 }
 
 const chargesOfLine = `-- name: ChargesOfLine :many
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late FROM subscription.charges WHERE line_id = $1 ORDER BY id DESC LIMIT $2
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days FROM subscription.charges WHERE line_id = $1 ORDER BY id DESC LIMIT $2
 `
 
 type ChargesOfLineParams struct {
@@ -96,6 +98,7 @@ func (q *Queries) ChargesOfLine(ctx context.Context, arg ChargesOfLineParams) ([
 			&i.NoticedAt,
 			&i.NextAt,
 			&i.Late,
+			&i.Days,
 		); err != nil {
 			return nil, err
 		}
@@ -108,7 +111,7 @@ func (q *Queries) ChargesOfLine(ctx context.Context, arg ChargesOfLineParams) ([
 }
 
 const chargesOfSubscription = `-- name: ChargesOfSubscription :many
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late FROM subscription.charges WHERE subscription_id = $1 ORDER BY id DESC LIMIT $2
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days FROM subscription.charges WHERE subscription_id = $1 ORDER BY id DESC LIMIT $2
 `
 
 type ChargesOfSubscriptionParams struct {
@@ -159,6 +162,116 @@ func (q *Queries) ChargesOfSubscription(ctx context.Context, arg ChargesOfSubscr
 			&i.NoticedAt,
 			&i.NextAt,
 			&i.Late,
+			&i.Days,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const consentsBetween = `-- name: ConsentsBetween :many
+SELECT c.id, c.line_id, c.partner_id, c.service_id, c.product_id, c.pricepoint_id, c.amount, c.currency, c.proof, c.given_at, c.record, c.fallbacks, coalesce(s.id, 0)::bigint AS subscription_id
+FROM subscription.consents c LEFT JOIN subscription.subscriptions s ON s.consent_id = c.id
+WHERE c.given_at < $1::timestamptz AND (c.given_at, c.id) > ($2::timestamptz, $3::uuid)
+ORDER BY c.given_at, c.id LIMIT $4
+`
+
+type ConsentsBetweenParams struct {
+	Until   time.Time
+	GivenAt time.Time
+	ID      uuid.UUID
+	Most    int32
+}
+
+type ConsentsBetweenRow struct {
+	SubscriptionConsent SubscriptionConsent
+	SubscriptionID      int64
+}
+
+// Those given in a span of time, the earliest first, after one of them.
+func (q *Queries) ConsentsBetween(ctx context.Context, arg ConsentsBetweenParams) ([]ConsentsBetweenRow, error) {
+	rows, err := q.db.Query(ctx, consentsBetween,
+		arg.Until,
+		arg.GivenAt,
+		arg.ID,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ConsentsBetweenRow
+	for rows.Next() {
+		var i ConsentsBetweenRow
+		if err := rows.Scan(
+			&i.SubscriptionConsent.ID,
+			&i.SubscriptionConsent.LineID,
+			&i.SubscriptionConsent.PartnerID,
+			&i.SubscriptionConsent.ServiceID,
+			&i.SubscriptionConsent.ProductID,
+			&i.SubscriptionConsent.PricepointID,
+			&i.SubscriptionConsent.Amount,
+			&i.SubscriptionConsent.Currency,
+			&i.SubscriptionConsent.Proof,
+			&i.SubscriptionConsent.GivenAt,
+			&i.SubscriptionConsent.Record,
+			&i.SubscriptionConsent.Fallbacks,
+			&i.SubscriptionID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const consentsOfLine = `-- name: ConsentsOfLine :many
+SELECT c.id, c.line_id, c.partner_id, c.service_id, c.product_id, c.pricepoint_id, c.amount, c.currency, c.proof, c.given_at, c.record, c.fallbacks, coalesce(s.id, 0)::bigint AS subscription_id
+FROM subscription.consents c LEFT JOIN subscription.subscriptions s ON s.consent_id = c.id
+WHERE c.line_id = $1 ORDER BY c.given_at DESC, c.id DESC LIMIT $2
+`
+
+type ConsentsOfLineParams struct {
+	LineID int64
+	Most   int32
+}
+
+type ConsentsOfLineRow struct {
+	SubscriptionConsent SubscriptionConsent
+	SubscriptionID      int64
+}
+
+func (q *Queries) ConsentsOfLine(ctx context.Context, arg ConsentsOfLineParams) ([]ConsentsOfLineRow, error) {
+	rows, err := q.db.Query(ctx, consentsOfLine, arg.LineID, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ConsentsOfLineRow
+	for rows.Next() {
+		var i ConsentsOfLineRow
+		if err := rows.Scan(
+			&i.SubscriptionConsent.ID,
+			&i.SubscriptionConsent.LineID,
+			&i.SubscriptionConsent.PartnerID,
+			&i.SubscriptionConsent.ServiceID,
+			&i.SubscriptionConsent.ProductID,
+			&i.SubscriptionConsent.PricepointID,
+			&i.SubscriptionConsent.Amount,
+			&i.SubscriptionConsent.Currency,
+			&i.SubscriptionConsent.Proof,
+			&i.SubscriptionConsent.GivenAt,
+			&i.SubscriptionConsent.Record,
+			&i.SubscriptionConsent.Fallbacks,
+			&i.SubscriptionID,
 		); err != nil {
 			return nil, err
 		}
@@ -171,7 +284,7 @@ func (q *Queries) ChargesOfSubscription(ctx context.Context, arg ChargesOfSubscr
 }
 
 const differences = `-- name: Differences :many
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late FROM subscription.charges WHERE created_at >= $1::timestamptz AND created_at < $2::timestamptz
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days FROM subscription.charges WHERE created_at >= $1::timestamptz AND created_at < $2::timestamptz
     AND (state = 'SUCCEEDED' AND notice_id IS NULL OR notice_id IS NOT NULL AND state NOT IN ('SUCCEEDED', 'REFUNDING', 'REFUNDED')
         OR notice_id IS NOT NULL AND refund_by = 'hub')
 ORDER BY id LIMIT $3
@@ -227,6 +340,7 @@ func (q *Queries) Differences(ctx context.Context, arg DifferencesParams) ([]Sub
 			&i.NoticedAt,
 			&i.NextAt,
 			&i.Late,
+			&i.Days,
 		); err != nil {
 			return nil, err
 		}
@@ -239,7 +353,7 @@ func (q *Queries) Differences(ctx context.Context, arg DifferencesParams) ([]Sub
 }
 
 const recentCharges = `-- name: RecentCharges :many
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late FROM subscription.charges ORDER BY id DESC LIMIT $1
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days FROM subscription.charges ORDER BY id DESC LIMIT $1
 `
 
 func (q *Queries) RecentCharges(ctx context.Context, most int32) ([]SubscriptionCharge, error) {
@@ -285,6 +399,52 @@ func (q *Queries) RecentCharges(ctx context.Context, most int32) ([]Subscription
 			&i.NoticedAt,
 			&i.NextAt,
 			&i.Late,
+			&i.Days,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const recentConsents = `-- name: RecentConsents :many
+SELECT c.id, c.line_id, c.partner_id, c.service_id, c.product_id, c.pricepoint_id, c.amount, c.currency, c.proof, c.given_at, c.record, c.fallbacks, coalesce(s.id, 0)::bigint AS subscription_id
+FROM subscription.consents c LEFT JOIN subscription.subscriptions s ON s.consent_id = c.id
+ORDER BY c.given_at DESC, c.id DESC LIMIT $1
+`
+
+type RecentConsentsRow struct {
+	SubscriptionConsent SubscriptionConsent
+	SubscriptionID      int64
+}
+
+func (q *Queries) RecentConsents(ctx context.Context, most int32) ([]RecentConsentsRow, error) {
+	rows, err := q.db.Query(ctx, recentConsents, most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RecentConsentsRow
+	for rows.Next() {
+		var i RecentConsentsRow
+		if err := rows.Scan(
+			&i.SubscriptionConsent.ID,
+			&i.SubscriptionConsent.LineID,
+			&i.SubscriptionConsent.PartnerID,
+			&i.SubscriptionConsent.ServiceID,
+			&i.SubscriptionConsent.ProductID,
+			&i.SubscriptionConsent.PricepointID,
+			&i.SubscriptionConsent.Amount,
+			&i.SubscriptionConsent.Currency,
+			&i.SubscriptionConsent.Proof,
+			&i.SubscriptionConsent.GivenAt,
+			&i.SubscriptionConsent.Record,
+			&i.SubscriptionConsent.Fallbacks,
+			&i.SubscriptionID,
 		); err != nil {
 			return nil, err
 		}

@@ -68,6 +68,7 @@ type SubscriptionCharge struct {
 	NoticedAt      *time.Time
 	NextAt         *time.Time
 	Late           bool
+	Days           int32
 }
 
 type SubscriptionConsent struct {
@@ -82,6 +83,7 @@ type SubscriptionConsent struct {
 	Proof        string
 	GivenAt      time.Time
 	Record       []byte
+	Fallbacks    []byte
 }
 
 type SubscriptionConversation struct {
@@ -210,6 +212,14 @@ type SubscriptionPin struct {
 type SubscriptionRedirect struct {
 	Hash      []byte
 	ExpiresAt time.Time
+}
+
+type SubscriptionRequest struct {
+	PartnerID   int64
+	Key         []byte
+	Fingerprint []byte
+	Answer      []byte
+	GoodUntil   time.Time
 }
 
 type SubscriptionRequestKey struct {

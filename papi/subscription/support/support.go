@@ -1,5 +1,5 @@
 // Package support is what operators see of the hub, and do about it: subscriptions with their history,
-// charges with their attempts, and whether the money adds up. A number is shown masked; one may be asked
+// charges with their attempts, what was agreed to, and whether the money adds up. A number is shown masked; one may be asked
 // for whole, for that is what a customer calls with.
 package support
 
@@ -26,14 +26,15 @@ type Desk struct {
 	db        *database.DB
 	book      *line.Book
 	charging  *charging.Charging
+	consents  opener
 	lifecycle *lifecycle.Lifecycle
 	writer    *lifecycle.Writer
 	now       func() time.Time
 }
 
 // New makes a desk.
-func New(db *database.DB, book *line.Book, c *charging.Charging, l *lifecycle.Lifecycle, w *lifecycle.Writer, now func() time.Time) *Desk {
-	return &Desk{db, book, c, l, w, now}
+func New(db *database.DB, book *line.Book, c *charging.Charging, o opener, l *lifecycle.Lifecycle, w *lifecycle.Writer, now func() time.Time) *Desk {
+	return &Desk{db, book, c, o, l, w, now}
 }
 
 const (
@@ -46,6 +47,7 @@ func (d *Desk) Resources() []admin.Resource {
 	return []admin.Resource{
 		{Name: "subscriptions", Kind: "Subscription", Role: admin.Operator, List: d.subscriptions, Get: d.subscription, Apply: d.cancel},
 		{Name: "charges", Kind: "Charge", Role: admin.Operator, List: d.charges, Get: d.charge, Apply: d.refund},
+		d.consentResource(),
 		{Name: "reconciliations", Kind: "Reconciliation", List: d.days, Get: d.reconcile},
 	}
 }

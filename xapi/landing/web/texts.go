@@ -49,8 +49,8 @@ type Texts struct {
 	Incident                                        string // %s is the reference
 
 	// Notices; of the second and third %s is the operator.
-	NumberInvalid, NumberUnknown, OtherOperator                      string
-	PINWrong, PINSent, PINWait, TooSoon, NothingDone, PINUndelivered string
+	NumberInvalid, NumberUnknown, OtherOperator               string
+	PINWrong, PINSent, PINWait, TooSoon, NothingDone, Changed string
 }
 
 // Said is what a page of an outcome says.
@@ -107,8 +107,8 @@ func (t *Texts) notice(n Notice, operator string) string {
 		return t.PINWait
 	case NoticeTooSoon:
 		return t.TooSoon
-	case NoticePINUndelivered:
-		return t.PINUndelivered
+	case NoticeChanged:
+		return t.Changed
 	case NoticeUnavailable:
 		return t.NothingDone
 	}

@@ -40,15 +40,15 @@ type Notice string
 
 // The notices.
 const (
-	NoticeNumberInvalid  Notice = "number_invalid"  // no mobile number of the country
-	NoticeNumberUnknown  Notice = "number_unknown"  // MSISDN incorrecto: unknown, or of another operator
-	NoticeOtherOperator  Notice = "other_operator"  // the visitor said so: only lines of the operator may have it
-	NoticePINWrong       Notice = "pin_wrong"       // wrong, expired or dead, without saying which
-	NoticePINSent        Notice = "pin_sent"        // another one
-	NoticePINWait        Notice = "pin_wait"        // not before a minute is over, or no more of them for now
-	NoticeTooSoon        Notice = "too_soon"        // the form came before anybody could have read it: once more, please
-	NoticeUnavailable    Notice = "unavailable"     // nothing was done; once more, in a while
-	NoticePINUndelivered Notice = "pin_undelivered" // the message could not be delivered
+	NoticeNumberInvalid Notice = "number_invalid" // no mobile number of the country
+	NoticeNumberUnknown Notice = "number_unknown" // MSISDN incorrecto: unknown, or of another operator
+	NoticeOtherOperator Notice = "other_operator" // the visitor said so: only lines of the operator may have it
+	NoticePINWrong      Notice = "pin_wrong"      // wrong, expired or dead, without saying which
+	NoticePINSent       Notice = "pin_sent"       // another one
+	NoticePINWait       Notice = "pin_wait"       // not before a minute is over, or no more of them for now
+	NoticeTooSoon       Notice = "too_soon"       // the form came before anybody could have read it: once more, please
+	NoticeChanged       Notice = "changed"        // the offer was, while it was shown: once more, please
+	NoticeUnavailable   Notice = "unavailable"    // nothing was done; once more, in a while
 )
 
 // Offer is the first page of a visitor whose number is not known.
@@ -91,7 +91,7 @@ type Result struct {
 	After      time.Duration // until that happens by itself; 0: at once; below zero: it does not
 	Again      string        // URL that begins anew; empty: that is no use
 	Self       string        // URL of this page, which a page of OutcomeProcessing asks for again
-	Incident   string        // of OutcomeFailed: the reference under which the log has it
+	Incident   string        // the reference under which the log has a refusal; empty: of none
 }
 
 // Outcome is what came of a visit.

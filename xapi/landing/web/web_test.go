@@ -75,7 +75,7 @@ func screens(l Language, terms *subscription.Terms) []screen {
 		said = append(said, screen{name: string(n), page: OfferPage(Offer{Page: noticed(n), Visit: "sealed", Number: "12"}),
 			agrees: t.Continue, actions: []string{"msisdn"}, has: append(has, `value="12"`)})
 	}
-	for _, n := range []Notice{NoticePINWrong, NoticePINSent, NoticePINWait, NoticePINUndelivered, NoticeUnavailable} {
+	for _, n := range []Notice{NoticePINWrong, NoticePINSent, NoticePINWait, NoticeChanged, NoticeUnavailable} {
 		role := `role="alert"`
 		if n == NoticePINSent {
 			role = `role="status"`

@@ -72,7 +72,7 @@ SELECT due_at::timestamptz FROM subscription.subscriptions WHERE due_at <= @now:
 
 -- name: Agreed :many
 -- What was agreed to, by consent.
-SELECT id, amount, currency FROM subscription.consents WHERE id = ANY (ARRAY (SELECT unnest(@ids::uuid[])));
+SELECT id, amount, currency, fallbacks FROM subscription.consents WHERE id = ANY (ARRAY (SELECT unnest(@ids::uuid[])));
 
 -- name: HasOpenSubscriptions :one
 SELECT EXISTS (SELECT FROM subscription.subscriptions WHERE product_id = @product_id AND state <> 'CANCELLED');

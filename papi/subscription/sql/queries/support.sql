@@ -39,3 +39,20 @@ SELECT * FROM subscription.charges WHERE created_at >= @since::timestamptz AND c
     AND (state = 'SUCCEEDED' AND notice_id IS NULL OR notice_id IS NOT NULL AND state NOT IN ('SUCCEEDED', 'REFUNDING', 'REFUNDED')
         OR notice_id IS NOT NULL AND refund_by = 'hub')
 ORDER BY id LIMIT @most;
+
+-- name: RecentConsents :many
+SELECT sqlc.embed(c), coalesce(s.id, 0)::bigint AS subscription_id
+FROM subscription.consents c LEFT JOIN subscription.subscriptions s ON s.consent_id = c.id
+ORDER BY c.given_at DESC, c.id DESC LIMIT @most;
+
+-- name: ConsentsOfLine :many
+SELECT sqlc.embed(c), coalesce(s.id, 0)::bigint AS subscription_id
+FROM subscription.consents c LEFT JOIN subscription.subscriptions s ON s.consent_id = c.id
+WHERE c.line_id = @line_id ORDER BY c.given_at DESC, c.id DESC LIMIT @most;
+
+-- name: ConsentsBetween :many
+-- Those given in a span of time, the earliest first, after one of them.
+SELECT sqlc.embed(c), coalesce(s.id, 0)::bigint AS subscription_id
+FROM subscription.consents c LEFT JOIN subscription.subscriptions s ON s.consent_id = c.id
+WHERE c.given_at < @until::timestamptz AND (c.given_at, c.id) > (@given_at::timestamptz, @id::uuid)
+ORDER BY c.given_at, c.id LIMIT @most;

@@ -2,11 +2,9 @@ package landing
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 
 	"puente/contracts/papi/subscription"
-	"puente/shared/policy"
 	"puente/shared/problem"
 	"puente/xapi/landing/web"
 )
@@ -17,9 +15,15 @@ func (r *asked) timely(v visit) bool { return r.now().Sub(v.Shown) >= r.shown }
 // errSoon is a form that nobody can have read.
 var errSoon = &problem.Error{Kind: problem.Conflict, Code: subscription.CodeFlowEnded}
 
+// errChanged is an offer that was changed while it was shown.
+var errChanged = &problem.Error{Kind: problem.Conflict, Code: subscription.CodeFlowEnded}
+
 // confirm has the process record what the visitor agreed to. What came of it is shown by the page of results,
 // also where nobody heard the process's answer: that page asks again.
 func (r *asked) confirm(v visit, terms *subscription.Terms, pin string, once func(web.Notice, error) error) error {
+	if v.Texts != web.TextsVersion(r.page(v, terms, "")) { // who agreed to what is not offered any more has agreed to nothing
+		return once(web.NoticeChanged, errChanged)
+	}
 	done := v.agreed()
 	_, err := r.hub.ConfirmFlow(r.x.Context(), subscription.Confirmation{
 		ID: v.Flow, PIN: strings.TrimSpace(pin), Texts: v.Texts, Screens: done.Screens, Amount: v.Amount, Currency: v.Currency,
@@ -43,18 +47,3 @@ func (r *asked) confirm(v visit, terms *subscription.Terms, pin string, once fun
 	}
 	return r.refusal(v, terms, err)
 }
-
-func decimal(n int64) string { return strconv.FormatInt(n, 10) }
-
-// printable is text of visible characters: what others send is kept, and shown to people.
-func printable(text string) string {
-	return strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f || c == '\uFFFD' {
-			return -1
-		}
-		return c
-	}, strings.ToValidUTF8(text, ""))
-}
-
-// hypertext reports whether a request was made by htmx, in a page that is shown.
-func hypertext(x *policy.Exchange) bool { return x.Request.Header.Get("HX-Request") == "true" }

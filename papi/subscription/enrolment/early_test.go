@@ -1,0 +1,154 @@
+package enrolment
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	contract "puente/contracts/papi/subscription"
+	"puente/contracts/sapi/carrierbilling"
+	"puente/papi/subscription/catalogue"
+	"puente/papi/subscription/charging"
+	"puente/papi/subscription/lifecycle"
+	"puente/papi/subscription/messaging"
+	"puente/papi/subscription/notification"
+	"puente/shared/problem"
+)
+
+// early has the weekly product begin with the consent.
+func (w *world) early(more string) {
+	w.Apply("products", "1000000001", `{"service":"2000001784","name":"Semanal","kind":"VAS","type":"SUBSCRIPTION","activationMode":"sub-first","period":{"unit":"WEEK"},"pricePoints":[{"id":201507,"amount":990}`+more+`}`)
+}
+
+// What the operator may do with the first charge of a subscription that began with its consent: the partner hears of
+// it before all else (invariant 10), the user has it, and a charge that is not made comes under the rules of GRACE.
+func TestSubFirst(t *testing.T) {
+	deny := func(reason carrierbilling.Reason) func(*world) charge {
+		return func(*world) charge {
+			return func(_ context.Context, in carrierbilling.Order) (carrierbilling.Charge, error) {
+				return carrierbilling.Charge{TxID: in.TxID, Outcome: carrierbilling.OutcomeDeclined, Reason: reason}, nil
+			}
+		}
+	}
+	lost := func(err error, booked bool) func(*world) charge {
+		return func(w *world) charge {
+			return func(_ context.Context, in carrierbilling.Order) (carrierbilling.Charge, error) {
+				if booked {
+					(*operator)(w).book(in)
+				}
+				return carrierbilling.Charge{}, err
+			}
+		}
+	}
+	for name, test := range map[string]struct {
+		charge func(*world) charge
+		state  string // once what is open has been resolved
+		due    time.Duration
+		paid   bool
+	}{
+		"charged":              {func(*world) charge { return nil }, lifecycle.Active, 7 * 24 * time.Hour, true},
+		"no balance":           {deny(carrierbilling.ReasonInsufficientBalance), lifecycle.Grace, 6 * time.Hour, false},
+		"barred":               {deny(carrierbilling.ReasonLineBarred), lifecycle.Grace, 6 * time.Hour, false},
+		"unavailable":          {deny(carrierbilling.ReasonUnavailable), lifecycle.Active, 15 * time.Minute, false},
+		"timeout, charged":     {lost(problem.Timeout, true), lifecycle.Active, 7 * 24 * time.Hour, true},
+		"timeout, not charged": {lost(problem.Timeout, false), lifecycle.Active, 15 * time.Minute, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.early("]")
+			// Invariant 4: what the operator hears of has a consent that is older, and its partner was told.
+			made := test.charge(w)
+			w.charge = func(ctx context.Context, in carrierbilling.Order) (carrierbilling.Charge, error) {
+				if w.count(`SELECT count(*) FROM subscription.charges c JOIN subscription.consents o ON o.id = c.consent_id JOIN subscription.subscriptions s ON s.consent_id = o.id AND s.id = c.subscription_id
+					WHERE c.state = 'SENT' AND c.kind = 'SUBSCRIPTION' AND s.state = 'ACTIVE' AND s.due_at IS NULL AND o.given_at <= c.created_at`) != 1 || !slices.Equal(w.notices(), []notification.Kind{notification.Subscribed}) {
+					t.Errorf("the operator hears of what does not stand, or before the partner: %v", w.notices())
+				}
+				if made == nil {
+					return (*operator)(w).book(in), nil
+				}
+				return made(ctx, in)
+			}
+			flow := w.start(weekly, msisdn)
+			began := w.clock()
+			got := w.agrees(flow, w.pin())
+			if got.State != contract.EnrolmentActive || got.SubscriptionID == 0 {
+				t.Errorf("%+v", got)
+			}
+			w.resolve()
+			w.resolve()
+			kinds := []notification.Kind{notification.Subscribed}
+			if test.paid {
+				kinds = append(kinds, notification.Charged)
+			}
+			if !slices.Equal(w.notices(), kinds) || test.paid && (w.told[1].Context != notification.First || w.told[1].Amount != 990) {
+				t.Errorf("the partner was told %v", w.told)
+			}
+			if n := w.count(subscriptions+" WHERE state = $1 AND due_at = $2", test.state, began.Add(test.due)); n != 1 {
+				t.Errorf("not %s and due in %s", test.state, test.due)
+			}
+			welcomed := slices.ContainsFunc(w.said, func(m messaging.Message) bool { return m.Purpose == messaging.Welcome })
+			if got := w.query(flow); got.State != contract.EnrolmentActive || (got.NextCharge != nil) != test.paid || welcomed != test.paid {
+				t.Errorf("%+v, welcomed: %v", got, welcomed)
+			}
+			if again := w.agrees(w.enriched(weekly, msisdn), ""); again.State != contract.EnrolmentAlready || len(w.orders) != 1 || w.count(subscriptions) != 1 { // invariant 8
+				t.Errorf("again: %+v, %d orders", again, len(w.orders))
+			}
+		})
+	}
+}
+
+// A user who leaves before the first charge comes true has it given back; the partner hears of beginning and end.
+func TestSubFirstCancelled(t *testing.T) {
+	w := newWorld(t)
+	w.early("]")
+	w.charge = func(ctx context.Context, in carrierbilling.Order) (carrierbilling.Charge, error) {
+		w.ends(t)
+		return (*operator)(w).book(in), nil
+	}
+	w.agrees(w.enriched(weekly, msisdn), "")
+	w.resolve()
+	if !slices.Equal(w.notices(), []notification.Kind{notification.Subscribed, notification.Unsubscribed}) {
+		t.Errorf("%v", w.notices())
+	}
+	if w.count("SELECT count(*) FROM subscription.charges WHERE state = 'REFUNDED' AND refund_by = 'hub'") != 1 {
+		t.Error("it is not given back")
+	}
+}
+
+// Who has spent what a line may spend has it, and is not charged yet; who pays nothing has it as ever.
+func TestSubFirstWithoutACharge(t *testing.T) {
+	w := newWorld(t)
+	w.caps = charging.Caps{Day: map[string]int64{"CLP": 500}}
+	w.early("]")
+	w.restart()
+	if got := w.agrees(w.enriched(weekly, msisdn), ""); got.State != contract.EnrolmentActive || len(w.orders) != 0 || w.count(subscriptions+" WHERE state = 'GRACE' AND due_at IS NOT NULL") != 1 {
+		t.Errorf("%+v, %d orders", got, len(w.orders))
+	}
+	if !slices.Equal(w.notices(), []notification.Kind{notification.Subscribed}) {
+		t.Errorf("%v", w.notices())
+	}
+}
+
+// What is shown beside the price is a part of the terms, and of the consent.
+func TestLowerPricesAreShown(t *testing.T) {
+	w := newWorld(t)
+	w.early(`,{"id":2,"amount":190},{"id":3,"amount":490}],"fallbackPricepoints":[2,3]`)
+	in := wanting(weekly, "")
+	terms, err := w.DescribeOffer(t.Context(), contract.OfferQuery{Campaign: in.Campaign, PartnerID: in.PartnerID, ServiceID: in.ServiceID, ProductID: in.ProductID, Channel: in.Channel})
+	if err != nil || !slices.Equal(terms.Fallbacks, []contract.Fallback{{Amount: 490, Days: 4}, {Amount: 190, Days: 2}}) {
+		t.Errorf("%+v, %v", terms.Fallbacks, err)
+	}
+	flow := w.enriched(weekly, msisdn)
+	w.agrees(flow, "")
+	want := []catalogue.Fallback{{PricePoint: 3, Amount: 490, Days: 4}, {PricePoint: 2, Amount: 190, Days: 2}}
+	if got := w.consentOf(flow).Fallbacks; !slices.Equal(got, want) {
+		t.Errorf("%+v", got)
+	}
+	var kept string
+	if err := w.DB.QueryRow(t.Context(), "SELECT fallbacks FROM subscription.consents").Scan(&kept); err != nil || !strings.Contains(kept, fmt.Sprint(490)) {
+		t.Errorf("%q, %v", kept, err)
+	}
+}

@@ -1,0 +1,58 @@
+package notification
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"testing"
+	"time"
+
+	"puente/papi/subscription/catalogue/cataloguetest"
+	"puente/shared/outbox"
+	"puente/shared/webhook"
+)
+
+// asked keeps what it was to send to.
+type asked struct{ to webhook.Endpoint }
+
+func (a *asked) Send(_ context.Context, to webhook.Endpoint, _ string, _ []byte) outbox.Result {
+	a.to = to
+	return outbox.Result{Outcome: outbox.Delivered}
+}
+
+// A partner is told as its document says: signed by both schemes, under the certificate that it knows the hub by.
+func TestSignedAndKnown(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := func(kind string, b []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b}))
+	}
+	c := cataloguetest.Sample(t)
+	c.Apply("partners", "52272", fmt.Sprintf(`{"name":"Juegos SpA","country":"CL","environment":"PROD","redirect":{},"notify":{"chargeUrl":"https://a.example/c",
+		"secrets":["whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3","whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A="],"clientCertificate":{"certificate":%q,"key":%q}}}`,
+		text("CERTIFICATE", der), text("PRIVATE KEY", private)))
+	var a asked
+	NewDelivery(c.Store, &a, nil).Owner().Send(t.Context(), outbox.Event{Destination: "partner/52272/charge"}, 1)
+	if a.to.URL != "https://a.example/c" || len(a.to.Secrets) != 2 || a.to.Secrets[1].Public() != "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=" {
+		t.Errorf("%+v", a.to)
+	}
+	if _, err := webhook.ParseCertificate(a.to.Certificate.Chain.Reveal(), a.to.Certificate.Key.Reveal()); err != nil {
+		t.Error(err)
+	}
+}
