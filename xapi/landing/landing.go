@@ -104,7 +104,7 @@ func mount(env *server.Env) error {
 	if err := cfg.fit(env.Exposed()); err != nil {
 		return err
 	}
-	c := &channel{hub: subscription.NewClient(env), ring: env.Keyring(), origin: cfg.URL, shown: cfg.Shown, now: time.Now, cross: http.NewCrossOriginProtection()}
+	c := &channel{hub: subscription.NewClient(env), ring: env.Keyring(), origin: cfg.URL, shown: cfg.Shown, now: env.Now, cross: http.NewCrossOriginProtection()}
 	server.HandleRaw(env, landing.ShowOffer, c.ShowOffer)
 	server.HandleRaw(env, landing.ShowAnuncio, c.ShowOffer)
 	server.HandleRaw(env, landing.Bootstrap, c.Bootstrap)

@@ -273,9 +273,3 @@ func (w *world) onPIN() page {
 	w.t.Helper()
 	return w.follow(w.send(w.get(entry), "msisdn", "msisdn", "9 1234-5678", "operator", "own"))
 }
-
-// onConfirmation is the page that asks for the second confirmation.
-func (w *world) onConfirmation() page {
-	w.t.Helper()
-	return w.follow(w.send(w.follow(w.get(entry+"&he=the-handle")), "offer"))
-}
