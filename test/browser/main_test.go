@@ -141,7 +141,7 @@ func findAxe() string {
 			data = "/var/lib/puente"
 		}
 	}
-	for _, name := range []string{os.Getenv("PUENTE_TEST_AXE"), filepath.Join(data, "axe/node_modules/axe-core/axe.min.js"), "/tmp/npm/node_modules/axe-core/axe.min.js"} {
+	for _, name := range []string{os.Getenv("PUENTE_TEST_AXE"), filepath.Join(data, "axe/node_modules/axe-core/axe.min.js")} {
 		if source, err := os.ReadFile(name); name != "" && err == nil {
 			return string(source)
 		}
