@@ -118,6 +118,56 @@ func TestSubFirstCancelled(t *testing.T) {
 	}
 }
 
+// Who did not pay for what they had pays before they have it again, for 30 days: else they would have it for ever.
+func TestSubFirstAfterOneThatWasNotPaid(t *testing.T) {
+	const day = 24 * time.Hour
+	for name, test := range map[string]struct {
+		left  string // what became of the one before, an hour after it began
+		after time.Duration
+		early bool
+	}{
+		"suspended":                {"state = 'SUSPENDED', due_at = NULL", 0, false},
+		"ended, never paid":        {"state = 'CANCELLED', cancel_cause = 'UNPAID', due_at = NULL, cancelled_at = $1", 30*day - time.Second, false},
+		"30 days ago":              {"state = 'CANCELLED', cancel_cause = 'UNPAID', due_at = NULL, cancelled_at = $1", 30 * day, true},
+		"left in grace":            {"state = 'CANCELLED', cancel_cause = 'OPTOUT_MO', due_at = NULL, cancelled_at = $1", 0, false},
+		"left when it was paid":    {"state = 'CANCELLED', due_at = NULL, cancelled_at = $1, paid_until = $1::timestamptz + interval '1 day'", 0, true},
+		"never begun":              {"state = 'CANCELLED', due_at = NULL, cancelled_at = $1, paid_until = NULL", 0, true},
+		"of another owner, unpaid": {"state = 'CANCELLED', due_at = NULL, cancelled_at = $1, owner_epoch = 'e0'", 0, true},
+		"of another product":       {"state = 'CANCELLED', due_at = NULL, cancelled_at = $1, product_id = 1000000002", 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.early("]")
+			w.charge = func(_ context.Context, in carrierbilling.Order) (carrierbilling.Charge, error) {
+				return carrierbilling.Charge{TxID: in.TxID, Outcome: carrierbilling.OutcomeDeclined, Reason: carrierbilling.ReasonInsufficientBalance}, nil
+			}
+			w.agrees(w.enriched(weekly, msisdn), "")
+			w.pass(time.Hour)
+			if strings.Contains(test.left, "$1") {
+				w.exec("UPDATE subscription.subscriptions SET "+test.left, w.clock())
+			} else {
+				w.exec("UPDATE subscription.subscriptions SET " + test.left)
+			}
+			w.pass(test.after)
+			want := contract.EnrolmentDeclined
+			if test.early {
+				want = contract.EnrolmentActive
+			}
+			got := w.agrees(w.enriched(weekly, msisdn), "")
+			if access := w.count(subscriptions + " WHERE state IN ('ACTIVE', 'GRACE')"); got.State != want || access == 1 != test.early {
+				t.Errorf("%+v, %d that may be used", got, access)
+			}
+			if test.early {
+				return
+			}
+			w.charge = nil // and who pays has it
+			if got := w.agrees(w.enriched(weekly, msisdn), ""); got.State != contract.EnrolmentActive || w.charged() != 1 {
+				t.Errorf("paid: %+v", got)
+			}
+		})
+	}
+}
+
 // Who has spent what a line may spend has it, and is not charged yet; who pays nothing has it as ever.
 func TestSubFirstWithoutACharge(t *testing.T) {
 	w := newWorld(t)
