@@ -66,6 +66,9 @@ func TestSubFirst(t *testing.T) {
 					WHERE c.state = 'SENT' AND c.kind = 'SUBSCRIPTION' AND s.state = 'ACTIVE' AND s.due_at IS NULL AND o.given_at <= c.created_at`) != 1 || !slices.Equal(w.notices(), []notification.Kind{notification.Subscribed}) {
 					t.Errorf("the operator hears of what does not stand, or before the partner: %v", w.notices())
 				}
+				if welcomes := w.welcomes(); len(welcomes) != 1 || welcomes[0].Amount != 990 || welcomes[0].Product.ID != weekly || !welcomes[0].Until.IsZero() {
+					t.Errorf("the operator hears of what its user was not told: %+v", welcomes)
+				}
 				if made == nil {
 					return (*operator)(w).book(in), nil
 				}
@@ -89,15 +92,50 @@ func TestSubFirst(t *testing.T) {
 			if n := w.count(subscriptions+" WHERE state = $1 AND due_at = $2", test.state, began.Add(test.due)); n != 1 {
 				t.Errorf("not %s and due in %s", test.state, test.due)
 			}
-			welcomed := slices.ContainsFunc(w.said, func(m messaging.Message) bool { return m.Purpose == messaging.Welcome })
-			if got := w.query(flow); got.State != contract.EnrolmentActive || (got.NextCharge != nil) != test.paid || welcomed != test.paid {
-				t.Errorf("%+v, welcomed: %v", got, welcomed)
+			if got := w.query(flow); got.State != contract.EnrolmentActive || (got.NextCharge != nil) != test.paid {
+				t.Errorf("%+v", got)
 			}
 			if again := w.agrees(w.enriched(weekly, msisdn), ""); again.State != contract.EnrolmentAlready || len(w.orders) != 1 || w.count(subscriptions) != 1 { // invariant 8
 				t.Errorf("again: %+v, %d orders", again, len(w.orders))
 			}
 		})
 	}
+}
+
+// Who has a subscription from its consent on is told at once what it costs and how to end it, also where nothing could
+// be charged; of the first payment they hear what they hear of every other.
+func TestSubFirstIsWelcomedOnce(t *testing.T) {
+	for name, test := range map[string]struct {
+		more string
+		cap  int64
+		want []messaging.Purpose
+	}{
+		"paid":                             {"]", 1_000_000, []messaging.Purpose{messaging.Welcome}},
+		"paid, and payments are announced": {`],"renewalMessage":true`, 1_000_000, []messaging.Purpose{messaging.Welcome, messaging.Renewed}},
+		"not charged for a cap":            {`],"renewalMessage":true`, 500, []messaging.Purpose{messaging.Welcome}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.caps = charging.Caps{Day: map[string]int64{"CLP": test.cap}}
+			w.early(test.more)
+			w.restart()
+			w.agrees(w.enriched(weekly, msisdn), "")
+			var said []messaging.Purpose
+			for _, m := range w.said {
+				said = append(said, m.Purpose)
+			}
+			if !slices.Equal(said, test.want) {
+				t.Errorf("%v", said)
+			}
+		})
+	}
+}
+
+// welcomes are those that were said.
+func (w *world) welcomes() []messaging.Message {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(w.said), func(m messaging.Message) bool { return m.Purpose != messaging.Welcome })
 }
 
 // A user who leaves before the first charge comes true has it given back; the partner hears of beginning and end.

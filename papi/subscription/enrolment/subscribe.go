@@ -104,7 +104,7 @@ func (f *Flows) open(ctx context.Context, tx pgx.Tx, row sql.SubscriptionSubscri
 		return nil, err
 	}
 	if early {
-		f.lifecycle.Begin(&change, s)
+		f.lifecycle.Begin(&change, s, o.point.Amount)
 	}
 	opened, err := f.charging.Open(ctx, tx, at, charging.Intent{
 		Key: fmt.Sprintf("sub:%d:0", row.ID), Kind: charging.First, SubscriptionID: row.ID, LineID: row.LineID, MSISDN: msisdn, Product: o.product,
