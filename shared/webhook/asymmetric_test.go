@@ -72,7 +72,7 @@ func TestAsymmetricSignature(t *testing.T) {
 		t.Errorf("%v", parts)
 	}
 	for _, p := range []PublicKey{public, nextPublic} {
-		if err := VerifyPublic(h, now, body, foreign, p); err != nil {
+		if err := verifyPublic(h, body, foreign, p); err != nil {
 			t.Error(err)
 		}
 	}
@@ -83,17 +83,26 @@ func TestAsymmetricSignature(t *testing.T) {
 	}
 	changed := h.Clone()
 	changed.Set(HeaderID, "di")
-	if err := errors.Join(VerifyPublic(h, now, body, foreign), nil); !errors.Is(err, ErrSignature) {
+	if err := verifyPublic(h, body, foreign); !errors.Is(err, ErrSignature) {
 		t.Errorf("another's: %v", err)
 	}
 	for name, err := range map[string]error{
-		"another id": VerifyPublic(changed, now, body, public), "another body": VerifyPublic(h, now, []byte("{}"), public), "no key": VerifyPublic(h, now, body, PublicKey{}),
+		"another id": verifyPublic(changed, body, public), "another body": verifyPublic(h, []byte("{}"), public), "no key": verifyPublic(h, body, PublicKey{}),
 	} {
 		if !errors.Is(err, ErrSignature) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := VerifyPublic(h, now.Add(Tolerance+time.Second), body, public); !errors.Is(err, ErrStale) {
-		t.Error(err)
+}
+
+// verifyPublic is what a receiver does that has the public keys alone.
+func verifyPublic(h http.Header, body []byte, keys ...PublicKey) error {
+	for _, k := range keys {
+		for signature := range strings.FieldsSeq(h.Get(HeaderSignature)) {
+			if k.verifies(h.Get(HeaderID), h.Get(HeaderTimestamp), body, signature) {
+				return nil
+			}
+		}
 	}
+	return ErrSignature
 }

@@ -4,10 +4,12 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"puente/shared/config"
 	"puente/shared/httpclient"
@@ -33,6 +35,29 @@ func ParseCertificate(chain, key string) (tls.Certificate, error) {
 		return tls.Certificate{}, errors.New("must be a certificate for clients (extended key usage clientAuth)")
 	}
 	return pair, nil
+}
+
+// Validity is from when and until when all certificates of a chain are good. It is zero where that cannot be read.
+func Validity(chain string) (since, until time.Time) {
+	for rest := []byte(chain); ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return since, until
+		}
+		if block.Type != "CERTIFICATE" { // as tls.X509KeyPair passes it over
+			continue
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return time.Time{}, time.Time{}
+		}
+		if c.NotBefore.After(since) {
+			since = c.NotBefore
+		}
+		if until.IsZero() || c.NotAfter.Before(until) {
+			until = c.NotAfter
+		}
+	}
 }
 
 // mostIdentities is how many certificates have connections of their own at a time.

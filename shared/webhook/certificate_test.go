@@ -137,3 +137,31 @@ func TestCertificates(t *testing.T) {
 		}
 	}
 }
+
+// A chain is good while all of it is.
+func TestValidity(t *testing.T) {
+	one, two := issued(t, "one"), issued(t, "two")
+	of := func(c Certificate) *x509.Certificate {
+		pair, err := ParseCertificate(c.Chain.Reveal(), c.Key.Reveal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pair.Leaf
+	}
+	first := of(one)
+	for name, test := range map[string]struct {
+		chain        string
+		since, until time.Time
+	}{
+		"one":                 {one.Chain.Reveal(), first.NotBefore, first.NotAfter},
+		"with one before it":  {two.Chain.Reveal() + one.Chain.Reveal(), first.NotBefore, first.NotAfter},
+		"with something else": {one.Key.Reveal() + one.Chain.Reveal(), first.NotBefore, first.NotAfter},
+		"nothing":             {"", time.Time{}, time.Time{}},
+		"what cannot be read": {strings.ReplaceAll(one.Key.Reveal(), "PRIVATE KEY", "CERTIFICATE"), time.Time{}, time.Time{}},
+	} {
+		since, until := Validity(test.chain)
+		if since.Sub(test.since).Abs() > time.Minute || until.Sub(test.until).Abs() > time.Minute {
+			t.Errorf("%s: %v, %v", name, since, until)
+		}
+	}
+}

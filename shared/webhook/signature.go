@@ -111,23 +111,9 @@ var (
 	ErrSignature  = errors.New("webhook: no signature is right")
 )
 
-// key verifies a signature that stands in its header; a Secret is one, and a PublicKey.
-type key interface {
-	verifies(id, timestamp string, body []byte, signature string) bool
-}
-
 // Verify checks that a message was signed by one of the secrets, within Tolerance of now. Signatures
 // of other versions are passed over.
 func Verify(h http.Header, now time.Time, body []byte, secrets ...Secret) error {
-	return verify(h, now, body, secrets)
-}
-
-// VerifyPublic is Verify for who has the public keys.
-func VerifyPublic(h http.Header, now time.Time, body []byte, keys ...PublicKey) error {
-	return verify(h, now, body, keys)
-}
-
-func verify[K key](h http.Header, now time.Time, body []byte, keys []K) error {
 	id, timestamp, signatures := h.Get(HeaderID), h.Get(HeaderTimestamp), h.Get(HeaderSignature)
 	if id == "" || timestamp == "" || signatures == "" {
 		return ErrIncomplete
@@ -139,9 +125,9 @@ func verify[K key](h http.Header, now time.Time, body []byte, keys []K) error {
 	if at := time.Unix(seconds, 0); at.Before(now.Add(-Tolerance)) || at.After(now.Add(Tolerance)) {
 		return ErrStale
 	}
-	for _, k := range keys {
+	for _, s := range secrets {
 		for signature := range strings.FieldsSeq(signatures) {
-			if k.verifies(id, timestamp, body, signature) {
+			if s.verifies(id, timestamp, body, signature) {
 				return nil
 			}
 		}

@@ -109,7 +109,7 @@ func (c *Client) SendMessage(ctx context.Context, in MessageRequest) (MessageRes
 }
 
 // OptOutRequest is schema OptOutRequest. A zero PartnerID is the client's own, where its partner may omit it.
-// Key names it over its repetitions of a day, which end nothing more.
+// Key names it over its repetitions of a day: under it another request is refused. What is open a repetition ends, too.
 type OptOutRequest struct {
 	Offer
 	Key string `json:"key,omitempty"`
@@ -118,7 +118,7 @@ type OptOutRequest struct {
 // OptOutResult is schema OptOutResult.
 type OptOutResult struct {
 	Cancelled bool `json:"cancelled"`         // false: it was cancelled before
-	Replayed  bool `json:"replayed,omitzero"` // it is the answer to the request that this one repeats
+	Replayed  bool `json:"replayed,omitzero"` // it is the answer to the request that this one repeats, and nothing was open
 }
 
 // OptOut ends a subscription; it depends on no other system. Errors: those of the number, of the flow and of the key.

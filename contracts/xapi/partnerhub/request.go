@@ -61,11 +61,10 @@ const (
 	ChargeRefunded  ChargeState = "REFUNDED"
 )
 
-// MessageRequest is schema MessageRequest. Its UserIdentifierType may also be empty. The headers, of which one will
-// do, name it over its repetitions of a day.
+// MessageRequest is schema MessageRequest. Its UserIdentifierType may also be empty. The header names it over its
+// repetitions of a day.
 type MessageRequest struct {
 	IdempotencyKey string `header:"Idempotency-Key" json:"-"`
-	ExternalTxID   string `header:"external-tx-id" json:"-"`
 
 	UserIdentifier     string                `json:"userIdentifier"`
 	UserIdentifierType MessageIdentifierType `json:"userIdentifierType"`
@@ -90,10 +89,9 @@ const (
 )
 
 // OptOutRequest is schema OptOutRequest. Without PartnerID the client's own is meant, where its partner
-// may leave it out. The headers are those of MessageRequest.
+// may leave it out. Under the header of one request another is refused for a day.
 type OptOutRequest struct {
 	IdempotencyKey string `header:"Idempotency-Key" json:"-"`
-	ExternalTxID   string `header:"external-tx-id" json:"-"`
 
 	UserIdentifier     string         `json:"userIdentifier"`
 	UserIdentifierType IdentifierType `json:"userIdentifierType"`

@@ -7,13 +7,13 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	contract "puente/contracts/papi/subscription"
 	"puente/shared/admin"
+	"puente/shared/contrast"
 )
 
 // CampaignSpec is document Campaign; its id is the name in the landing page's path.
@@ -94,31 +94,9 @@ func (c *CampaignSpec) validateColours(r *rules) {
 		if c.Colours[at] == "" {
 			at = pair[1]
 		}
-		has := contrast(front, back)
-		r.must(has >= minContrast, "colours."+at, fmt.Sprintf("must be told apart: %s on %s, which are %s and %s, have a contrast of %.2f to 1, and need 4.5", pair[0], pair[1], front, back, math.Floor(has*100)/100))
+		has := contrast.Ratio(contrast.Parse(front), contrast.Parse(back))
+		r.must(has >= contrast.Text, "colours."+at, fmt.Sprintf("must be told apart: %s on %s, which are %s and %s, have a contrast of %.2f to 1, and need 4.5", pair[0], pair[1], front, back, math.Floor(has*100)/100))
 	}
-}
-
-// minContrast is that of text which everybody can read (WCAG 2.2 §1.4.3, level AA).
-const minContrast = 4.5
-
-// contrast of two colours, #rrggbb: from 1 to 21.
-func contrast(a, b string) float64 {
-	la, lb := luminance(a), luminance(b)
-	return (max(la, lb) + 0.05) / (min(la, lb) + 0.05)
-}
-
-// luminance is the relative one of WCAG 2.2.
-func luminance(colour string) float64 {
-	n, _ := strconv.ParseUint(colour[1:], 16, 32) // of which the digits were looked at
-	linear := func(shift uint) float64 {
-		c := float64(n>>shift&0xff) / 255
-		if c <= 0.04045 {
-			return c / 12.92
-		}
-		return math.Pow((c+0.055)/1.055, 2.4)
-	}
-	return 0.2126*linear(16) + 0.7152*linear(8) + 0.0722*linear(0)
 }
 
 // References names the product.

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"puente/shared/admin"
 	"puente/shared/phone"
@@ -87,6 +88,20 @@ func (c *ClientCertificate) validate(r *rules) {
 	}
 }
 
+// validateNow wants a certificate that is given in clear to be good now, by the clock that endpoints go by. One that
+// is kept may have ended: else nothing of its partner could be changed any more.
+func (c *ClientCertificate) validateNow(r *rules, now time.Time) {
+	if c == nil || c.Certificate.value == "" {
+		return
+	}
+	since, until := webhook.Validity(c.Certificate.value)
+	if until.IsZero() {
+		return // it was said
+	}
+	r.must(!now.Before(since), "notify.clientCertificate", "must be valid: it is not before "+since.UTC().Format(time.RFC3339))
+	r.must(!now.After(until), "notify.clientCertificate", "must be valid: it ended "+until.UTC().Format(time.RFC3339))
+}
+
 // AckMode is what tells that a notification was taken.
 type AckMode string
 
@@ -165,6 +180,7 @@ func (n *Notify) validate(r *rules, in Environment) {
 	}
 	r.must(count[false] <= 2 && count[true] <= 2, "notify.secrets", "must be two at most of whsec_, and of whsk_")
 	n.ClientCertificate.validate(r)
+	n.ClientCertificate.validateNow(r, time.Now())
 	r.must(n.Bearer == nil || n.Bearer.value == "" || len(n.Bearer.value) >= 16, "notify.bearer", "must have at least 16 characters")
 	r.must(n.Concurrency >= 1 && n.Concurrency <= 100, "notify.concurrency", "must be from 1 to 100")
 }

@@ -20,12 +20,16 @@ import (
 
 // pair is a certificate for clients and its key, as JSON strings hold them.
 func pair(t *testing.T) (certificate, key string) {
+	return pairOf(t, time.Now(), time.Now().Add(time.Hour))
+}
+
+func pairOf(t *testing.T, since, until time.Time) (certificate, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "hub"}, NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "hub"}, NotBefore: since, NotAfter: until, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	if err != nil {
 		t.Fatal(err)
@@ -100,5 +104,39 @@ func TestKeysAndCertificates(t *testing.T) {
 	}
 	if _, err := apply(t, r, notify(whsec, stranger, strangersKey)); err != nil {
 		t.Errorf("both anew: %v", err)
+	}
+}
+
+// A certificate that is over, or not good yet, would have every delivery fail. One that is kept does not keep its
+// partner from being changed once it is over.
+func TestCertificatesMustBeValidNow(t *testing.T) {
+	s, r := open(t)
+	now := time.Now()
+	notify := func(certificate, key string) string {
+		return strings.Replace(shop, "["+whsec+"]", "["+whsec+"], clientCertificate: {certificate: "+certificate+", key: "+key+"}", 1)
+	}
+	for name, test := range map[string]struct {
+		since, until time.Time
+		want         string
+	}{
+		"over":         {now.Add(-48 * time.Hour), now.Add(-time.Hour), "it ended"},
+		"not good yet": {now.Add(time.Hour), now.Add(48 * time.Hour), "it is not before"},
+	} {
+		if _, err := apply(t, r, notify(pairOf(t, test.since, test.until))); !errors.Is(err, problem.Invalid) || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	certificate, key := pair(t)
+	if _, err := apply(t, r, notify(certificate, key)); err != nil {
+		t.Fatal(err)
+	}
+	partner, _ := s.Snapshot().Partner(52272)
+	kept := partner.Notify.ClientCertificate
+	late := ClientCertificate{Certificate: Secret{fingerprint: kept.Certificate.fingerprint}, Key: Secret{fingerprint: kept.Key.fingerprint}}
+	for c, want := range map[*ClientCertificate]bool{kept: false, &late: true} { // in clear, and by its fingerprint
+		var wrong rules
+		if c.validateNow(&wrong, now.Add(2*time.Hour)); (len(wrong) == 0) != want {
+			t.Errorf("%+v: %v", c.Certificate, wrong)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package enrolment
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 
 	contract "puente/contracts/papi/subscription"
 	"puente/contracts/sapi/carrierbilling"
+	"puente/papi/subscription/catalogue"
 	"puente/papi/subscription/charging"
 	"puente/papi/subscription/messaging"
 	"puente/papi/subscription/notification"
@@ -196,6 +198,26 @@ func TestSuspended(t *testing.T) {
 	for _, m := range w.said {
 		if m.Purpose == messaging.Cancelled {
 			t.Error("who has just subscribed is told that the subscription ended")
+		}
+	}
+}
+
+// What is paid how often, or once, is a part of what was agreed to, whatever the catalogue says later.
+func TestConsentHoldsThePeriod(t *testing.T) {
+	w := newWorld(t)
+	w.Apply("products", "1000000001", `{"service":"2000001784","name":"Semanal","kind":"VAS","type":"SUBSCRIPTION","period":{"unit":"DAY","count":10},"pricePoints":[{"id":201507,"amount":990}]}`)
+	for _, test := range []struct {
+		product int64
+		period  *catalogue.Period
+		single  bool
+	}{
+		{weekly, &catalogue.Period{Unit: catalogue.Day, Count: 10}, false},
+		{oneShot, nil, true},
+	} {
+		flow := w.enriched(test.product, msisdn)
+		w.agrees(flow, "")
+		if c := w.consentOf(flow); !reflect.DeepEqual(c.Period, test.period) || c.Single != test.single {
+			t.Errorf("%d: %+v, single: %v", test.product, c.Period, c.Single)
 		}
 	}
 }

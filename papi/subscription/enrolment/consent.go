@@ -31,6 +31,8 @@ type Consent struct {
 	Currency     string    `json:"currency"`
 
 	Fallbacks []catalogue.Fallback `json:"fallbacks,omitempty"` // lower prices, as shown beside it
+	Period    *catalogue.Period    `json:"period,omitempty"`    // for which Amount is paid, again and again
+	Single    bool                 `json:"single,omitempty"`    // Amount is paid once, and for no period
 
 	Proof     contract.Proof `json:"proof"`
 	PIN       int32          `json:"pin,omitempty"`    // which one of the flow's was typed
@@ -83,11 +85,30 @@ func (f *Flows) consent(ctx context.Context, tx pgx.Tx, flow sql.SubscriptionFlo
 		return uuid.Nil, err
 	}
 	c := Consent{
-		ID: id, Flow: flow.ID, Line: flow.LineID, PartnerID: flow.PartnerID, ServiceID: flow.ServiceID, ProductID: flow.ProductID,
-		PricepointID: flow.PricepointID, Amount: o.point.Amount, Currency: o.product.Country().Currency, Fallbacks: o.product.Fallbacks(o.point), Proof: contract.Proof(flow.Proof), PIN: pin,
-		Source: started.Enrichment, Campaign: flow.Campaign, Channel: flow.Channel, TID: flow.TID, Texts: in.Texts, Screens: in.Screens,
-		StartedAt: flow.StartedAt.UTC(), GivenAt: at.UTC(), Started: origin{Address: started.Address, UserAgent: started.UserAgent},
-		Confirmed: origin{Address: in.Address, UserAgent: in.UserAgent},
+		ID:           id,
+		Flow:         flow.ID,
+		Line:         flow.LineID,
+		PartnerID:    flow.PartnerID,
+		ServiceID:    flow.ServiceID,
+		ProductID:    flow.ProductID,
+		PricepointID: flow.PricepointID,
+		Amount:       o.point.Amount,
+		Currency:     o.product.Country().Currency,
+		Fallbacks:    o.product.Fallbacks(o.point),
+		Period:       o.product.Period,
+		Single:       o.product.Type == catalogue.OneShot,
+		Proof:        contract.Proof(flow.Proof),
+		PIN:          pin,
+		Source:       started.Enrichment,
+		Campaign:     flow.Campaign,
+		Channel:      flow.Channel,
+		TID:          flow.TID,
+		Texts:        in.Texts,
+		Screens:      in.Screens,
+		StartedAt:    flow.StartedAt.UTC(),
+		GivenAt:      at.UTC(),
+		Started:      origin{Address: started.Address, UserAgent: started.UserAgent},
+		Confirmed:    origin{Address: in.Address, UserAgent: in.UserAgent},
 	}
 	if text, err = json.Marshal(c, json.Deterministic(true)); err != nil {
 		return id, fmt.Errorf("write consent: %w", err)

@@ -66,6 +66,9 @@ func TestSubFirst(t *testing.T) {
 					WHERE c.state = 'SENT' AND c.kind = 'SUBSCRIPTION' AND s.state = 'ACTIVE' AND s.due_at IS NULL AND o.given_at <= c.created_at`) != 1 || !slices.Equal(w.notices(), []notification.Kind{notification.Subscribed}) {
 					t.Errorf("the operator hears of what does not stand, or before the partner: %v", w.notices())
 				}
+				if welcomes := w.welcomes(); len(welcomes) != 1 || welcomes[0].Amount != 990 || welcomes[0].Product.ID != weekly || !welcomes[0].Until.IsZero() {
+					t.Errorf("the operator hears of what its user was not told: %+v", welcomes)
+				}
 				if made == nil {
 					return (*operator)(w).book(in), nil
 				}
@@ -89,15 +92,50 @@ func TestSubFirst(t *testing.T) {
 			if n := w.count(subscriptions+" WHERE state = $1 AND due_at = $2", test.state, began.Add(test.due)); n != 1 {
 				t.Errorf("not %s and due in %s", test.state, test.due)
 			}
-			welcomed := slices.ContainsFunc(w.said, func(m messaging.Message) bool { return m.Purpose == messaging.Welcome })
-			if got := w.query(flow); got.State != contract.EnrolmentActive || (got.NextCharge != nil) != test.paid || welcomed != test.paid {
-				t.Errorf("%+v, welcomed: %v", got, welcomed)
+			if got := w.query(flow); got.State != contract.EnrolmentActive || (got.NextCharge != nil) != test.paid {
+				t.Errorf("%+v", got)
 			}
 			if again := w.agrees(w.enriched(weekly, msisdn), ""); again.State != contract.EnrolmentAlready || len(w.orders) != 1 || w.count(subscriptions) != 1 { // invariant 8
 				t.Errorf("again: %+v, %d orders", again, len(w.orders))
 			}
 		})
 	}
+}
+
+// Who has a subscription from its consent on is told at once what it costs and how to end it, also where nothing could
+// be charged; of the first payment they hear what they hear of every other.
+func TestSubFirstIsWelcomedOnce(t *testing.T) {
+	for name, test := range map[string]struct {
+		more string
+		cap  int64
+		want []messaging.Purpose
+	}{
+		"paid":                             {"]", 1_000_000, []messaging.Purpose{messaging.Welcome}},
+		"paid, and payments are announced": {`],"renewalMessage":true`, 1_000_000, []messaging.Purpose{messaging.Welcome, messaging.Renewed}},
+		"not charged for a cap":            {`],"renewalMessage":true`, 500, []messaging.Purpose{messaging.Welcome}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.caps = charging.Caps{Day: map[string]int64{"CLP": test.cap}}
+			w.early(test.more)
+			w.restart()
+			w.agrees(w.enriched(weekly, msisdn), "")
+			var said []messaging.Purpose
+			for _, m := range w.said {
+				said = append(said, m.Purpose)
+			}
+			if !slices.Equal(said, test.want) {
+				t.Errorf("%v", said)
+			}
+		})
+	}
+}
+
+// welcomes are those that were said.
+func (w *world) welcomes() []messaging.Message {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(w.said), func(m messaging.Message) bool { return m.Purpose != messaging.Welcome })
 }
 
 // A user who leaves before the first charge comes true has it given back; the partner hears of beginning and end.
@@ -115,6 +153,56 @@ func TestSubFirstCancelled(t *testing.T) {
 	}
 	if w.count("SELECT count(*) FROM subscription.charges WHERE state = 'REFUNDED' AND refund_by = 'hub'") != 1 {
 		t.Error("it is not given back")
+	}
+}
+
+// Who did not pay for what they had pays before they have it again, for 30 days: else they would have it for ever.
+func TestSubFirstAfterOneThatWasNotPaid(t *testing.T) {
+	const day = 24 * time.Hour
+	for name, test := range map[string]struct {
+		left  string // what became of the one before, an hour after it began
+		after time.Duration
+		early bool
+	}{
+		"suspended":                {"state = 'SUSPENDED', due_at = NULL", 0, false},
+		"ended, never paid":        {"state = 'CANCELLED', cancel_cause = 'UNPAID', due_at = NULL, cancelled_at = $1", 30*day - time.Second, false},
+		"30 days ago":              {"state = 'CANCELLED', cancel_cause = 'UNPAID', due_at = NULL, cancelled_at = $1", 30 * day, true},
+		"left in grace":            {"state = 'CANCELLED', cancel_cause = 'OPTOUT_MO', due_at = NULL, cancelled_at = $1", 0, false},
+		"left when it was paid":    {"state = 'CANCELLED', due_at = NULL, cancelled_at = $1, paid_until = $1::timestamptz + interval '1 day'", 0, true},
+		"never begun":              {"state = 'CANCELLED', due_at = NULL, cancelled_at = $1, paid_until = NULL", 0, true},
+		"of another owner, unpaid": {"state = 'CANCELLED', due_at = NULL, cancelled_at = $1, owner_epoch = 'e0'", 0, true},
+		"of another product":       {"state = 'CANCELLED', due_at = NULL, cancelled_at = $1, product_id = 1000000002", 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.early("]")
+			w.charge = func(_ context.Context, in carrierbilling.Order) (carrierbilling.Charge, error) {
+				return carrierbilling.Charge{TxID: in.TxID, Outcome: carrierbilling.OutcomeDeclined, Reason: carrierbilling.ReasonInsufficientBalance}, nil
+			}
+			w.agrees(w.enriched(weekly, msisdn), "")
+			w.pass(time.Hour)
+			if strings.Contains(test.left, "$1") {
+				w.exec("UPDATE subscription.subscriptions SET "+test.left, w.clock())
+			} else {
+				w.exec("UPDATE subscription.subscriptions SET " + test.left)
+			}
+			w.pass(test.after)
+			want := contract.EnrolmentDeclined
+			if test.early {
+				want = contract.EnrolmentActive
+			}
+			got := w.agrees(w.enriched(weekly, msisdn), "")
+			if access := w.count(subscriptions + " WHERE state IN ('ACTIVE', 'GRACE')"); got.State != want || access == 1 != test.early {
+				t.Errorf("%+v, %d that may be used", got, access)
+			}
+			if test.early {
+				return
+			}
+			w.charge = nil // and who pays has it
+			if got := w.agrees(w.enriched(weekly, msisdn), ""); got.State != contract.EnrolmentActive || w.charged() != 1 {
+				t.Errorf("paid: %+v", got)
+			}
+		})
 	}
 }
 

@@ -9,7 +9,7 @@
 //	Expire         in the background: what nobody confirmed in time
 //
 // A PIN is good for its flow, line and product, once, for five minutes and three tries, and every try is
-// counted before it is answered. The quotas of PINs are those of PostgreSQL's rows: they hold under
+// counted before it is answered. The quotas of PINs, and of flows by header, are those of PostgreSQL's rows: they hold under
 // parallel requests, over all processes and over the death of any.
 package enrolment
 
@@ -47,6 +47,14 @@ const (
 	deadMost  = 5  // dead PINs of a line in a day lock it for a day
 
 	refusedMost = 20 // lines that an address may learn in an hour that they are not to be had
+
+	// Flows that the operator's header proves send no SMS, but each may end in a charge: without a bound, a page or a
+	// program on the device of who pays could begin them all day. A line has as many in a day as it may have PINs, a
+	// few more in an hour, since a user who goes back and forth costs nothing. An address is the device's: many lines
+	// may share one behind the operator's translation, so that it may have more than of PINs.
+	headerHourly    = 5
+	headerDaily     = 10
+	headerByAddress = 60 // in an hour
 )
 
 // The proofs and states as the tables have them.

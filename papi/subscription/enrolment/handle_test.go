@@ -192,6 +192,7 @@ func TestVisitorsOfHandles(t *testing.T) {
 	} {
 		w.cfg.Handles.BindAddress = test.bound
 		w.restart()
+		w.pass(time.Hour)                  // flows by header have a quota
 		request := plain("Juegos", msisdn) // as somebody may write it
 		request.Enrichment.Forwarded, request.Address = test.forwarded, test.address
 		minted, err := w.MintHandle(t.Context(), request)

@@ -111,3 +111,65 @@ func TestInvariant13FiveDeadPINs(t *testing.T) {
 	w.pass(time.Second)
 	w.start(weekly, msisdn)
 }
+
+// Flows by header send no PIN, and are bounded all the same: per line in an hour and in a day, and per address. A
+// handle is used up by a refusal.
+func TestFlowsByHeaderAreBounded(t *testing.T) {
+	t.Run("of a line", func(t *testing.T) {
+		w := newWorld(t)
+		midnight := time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
+		w.at = midnight
+		for range headerHourly {
+			w.enriched(weekly, msisdn)
+		}
+		in := w.minted(free, msisdn)
+		w.pass(30 * time.Second)
+		_, err := w.StartFlow(t.Context(), in)
+		wantError(t, err, problem.Quota, contract.CodePINQuota)
+		if wait := problem.Of(err).RetryAfter; wait != time.Hour-30*time.Second {
+			t.Errorf("wait %v", wait)
+		}
+		if n := w.count("SELECT count(*) FROM subscription.flows"); n != headerHourly {
+			t.Errorf("%d flows", n)
+		}
+		w.start(free, msisdn) // by PIN it is another count
+		w.enriched(weekly, numbered(3))
+		w.restart()
+		w.at = midnight.Add(time.Hour)
+		for range headerDaily - headerHourly {
+			w.enriched(weekly, msisdn)
+		}
+		w.at = midnight.Add(2 * time.Hour)
+		_, err = w.StartFlow(t.Context(), w.minted(weekly, msisdn))
+		wantError(t, err, problem.Quota, contract.CodePINQuota)
+		if wait := problem.Of(err).RetryAfter; wait != 22*time.Hour {
+			t.Errorf("wait %v", wait)
+		}
+		w.at = midnight.Add(24 * time.Hour)
+		w.enriched(weekly, msisdn)
+	})
+	t.Run("of an address, in parallel", func(t *testing.T) {
+		w := newWorld(t)
+		requests := make([]contract.FlowRequest, headerByAddress+8)
+		for i := range requests {
+			requests[i] = w.minted(weekly, numbered(i))
+		}
+		var started atomic.Int32
+		var all sync.WaitGroup
+		for _, in := range requests {
+			all.Go(func() {
+				_, err := w.StartFlow(t.Context(), in)
+				switch p := problem.Of(err); {
+				case err == nil:
+					started.Add(1)
+				case p.Kind != problem.Quota || p.Code != contract.CodePINQuota:
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if n := started.Load(); n != headerByAddress {
+			t.Errorf("%d flows", n)
+		}
+	})
+}

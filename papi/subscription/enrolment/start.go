@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -78,9 +79,12 @@ func (f *Flows) begin(ctx context.Context, tx pgx.Tx, flow *sql.AddFlowParams, o
 	}
 	pin := newPIN{flow: flow.ID, line: flow.LineID, number: 1, address: f.addressKey(address), flowEnds: flow.ExpiresAt}
 	if who.proof == contract.ProofPIN {
-		if err = f.mayHavePIN(ctx, tx, pin, flow.StartedAt); err != nil {
-			return err
-		}
+		err = f.mayHavePIN(ctx, tx, pin, flow.StartedAt)
+	} else {
+		err = f.countByHeader(ctx, tx, flow.LineID, address, flow.StartedAt)
+	}
+	if err != nil {
+		return err
 	}
 	if err = q.AbandonFlowsOf(ctx, sql.AbandonFlowsOfParams{LineID: flow.LineID, ProductID: flow.ProductID}); err != nil {
 		return fmt.Errorf("supersede flow: %w", err)
@@ -92,6 +96,19 @@ func (f *Flows) begin(ctx context.Context, tx pgx.Tx, flow *sql.AddFlowParams, o
 		return f.sendPIN(ctx, tx, pin, o, who.msisdn, flow.StartedAt)
 	}
 	return nil
+}
+
+// countByHeader counts a flow that the operator's header proves, or refuses it. Its caller has locked the line.
+func (f *Flows) countByHeader(ctx context.Context, tx pgx.Tx, lineID int64, address string, at time.Time) error {
+	who := strconv.FormatInt(lineID, 10)
+	wait, err := f.tally.Count(ctx, tx, at, 1,
+		tally.Window{What: "flows by header, hour", Who: who, Most: headerHourly, Span: time.Hour},
+		tally.Window{What: "flows by header, day", Who: who, Most: headerDaily, Span: 24 * time.Hour},
+		tally.Window{What: "flows by header, address", Who: tally.Address(address), Most: headerByAddress, Span: time.Hour})
+	if err == nil && wait > 0 {
+		err = quota(wait)
+	}
+	return err
 }
 
 func shown(id uuid.UUID, proof contract.Proof, msisdn string, o offer, ends, at time.Time) contract.Flow {

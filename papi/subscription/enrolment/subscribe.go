@@ -16,6 +16,10 @@ import (
 	"puente/papi/subscription/sql"
 )
 
+// owedFor is how long who left owing pays before a subscription begins, also where the product is sub-first: else each
+// new one would bring the days of grace again, and nobody would ever have to pay. It is as long as a suspension.
+const owedFor = 30 * 24 * time.Hour
+
 // causeReplaced is why a suspended subscription ended: its owner subscribed anew.
 const causeReplaced = "REPLACED"
 
@@ -82,7 +86,8 @@ func (f *Flows) stays(ctx context.Context, tx pgx.Tx, id int64, flow sql.Subscri
 }
 
 // open opens the first charge of a new subscription. One that costs nothing is active at once, and so is one of a
-// product that is sub-first; one whose line has spent what it may is as after the operator's decline.
+// product that is sub-first, unless its user left owing; one whose line has spent what it may is as after the
+// operator's decline.
 func (f *Flows) open(ctx context.Context, tx pgx.Tx, row sql.SubscriptionSubscription, o offer, at time.Time) (*charging.Order, error) {
 	msisdn, err := f.book.Number(ctx, tx, row.LineID)
 	if err != nil {
@@ -94,9 +99,12 @@ func (f *Flows) open(ctx context.Context, tx pgx.Tx, row sql.SubscriptionSubscri
 		f.lifecycle.Charged(&change, s, 0, at, func(notification.Context) {})
 		return nil, f.writer.Write(ctx, tx, &change)
 	}
-	early := o.product.ActivationMode == catalogue.SubFirst
+	early, err := f.early(ctx, tx, s, at)
+	if err != nil {
+		return nil, err
+	}
 	if early {
-		f.lifecycle.Begin(&change, s)
+		f.lifecycle.Begin(&change, s, o.point.Amount)
 	}
 	opened, err := f.charging.Open(ctx, tx, at, charging.Intent{
 		Key: fmt.Sprintf("sub:%d:0", row.ID), Kind: charging.First, SubscriptionID: row.ID, LineID: row.LineID, MSISDN: msisdn, Product: o.product,
@@ -115,4 +123,16 @@ func (f *Flows) open(ctx context.Context, tx pgx.Tx, row sql.SubscriptionSubscri
 		err = f.writer.Write(ctx, tx, &change)
 	}
 	return &opened.Orders[0], err
+}
+
+// early reports whether a new subscription begins with its consent. One that was replaced has ended in tx.
+func (f *Flows) early(ctx context.Context, tx pgx.Tx, s *lifecycle.Subscription, at time.Time) (bool, error) {
+	if s.Product.ActivationMode != catalogue.SubFirst {
+		return false, nil
+	}
+	owing, err := sql.New(tx).LeftOwing(ctx, sql.LeftOwingParams{LineID: s.LineID, ProductID: s.ProductID, OwnerEpoch: s.OwnerEpoch, Since: at.Add(-owedFor)})
+	if err != nil {
+		return false, fmt.Errorf("look for what was left owing: %w", err)
+	}
+	return !owing, nil
 }

@@ -5,9 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"time"
 
 	"puente/papi/subscription/acceptance"
 	"puente/papi/subscription/catalogue"
+	"puente/shared/webhook"
 )
 
 // Configuration is the fingerprint of what a check of a product depends on as the catalogue has it: the
@@ -74,8 +76,11 @@ func applies(p *catalogue.Product, c acceptance.Check) bool {
 	}
 }
 
-// warnings are what a partner's configuration has that is weak (specification §14).
-func warnings(p *catalogue.Partner) []string {
+// renewIn is how long before its end a certificate is warned of: a partner's people need days to trust another.
+const renewIn = 30 * 24 * time.Hour
+
+// warnings are what a partner's configuration has that is weak (specification §14), or will not hold.
+func warnings(p *catalogue.Partner, now time.Time) []string {
 	var all []string
 	warn := func(holds bool, text string) {
 		if holds {
@@ -86,5 +91,9 @@ func warnings(p *catalogue.Partner) []string {
 	warn(p.Redirect.AllowHTTP, "http redirect")
 	warn(p.Redirect.AllowPlainMSISDN, "plain MSISDN")
 	warn(len(p.Notify.Secrets) == 0, "unsigned webhooks")
+	if c := p.Notify.ClientCertificate; c != nil {
+		_, until := webhook.Validity(c.Certificate.Reveal())
+		warn(until.Sub(now) <= renewIn, "client certificate until "+until.UTC().Format(time.DateOnly))
+	}
 	return all
 }

@@ -77,7 +77,7 @@ func (d *Desk) rows(ctx context.Context, products []*catalogue.Product) ([]*line
 			active[c.ProductID] = int(c.Number)
 		}
 		for _, l := range lines {
-			l.finish(active)
+			l.finish(active, d.now())
 		}
 		return err
 	})
@@ -192,14 +192,14 @@ func judge(values []sql.LastEvidenceRow, configuration string, now time.Time) (a
 }
 
 // finish fills in what is not of the checks.
-func (l *line) finish(active map[int64]int) {
+func (l *line) finish(active map[int64]int, now time.Time) {
 	partner, r := l.of.Partner(), &l.row
 	r.ID, r.Name = l.id(), partner.Name+" / "+l.of.Name
 	r.PartnerID, r.ProductID, r.Environment = l.partner, l.product, string(l.environment)
 	r.E2E, r.Delivery, r.Integration = l.decided.E2e, l.decided.Delivery, l.decided.Integration
 	r.Waiver = waiver(l.decided)
 	if l.current { // each product is counted once
-		r.Products, r.Subscriptions, r.Warnings = 1, active[l.product], warnings(partner)
+		r.Products, r.Subscriptions, r.Warnings = 1, active[l.product], warnings(partner, now)
 	}
 	r.Status = acceptance.Planned
 	for _, c := range r.Cells {

@@ -222,13 +222,13 @@ func (d *Desk) partner(ctx context.Context, p place) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	row := rollUp(partner, lines)
+	row := rollUp(partner, lines, d.now())
 	row.Waiver = waived
 	return Partner{row, rowsOf(lines), decisions}, nil
 }
 
 // rollUp makes one row of those of a partner that are where the partner is now.
-func rollUp(partner *catalogue.Partner, lines []*line) acceptance.Row {
+func rollUp(partner *catalogue.Partner, lines []*line, now time.Time) acceptance.Row {
 	var rows []acceptance.Row
 	for _, l := range lines {
 		if l.current && l.of.Partner().ID == partner.ID {
@@ -236,7 +236,7 @@ func rollUp(partner *catalogue.Partner, lines []*line) acceptance.Row {
 		}
 	}
 	row := acceptance.RollUp(partner.Name, rows)
-	row.ID, row.PartnerID, row.Environment, row.Warnings = strconv.FormatInt(partner.ID, 10), partner.ID, string(partner.Environment), warnings(partner)
+	row.ID, row.PartnerID, row.Environment, row.Warnings = strconv.FormatInt(partner.ID, 10), partner.ID, string(partner.Environment), warnings(partner, now)
 	return row
 }
 
@@ -246,7 +246,7 @@ func (d *Desk) totals(ctx context.Context) (Matrix, error) {
 	out := Matrix{Source: "hub", Rows: []acceptance.Row{}}
 	for i, l := range lines { // those of a partner stand together
 		if i == 0 || lines[i-1].partner != l.partner {
-			out.Rows = append(out.Rows, rollUp(l.of.Partner(), lines))
+			out.Rows = append(out.Rows, rollUp(l.of.Partner(), lines, d.now()))
 		}
 	}
 	out.Totals = acceptance.Total(out.Rows)

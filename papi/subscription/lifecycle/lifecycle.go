@@ -134,12 +134,14 @@ type Payment struct {
 }
 
 // Begin has a subscription begin with its consent, before it is paid (sub-first, specification §10 F1): its first
-// charge is in work, and comes under the rules of renewal where it is declined.
-func (l *Lifecycle) Begin(c *Change, s *Subscription) {
+// charge of amount is in work, and comes under the rules of renewal where it is declined. The user hears at once what
+// it costs and how to end it; when the next charge is stands only once this one came true.
+func (l *Lifecycle) Begin(c *Change, s *Subscription, amount int64) {
 	at := s.CreatedAt
 	s.Anchor, s.Periods, s.PaidUntil, s.DueAt = &at, 0, &at, nil
 	c.move(s, Active, "subscribed", at)
 	c.tell(s.notice(notification.Subscribed, at))
+	c.say(s.message(messaging.Welcome, amount, time.Time{}, at))
 }
 
 // Unpaid reports that a subscription began with its consent and nothing was paid for it yet: it is paid until it
@@ -195,14 +197,12 @@ func (l *Lifecycle) Paid(c *Change, s *Subscription, p Payment, at time.Time, te
 		s.pay(int(s.Periods), 0)
 	}
 	s.setAttempts(s.ofDay(tries, p.Made)) // of before the next period: they count for their day only
-	if first {
-		c.move(s, Active, "charged", at)
-		tell(notification.First)
-		c.say(s.message(messaging.Welcome, p.Amount, *s.PaidUntil, at))
-		return true
+	cause, context := "renewed", notification.Renewal
+	if first { // its user was welcomed when it began
+		cause, context = "charged", notification.First
 	}
-	c.move(s, Active, "renewed", at)
-	tell(notification.Renewal)
+	c.move(s, Active, cause, at)
+	tell(context)
 	if s.Product.RenewalMessage {
 		c.say(s.message(messaging.Renewed, p.Amount, *s.PaidUntil, at))
 	}

@@ -6,7 +6,6 @@ import (
 	"text/template"
 
 	"puente/papi/subscription/catalogue"
-	"puente/papi/subscription/messaging/keyword"
 )
 
 // facts are what texts are made of. Each is written out in the reader's language; what is empty is not known.
@@ -140,12 +139,3 @@ func (m *Message) facts(code *catalogue.ShortCode, language string) facts {
 }
 
 const clockLayout = "15:04"
-
-func has(words []string, word string) bool {
-	for _, w := range words {
-		if keyword.Normalise(w) == word {
-			return true
-		}
-	}
-	return false
-}

@@ -344,6 +344,32 @@ func (q *Queries) LastSubscription(ctx context.Context, arg LastSubscriptionPara
 	return i, err
 }
 
+const leftOwing = `-- name: LeftOwing :one
+SELECT EXISTS (SELECT FROM subscription.subscriptions WHERE line_id = $1 AND product_id = $2 AND owner_epoch = $3
+    AND cancelled_at > $4::timestamptz AND paid_until <= cancelled_at)
+`
+
+type LeftOwingParams struct {
+	LineID     int64
+	ProductID  int64
+	OwnerEpoch string
+	Since      time.Time
+}
+
+// Whether a line's owner had a product, and was not paid up when that ended, since a moment. One that never began
+// has no paid_until.
+func (q *Queries) LeftOwing(ctx context.Context, arg LeftOwingParams) (bool, error) {
+	row := q.db.QueryRow(ctx, leftOwing,
+		arg.LineID,
+		arg.ProductID,
+		arg.OwnerEpoch,
+		arg.Since,
+	)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const lockSubscriptions = `-- name: LockSubscriptions :many
 SELECT id, line_id, partner_id, service_id, product_id, pricepoint_id, consent_id, campaign, channel, short_code, tid, user_type, owner_epoch, state, created_at, changed_at, anchor, periods, paid_until, tries, due_at, reminded_for, lease, leased_until, cancelled_at, cancel_reason, cancel_cause, cancel_channel FROM subscription.subscriptions WHERE id = ANY (ARRAY (SELECT unnest($1::bigint[]))) ORDER BY id FOR UPDATE
 `

@@ -100,7 +100,7 @@ func TestConsents(t *testing.T) {
 	}
 
 	files := desk.consentResource().Exports
-	for of, want := range map[string]int{"": 3, "2026-11-25": 2, "2026-11-26": 1, "2026-11-27": 0, "56912345678": 2} {
+	for of, want := range map[string]int{"": 3, "2026-11-25": 2, "2026-11-26": 1, "2026-11-27": 0, "2026-11-25T12": 2, "2026-11-25T11": 0, "2026-11-25T13": 0, "2026-11-26T12": 1, "56912345678": 2} {
 		var out bytes.Buffer
 		write := func(w io.Writer) error { return files["csv"].WriteOf(t.Context(), of, w) }
 		if of == "" {
@@ -143,5 +143,30 @@ func TestTooManyConsents(t *testing.T) {
 		if err := desk.consentResource().Exports["csv"].WriteOf(t.Context(), of, io.Discard); !errors.Is(err, problem.Invalid) || problem.Of(err).Fields[0].Path != "of" {
 			t.Errorf("%q: %v", of, err)
 		}
+	}
+}
+
+// A day that does not fit into one file comes hour by hour.
+func TestConsentsOfAnHour(t *testing.T) {
+	w := cataloguetest.Sample(t)
+	book := line.NewBook(w.Ring, slog.New(slog.DiscardHandler))
+	if _, err := book.Enter(t.Context(), w.DB, "56912345678"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.DB.Exec(t.Context(), `INSERT INTO subscription.consents SELECT gen_random_uuid(), l.id, 1, 1, 1, 1, 1, 'CLP', 'PIN', '2026-11-25T13:59:59.999Z'::timestamptz + n * interval '1 millisecond', '{}'
+		FROM subscription.lines l, generate_series(0, $1) n`, exported)
+	if err != nil {
+		t.Fatal(err)
+	}
+	desk := New(w.DB, book, nil, records{w}, nil, nil, time.Now)
+	for of, want := range map[string]int{"2026-11-25T13": 1, "2026-11-25T14": exported, "2026-11-25T15": 0} {
+		var out bytes.Buffer
+		err := desk.consentResource().Exports["csv"].WriteOf(t.Context(), of, &out)
+		if lines := strings.Count(out.String(), "\r\n"); err != nil || lines != want+1 {
+			t.Errorf("%s: %d lines, %v", of, lines, err)
+		}
+	}
+	if err := desk.consentResource().Exports["csv"].WriteOf(t.Context(), "2026-11-25", io.Discard); !errors.Is(err, problem.Invalid) {
+		t.Errorf("the day: %v", err)
 	}
 }

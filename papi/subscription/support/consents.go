@@ -24,7 +24,8 @@ const (
 	paged    = 1000   // that are read at once
 )
 
-// consentExport writes consents with their records: all of them, those of a number or of a day (UTC). What
+// consentExport writes consents with their records: all of them, those of a number, of a day or of an hour of it
+// (UTC). What
 // does not fit into one file is refused, for half of it must not be taken for the whole.
 func (d *Desk) consentExport(mediaType, extension string, write func(io.Writer, []Proof) error) admin.Export {
 	writing := func(ctx context.Context, of string, w io.Writer) error {
@@ -46,7 +47,7 @@ func (d *Desk) proofs(ctx context.Context, of string) ([]Proof, error) {
 		return nil, err
 	}
 	if len(rows) > exported {
-		return nil, &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "of", Rule: fmt.Sprintf("must name a number, or a day such as 2026-11-25 (UTC), with %d consents at most", exported)}}}
+		return nil, &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "of", Rule: fmt.Sprintf("must name a number, a day such as 2026-11-25 or an hour such as 2026-11-25T14 (UTC), with %d consents at most", exported)}}}
 	}
 	shown, err := listed(rows, func(r agreed) int64 { return r.LineID }, d.masked(ctx), shownConsent)
 	if err != nil {
@@ -66,11 +67,10 @@ func (d *Desk) proofs(ctx context.Context, of string) ([]Proof, error) {
 func (d *Desk) wanted(ctx context.Context, of string) ([]agreed, error) {
 	since, until := time.Unix(0, 0).UTC(), d.now().AddDate(0, 0, 1)
 	if of != "" {
-		day, err := time.Parse(time.DateOnly, of)
-		if err != nil {
+		named := false
+		if since, until, named = span(of); !named {
 			return d.consentsOf(ctx, of, exported+1)
 		}
-		since, until = day, day.AddDate(0, 0, 1)
 	}
 	var all []agreed
 	for last := uuid.Nil; len(all) <= exported; {
@@ -89,6 +89,15 @@ func (d *Desk) wanted(ctx context.Context, of string) ([]agreed, error) {
 	return all, nil
 }
 
+// span is the day or the hour of a name, UTC.
+func span(of string) (since, until time.Time, named bool) {
+	if day, err := time.Parse(time.DateOnly, of); err == nil {
+		return day, day.AddDate(0, 0, 1), true
+	}
+	hour, err := time.Parse(time.DateOnly+"T15", of)
+	return hour, hour.Add(time.Hour), err == nil
+}
+
 func writeJSON(w io.Writer, all []Proof) error {
 	return json.NewEncoder(w).Encode(map[string]any{"consents": all})
 }
@@ -100,6 +109,7 @@ func writeCSV(w io.Writer, all []Proof) error {
 	lines := [][]string{{
 		"id", "givenAt", "line", "subscriptionId", "partnerId", "serviceId", "productId", "pricepointId", "amount", "currency", "proof", "pin", "operator", "peer",
 		"forwarded", "campaign", "channel", "tid", "texts", "screens", "startedAt", "startedAddress", "startedUserAgent", "confirmedAddress", "confirmedUserAgent", "flow",
+		"periodUnit", "periodCount", "single",
 	}}
 	number := func(n int64) string {
 		if n == 0 {
@@ -112,11 +122,15 @@ func writeCSV(w io.Writer, all []Proof) error {
 		if r.Source != nil {
 			from = []string{r.Source.Operator, r.Source.Peer, r.Source.Forwarded}
 		}
+		period := make([]string, 2)
+		if r.Period != nil {
+			period = []string{r.Period.Unit, strconv.Itoa(r.Period.Count)}
+		}
 		line := []string{
 			p.ID.String(), p.GivenAt.UTC().Format(time.RFC3339Nano), p.Line, number(p.SubscriptionID), number(p.PartnerID), number(p.ServiceID),
 			number(p.ProductID), number(p.PricepointID), strconv.FormatInt(p.Amount, 10), p.Currency, p.Proof, number(int64(r.PIN)), from[0], from[1], from[2],
 			r.Campaign, r.Channel, r.TID, r.Texts, strings.Join(r.Screens, "; "), r.StartedAt.UTC().Format(time.RFC3339Nano), r.Started.Address, r.Started.UserAgent,
-			r.Confirmed.Address, r.Confirmed.UserAgent, r.Flow.String(),
+			r.Confirmed.Address, r.Confirmed.UserAgent, r.Flow.String(), period[0], period[1], strconv.FormatBool(r.Single),
 		}
 		for i := range line {
 			line[i] = acceptance.Plain(line[i])

@@ -3,19 +3,13 @@ package web
 import (
 	"fmt"
 	"math"
-	"strconv"
 
 	"puente/contracts/papi/subscription"
+	"puente/shared/contrast"
 )
 
-// rgb is a colour of sRGB, 0 to 255 each.
-type rgb [3]float64
-
-// The contrasts that WCAG 2.2 wants: of text (§1.4.3), and of a control's outline (§1.4.11).
-const (
-	readable = 4.5
-	visible  = 3
-)
+// rgb is a colour that can be mixed and written.
+type rgb contrast.RGB
 
 // A campaign chooses four colours, and is held to two contrasts: text on background, and onAccent on accent.
 // All else is derived, so that the rest stands out from what it stands on, too.
@@ -23,7 +17,7 @@ func derived(colours map[string]string) [][2]string {
 	accent, onAccent := parse(colours[subscription.ColourAccent]), parse(colours[subscription.ColourOnAccent])
 	background, text := parse(colours[subscription.ColourBackground]), parse(colours[subscription.ColourText])
 	ground := func(c rgb) rgb { // a shade of the background on which text can still be read
-		if contrast(text, c) < readable {
+		if ratio(text, c) < contrast.Text {
 			return background
 		}
 		return c
@@ -31,7 +25,7 @@ func derived(colours map[string]string) [][2]string {
 	canvas, tint := ground(background.mix(text, .04)), ground(background.mix(accent, .07))
 	all := []rgb{background, canvas, tint}
 	scheme := "light"
-	if contrast(background, rgb{255, 255, 255}) > contrast(background, rgb{}) {
+	if ratio(background, rgb{255, 255, 255}) > ratio(background, rgb{}) {
 		scheme = "dark"
 	}
 	return [][2]string{
@@ -43,8 +37,8 @@ func derived(colours map[string]string) [][2]string {
 		{"--canvas", canvas.String()},
 		{"--tint", tint.String()},
 		{"--line", background.mix(text, .14).String()},
-		{"--edge", faintest(background, text, all, visible).String()},
-		{"--muted", faintest(background, text, all, readable+.6).String()},
+		{"--edge", faintest(background, text, all, contrast.Control).String()},
+		{"--muted", faintest(background, text, all, contrast.Text+.6).String()},
 		{"--strong", first(all, text, accent).String()},
 		{"--bad", first(all, text, rgb{0xb3, 0x26, 0x1e}, rgb{0xff, 0xb4, 0xab}).String()},
 		{"--good", first(all, text, rgb{0x14, 0x6c, 0x2e}, rgb{0x7d, 0xd9, 0x9a}).String()},
@@ -64,7 +58,7 @@ func faintest(background, text rgb, grounds []rgb, least float64) rgb {
 // first is the first of the colours that can be read on all grounds.
 func first(grounds []rgb, otherwise rgb, colours ...rgb) rgb {
 	for _, c := range colours {
-		if standsOut(c, grounds, readable) {
+		if standsOut(c, grounds, contrast.Text) {
 			return c
 		}
 	}
@@ -73,7 +67,7 @@ func first(grounds []rgb, otherwise rgb, colours ...rgb) rgb {
 
 func standsOut(c rgb, grounds []rgb, least float64) bool {
 	for _, ground := range grounds {
-		if contrast(c, ground) < least {
+		if ratio(c, ground) < least {
 			return false
 		}
 	}
@@ -81,10 +75,7 @@ func standsOut(c rgb, grounds []rgb, least float64) bool {
 }
 
 // parse reads #rrggbb, which filled has made sure of.
-func parse(colour string) rgb {
-	n, _ := strconv.ParseUint(colour[1:], 16, 32)
-	return rgb{float64(n >> 16), float64(n >> 8 & 255), float64(n & 255)}
-}
+func parse(colour string) rgb { return rgb(contrast.Parse(colour)) }
 
 func (c rgb) String() string {
 	return fmt.Sprintf("#%02x%02x%02x", int(c[0]), int(c[1]), int(c[2]))
@@ -98,22 +89,5 @@ func (c rgb) mix(other rgb, share float64) rgb {
 	return c
 }
 
-// luminance is WCAG's relative luminance.
-func (c rgb) luminance() float64 {
-	linear := func(v float64) float64 {
-		if v /= 255; v <= .04045 {
-			return v / 12.92
-		}
-		return math.Pow((v+.055)/1.055, 2.4)
-	}
-	return .2126*linear(c[0]) + .7152*linear(c[1]) + .0722*linear(c[2])
-}
-
-// contrast is WCAG's contrast ratio, 1 to 21.
-func contrast(a, b rgb) float64 {
-	light, dark := a.luminance(), b.luminance()
-	if light < dark {
-		light, dark = dark, light
-	}
-	return (light + .05) / (dark + .05)
-}
+// ratio is the contrast of two colours, 1 to 21.
+func ratio(a, b rgb) float64 { return contrast.Ratio(contrast.RGB(a), contrast.RGB(b)) }

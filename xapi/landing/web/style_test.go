@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"puente/shared/contrast"
 )
 
 var declared = regexp.MustCompile(`(--[a-z-]+):(#[0-9a-f]{6});`)
@@ -55,7 +57,7 @@ func TestContrast(t *testing.T) {
 	}
 	for tried := 0; tried < 200; {
 		colours := map[string]string{"accent": some(), "onAccent": some(), "background": some(), "text": some()}
-		if contrast(parse(colours["text"]), parse(colours["background"])) < readable {
+		if ratio(parse(colours["text"]), parse(colours["background"])) < contrast.Text {
 			continue
 		}
 		if tried++; tried == 1 {
@@ -67,11 +69,11 @@ func TestContrast(t *testing.T) {
 		}
 		for _, ground := range []string{"--background", "--canvas", "--tint"} {
 			for _, text := range []string{"--text", "--muted", "--strong", "--bad", "--good"} {
-				if c := contrast(all[text], all[ground]); c < readable {
+				if c := ratio(all[text], all[ground]); c < contrast.Text {
 					t.Errorf("%v: %s on %s: %.2f", colours, text, ground, c)
 				}
 			}
-			if c := contrast(all["--edge"], all[ground]); c < visible {
+			if c := ratio(all["--edge"], all[ground]); c < contrast.Control {
 				t.Errorf("%v: edge on %s: %.2f", colours, ground, c)
 			}
 		}

@@ -1,13 +1,14 @@
 -- +goose Up
 
--- Consents are exported by the day on which they were given.
-CREATE INDEX consents_given ON subscription.consents (given_at, id);
+-- Nothing here reads or rewrites a table, however full it is: the defaults are constants, and what is checked is so
+-- for rows that are written from now on. The rows there are have the default.
 
 -- The lower prices that were shown beside the price, each for so many days: [{"pricePoint","amount","days"}].
 ALTER TABLE subscription.consents ADD COLUMN fallbacks jsonb NOT NULL DEFAULT '[]';
 
 -- How many days a charge at a lower price pays for; zero: a whole period.
-ALTER TABLE subscription.charges ADD COLUMN days integer NOT NULL DEFAULT 0 CHECK (days >= 0);
+ALTER TABLE subscription.charges ADD COLUMN days integer NOT NULL DEFAULT 0;
+ALTER TABLE subscription.charges ADD CONSTRAINT charges_days CHECK (days >= 0) NOT VALID;
 
 -- Requests of partners that named a key, with what they were answered, so that a repetition does nothing more.
 -- Those of charges are named in request_keys.
@@ -25,4 +26,3 @@ CREATE INDEX requests_age ON subscription.requests (good_until);
 DROP TABLE subscription.requests;
 ALTER TABLE subscription.charges DROP COLUMN days;
 ALTER TABLE subscription.consents DROP COLUMN fallbacks;
-DROP INDEX subscription.consents_given;

@@ -24,6 +24,12 @@ SELECT * FROM subscription.subscriptions WHERE line_id = @line_id AND product_id
 -- name: LastSubscription :one
 SELECT * FROM subscription.subscriptions WHERE line_id = @line_id AND product_id = @product_id ORDER BY id DESC LIMIT 1;
 
+-- name: LeftOwing :one
+-- Whether a line's owner had a product, and was not paid up when that ended, since a moment. One that never began
+-- has no paid_until.
+SELECT EXISTS (SELECT FROM subscription.subscriptions WHERE line_id = @line_id AND product_id = @product_id AND owner_epoch = @owner_epoch
+    AND cancelled_at > @since::timestamptz AND paid_until <= cancelled_at);
+
 -- name: Subscription :one
 SELECT * FROM subscription.subscriptions WHERE id = @id;
 
