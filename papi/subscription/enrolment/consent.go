@@ -40,8 +40,9 @@ type Consent struct {
 	Campaign  string         `json:"campaign"`
 	Channel   string         `json:"channel"`
 	TID       string         `json:"tid,omitempty"`
-	Texts     string         `json:"texts"`   // their version
-	Screens   []string       `json:"screens"` // in the order in which they were confirmed
+	Texts     string         `json:"texts"`           // their version
+	Shown     string         `json:"shown,omitempty"` // what they said of what is agreed to
+	Screens   []string       `json:"screens"`         // in the order in which they were confirmed
 	StartedAt time.Time      `json:"startedAt"`
 	GivenAt   time.Time      `json:"givenAt"`
 	Started   origin         `json:"started"`
@@ -104,6 +105,7 @@ func (f *Flows) consent(ctx context.Context, tx pgx.Tx, flow sql.SubscriptionFlo
 		Channel:      flow.Channel,
 		TID:          flow.TID,
 		Texts:        in.Texts,
+		Shown:        in.Shown,
 		Screens:      in.Screens,
 		StartedAt:    flow.StartedAt.UTC(),
 		GivenAt:      at.UTC(),

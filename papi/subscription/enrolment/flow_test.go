@@ -64,7 +64,7 @@ func TestSubscribeByPIN(t *testing.T) {
 	browser := origin{Address: address, UserAgent: "Mozilla/5.0"}
 	wantConsent := Consent{
 		ID: consent.ID, Flow: consent.Flow, Line: consent.Line, PartnerID: 52272, ServiceID: 2000001784, ProductID: weekly, PricepointID: 201507,
-		Amount: 990, Currency: "CLP", Proof: contract.ProofPIN, PIN: 1, Campaign: "juegos", Channel: "WEB", TID: "QWERT", Texts: "2026-11",
+		Amount: 990, Currency: "CLP", Proof: contract.ProofPIN, PIN: 1, Campaign: "juegos", Channel: "WEB", TID: "QWERT", Texts: "2026-11", Shown: "Semanal\n$990 semanal",
 		Screens: []string{"offer", "confirm"}, StartedAt: w.at.Add(-time.Minute), GivenAt: w.at, Started: browser, Confirmed: browser,
 	}
 	if !reflect.DeepEqual(consent, wantConsent) || consent.Flow.String() != flow.ID {
@@ -115,7 +115,7 @@ func TestSubscribeByEnrichment(t *testing.T) {
 	if got := w.agrees(flow, ""); got.State != contract.EnrolmentActive || w.charged() != 1 {
 		t.Errorf("%+v", got)
 	}
-	if c := w.consentOf(flow); c.Proof != contract.ProofHE || c.PIN != 0 || c.Source == nil || *c.Source != (source{Operator: "ENTEL", Peer: "10.0.0.1", Forwarded: address}) {
+	if c := w.consentOf(flow); c.Proof != contract.ProofHE || c.Shown != "Semanal\n$990 semanal" || c.PIN != 0 || c.Source == nil || *c.Source != (source{Operator: "ENTEL", Peer: "10.0.0.1", Forwarded: address}) {
 		t.Errorf("%+v", c)
 	}
 }

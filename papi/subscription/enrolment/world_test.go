@@ -268,7 +268,7 @@ func wrong(pin string) string {
 
 func confirmation(flow contract.Flow, pin string) contract.Confirmation {
 	return contract.Confirmation{
-		ID: flow.ID, PIN: pin, Texts: "2026-11", Screens: []string{"offer", "confirm"}, Amount: flow.Amount, Currency: flow.Currency,
+		ID: flow.ID, PIN: pin, Texts: "2026-11", Shown: "Semanal\n$990 semanal", Screens: []string{"offer", "confirm"}, Amount: flow.Amount, Currency: flow.Currency,
 		Address: address, UserAgent: "Mozilla/5.0",
 	}
 }

@@ -42,7 +42,7 @@ func (w *world) early(product int64, began time.Time) (id int64) {
 			return err
 		}
 		var change lifecycle.Change
-		l.Begin(&change, held[id])
+		l.Begin(&change, held[id], 990)
 		l.Declined(&change, held[id], began, began, contract.CodeInsufficientBalance)
 		return writer.Write(ctx, tx, &change)
 	})

@@ -109,7 +109,7 @@ func writeCSV(w io.Writer, all []Proof) error {
 	lines := [][]string{{
 		"id", "givenAt", "line", "subscriptionId", "partnerId", "serviceId", "productId", "pricepointId", "amount", "currency", "proof", "pin", "operator", "peer",
 		"forwarded", "campaign", "channel", "tid", "texts", "screens", "startedAt", "startedAddress", "startedUserAgent", "confirmedAddress", "confirmedUserAgent", "flow",
-		"periodUnit", "periodCount", "single",
+		"periodUnit", "periodCount", "single", "shown",
 	}}
 	number := func(n int64) string {
 		if n == 0 {
@@ -130,7 +130,7 @@ func writeCSV(w io.Writer, all []Proof) error {
 			p.ID.String(), p.GivenAt.UTC().Format(time.RFC3339Nano), p.Line, number(p.SubscriptionID), number(p.PartnerID), number(p.ServiceID),
 			number(p.ProductID), number(p.PricepointID), strconv.FormatInt(p.Amount, 10), p.Currency, p.Proof, number(int64(r.PIN)), from[0], from[1], from[2],
 			r.Campaign, r.Channel, r.TID, r.Texts, strings.Join(r.Screens, "; "), r.StartedAt.UTC().Format(time.RFC3339Nano), r.Started.Address, r.Started.UserAgent,
-			r.Confirmed.Address, r.Confirmed.UserAgent, r.Flow.String(), period[0], period[1], strconv.FormatBool(r.Single),
+			r.Confirmed.Address, r.Confirmed.UserAgent, r.Flow.String(), period[0], period[1], strconv.FormatBool(r.Single), r.Shown,
 		}
 		for i := range line {
 			line[i] = acceptance.Plain(line[i])
