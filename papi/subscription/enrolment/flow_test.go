@@ -10,6 +10,7 @@ import (
 	contract "puente/contracts/papi/subscription"
 	"puente/contracts/sapi/carrierbilling"
 	"puente/contracts/sapi/subscriber"
+	"puente/papi/subscription/catalogue"
 	"puente/papi/subscription/messaging"
 	"puente/papi/subscription/notification"
 	"puente/papi/subscription/redirect"
@@ -64,7 +65,7 @@ func TestSubscribeByPIN(t *testing.T) {
 	browser := origin{Address: address, UserAgent: "Mozilla/5.0"}
 	wantConsent := Consent{
 		ID: consent.ID, Flow: consent.Flow, Line: consent.Line, PartnerID: 52272, ServiceID: 2000001784, ProductID: weekly, PricepointID: 201507,
-		Amount: 990, Currency: "CLP", Proof: contract.ProofPIN, PIN: 1, Campaign: "juegos", Channel: "WEB", TID: "QWERT", Texts: "2026-11", Shown: "Semanal\n$990 semanal",
+		Amount: 990, Currency: "CLP", Period: &catalogue.Period{Unit: catalogue.Week, Count: 1}, Proof: contract.ProofPIN, PIN: 1, Campaign: "juegos", Channel: "WEB", TID: "QWERT", Texts: "2026-11", Shown: "Semanal\n$990 semanal",
 		Screens: []string{"offer", "confirm"}, StartedAt: w.at.Add(-time.Minute), GivenAt: w.at, Started: browser, Confirmed: browser,
 	}
 	if !reflect.DeepEqual(consent, wantConsent) || consent.Flow.String() != flow.ID {
