@@ -49,6 +49,7 @@ generated: ## is generated code current?
 generate: $(TOOLS)/sqlc $(TOOLS)/templ ## generate code again, and note the hashes of its inputs
 	$(TOOLS)/sqlc -f .sqlc.yaml generate
 	$(TOOLS)/templ generate -log-level warn
+	go run ./deploy/puente slo rules > deploy/prometheus/rules/slo.yaml.new && mv deploy/prometheus/rules/slo.yaml.new deploy/prometheus/rules/slo.yaml
 	@sha256sum $(INPUTS) $$(git ls-files -co --exclude-standard $(OUTPUTS)) | sort -k2 > .generated.sums
 
 $(TOOLS)/sqlc:

@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"puente/deploy/prometheus/slo"
 	"puente/papi"
 	"puente/sapi"
 	"puente/shared/server"
@@ -31,6 +32,7 @@ type program struct {
 	Policies policiesCommand `cmd:"" help:"Show the policy chain in force for each operation."`
 	Audit    auditCommand    `cmd:"" help:"Show the records of a correlation ID, or verify the chain."`
 	Admin    adminCommand    `cmd:"" help:"List, get or delete clients, tiers, systems, switches and other resources."`
+	SLO      sloCommand      `cmd:"" name:"slo" help:"Service levels as code."`
 	Apply    applyCommand    `cmd:"" help:"Make the resources of a YAML or JSON file so."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
@@ -42,6 +44,7 @@ func main() {
 	var p program
 	command := kong.Parse(&p, kong.Name("puente"), kong.UsageOnError(),
 		kong.Description("An API-led integration platform: experience APIs over process APIs over system APIs, governed by policies."),
+		kong.Vars{"runbooks": slo.Runbooks},
 		kong.BindTo(ctx, (*context.Context)(nil)))
 	if err := command.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "puente:", err)

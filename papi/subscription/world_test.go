@@ -36,6 +36,7 @@ type world struct {
 	operator *operator
 	told     *outbox.Outbox
 	said     *said
+	registry *prometheus.Registry
 
 	mu    sync.Mutex
 	clock time.Time
@@ -112,7 +113,7 @@ func newWorld(t testing.TB) *world {
 	}
 	log, registry := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
 	w := &world{
-		db: db, operator: newOperator(t), said: &said{}, clock: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC),
+		db: db, operator: newOperator(t), said: &said{}, registry: registry, clock: time.Date(2026, 3, 2, 15, 0, 0, 0, time.UTC),
 		lines: map[string]subscriber.Line{},
 	}
 	w.told = outbox.New(ring, w.now)

@@ -10,6 +10,8 @@ type metrics struct {
 	kinds    map[string]prometheus.Counter
 	dropped  prometheus.Counter
 	failures prometheus.Counter
+	broken   prometheus.Gauge
+	verified prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer, l *Log) metrics {
@@ -25,10 +27,16 @@ func newMetrics(reg prometheus.Registerer, l *Log) metrics {
 			Name: "audit_loader_errors_total", Help: "Batches that did not reach the database at once, and entries that could not be read.",
 		}),
 	}
+	m.broken = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "audit_chains_broken", Help: "Chains in which the last verification that this process was asked for found an altered, removed or inserted record.",
+	})
+	m.verified = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "audit_chains_verified_timestamp_seconds", Help: "When this process last verified the chains, in Unix time; 0: not yet.",
+	})
 	for _, kind := range []string{Request, Hop, Security} {
 		m.kinds[kind] = records.WithLabelValues(kind)
 	}
-	reg.MustRegister(records, m.dropped, m.failures,
+	reg.MustRegister(records, m.dropped, m.failures, m.broken, m.verified,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "audit_journal_segments", Help: "Segment files of the journal.",
 		}, func() float64 { return float64(l.journal.Segments()) }),

@@ -221,6 +221,9 @@ http_client_breaker_transitions_total{api="stock",class="safe",target="inventory
 # HELP http_client_bulkhead_in_use Attempts under way to a system.
 # TYPE http_client_bulkhead_in_use gauge
 http_client_bulkhead_in_use{api="stock",target="inventory"} 0
+# HELP http_client_bulkhead_max Attempts to a system that may be under way at once.
+# TYPE http_client_bulkhead_max gauge
+http_client_bulkhead_max{api="stock",target="inventory"} 64
 # HELP http_client_refused_total Attempts that were not made because the circuit breaker was open or the bulkhead full.
 # TYPE http_client_refused_total counter
 http_client_refused_total{api="stock",reason="full",target="inventory"} 0
@@ -231,7 +234,7 @@ http_client_retries_total{api="stock",outcome="denied",target="inventory"} 0
 http_client_retries_total{api="stock",outcome="sent",target="inventory"} 1
 `
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "http_client_breaker_state", "http_client_breaker_transitions_total",
-		"http_client_bulkhead_in_use", "http_client_refused_total", "http_client_retries_total"); err != nil {
+		"http_client_bulkhead_in_use", "http_client_bulkhead_max", "http_client_refused_total", "http_client_retries_total"); err != nil {
 		t.Error(err)
 	}
 	families, err := reg.Gather()

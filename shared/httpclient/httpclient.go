@@ -101,6 +101,7 @@ func New(target string, cfg Config, d Deps) *Client {
 		closeUnused: connections.closeIdle,
 	}
 	c.bulkhead = newBulkhead(cfg.Bulkhead, c.metrics.inUse)
+	c.metrics.places.Set(float64(cfg.Bulkhead.Max))
 	for mode := range modes {
 		c.breakers[mode] = newBreaker(cfg.Breaker, c.breakerChanged(mode))
 	}

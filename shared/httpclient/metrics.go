@@ -19,6 +19,7 @@ type metrics struct {
 	byStatus      [600]atomic.Pointer[prometheus.Observer] // by status code, bound when first seen
 	byReason      sync.Map                                 // reason → prometheus.Observer
 	inUse         prometheus.Gauge
+	places        prometheus.Gauge
 	retries       prometheus.Counter
 	retriesDenied prometheus.Counter
 	refusedOpen   prometheus.Counter
@@ -51,6 +52,10 @@ func newMetrics(reg prometheus.Registerer, api, target string) *metrics {
 		inUse: register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "http_client_bulkhead_in_use",
 			Help: "Attempts under way to a system.",
+		}, []string{"api", "target"})).With(labels),
+		places: register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "http_client_bulkhead_max",
+			Help: "Attempts to a system that may be under way at once.",
 		}, []string{"api", "target"})).With(labels),
 		states: register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "http_client_breaker_state",

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // health answers /livez and /readyz. Ready is red until everything is loaded and again while
@@ -69,6 +71,18 @@ func (h *health) readyz(w http.ResponseWriter, r *http.Request) {
 		status, worst = http.StatusServiceUnavailable, "starting"
 	}
 	answerJSON(w, status, map[string]any{"status": worst, "checks": found})
+}
+
+// metric tells what /readyz tells balancers.
+func (h *health) metric() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "server_ready", Help: "1 while /readyz takes requests: everything is loaded, and the process does not drain.",
+	}, func() float64 {
+		if h.ready.Load() && !h.draining.Load() {
+			return 1
+		}
+		return 0
+	})
 }
 
 func livez(w http.ResponseWriter, _ *http.Request) {

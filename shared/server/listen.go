@@ -22,6 +22,7 @@ type gate struct {
 	listener net.Listener
 	handler  atomic.Pointer[http.Handler]
 	draining atomic.Bool
+	pair     *pair // nil: plain
 }
 
 // Timeouts of a connection. The slowest contract has 30 s; a body may take 15 s.
@@ -48,6 +49,7 @@ func listen(l listenConfig, log *slog.Logger) (*gate, error) {
 		if err != nil {
 			return nil, errors.Join(err, g.listener.Close())
 		}
+		g.pair = pair
 		listener = tls.NewListener(listener, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get})
 	}
 	g.server = &http.Server{
@@ -108,6 +110,15 @@ func newPair(certificate, key string) (*pair, error) {
 	p := &pair{certificate: certificate, key: key}
 	_, err := p.get(nil)
 	return p, err
+}
+
+// expiry is when what is served ends.
+func (p *pair) expiry() time.Time {
+	served, err := p.get(nil)
+	if err != nil || served.Leaf == nil {
+		return time.Time{}
+	}
+	return served.Leaf.NotAfter
 }
 
 func (p *pair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {

@@ -137,6 +137,7 @@ func (h *host) observeItself(ctx context.Context, cfg Config) (shutdown func(con
 	h.onClose(func(context.Context) error { lines.Flush(); return nil })
 	h.log = telemetry.NewLogger(lines, h.settings.Log.Format, level)
 	telemetry.RegisterRuntime(h.registerer)
+	h.registerer.MustRegister(h.health.metric())
 	h.tracer, shutdown, err = telemetry.Tracing(ctx, telemetry.TraceConfig{Endpoint: h.settings.Trace.Endpoint, Ratio: h.settings.Trace.Ratio, Log: h.log}, cfg.Version)
 	return shutdown, err
 }
@@ -144,7 +145,22 @@ func (h *host) observeItself(ctx context.Context, cfg Config) (shutdown func(con
 // listeners are the open doors of the process; all but operations are nil where nothing hosted needs them.
 type listeners struct{ public, plain, callbacks, internal, operations *gate }
 
+// certificates tell until when each certificate is good.
+func (l listeners) certificates() []prometheus.Collector {
+	var all []prometheus.Collector
+	for name, g := range map[string]*gate{"public": l.public, "plain": l.plain, "callbacks": l.callbacks, "internal": l.internal, "ops": l.operations} {
+		if g != nil && g.pair != nil {
+			all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "server_certificate_expiry_timestamp_seconds", ConstLabels: prometheus.Labels{"listener": name},
+				Help: "When the certificate that the listener serves ends, in Unix time.",
+			}, func() float64 { return float64(g.pair.expiry().Unix()) }))
+		}
+	}
+	return all
+}
+
 func (h *host) listen() (l listeners, err error) {
+	defer func() { h.registerer.MustRegister(l.certificates()...) }()
 	s := &h.settings
 	if l.operations, err = listen(s.Ops.listenConfig, h.log); err != nil {
 		return l, fmt.Errorf("ops: %w", err)

@@ -75,13 +75,23 @@ func New(cfg Config, memory Memory, reg prometheus.Registerer) *Shedder {
 		s.watermark = defaultWatermark
 	}
 	total := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "shed_total", Help: "Requests refused early, by class and reason (full, memory)."}, []string{"class", "reason"})
-	reg.MustRegister(total)
+	reg.MustRegister(total, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "shed_memory_watermark_ratio", Help: "Memory in use as a share of the watermark above which nothing is begun; 0 without a limit.",
+	}, func() float64 {
+		used, limit := s.memory()
+		if limit == 0 {
+			return 0
+		}
+		return float64(used) / (s.watermark * float64(limit))
+	}))
 	add := func(name string, limit int) {
 		c := &class{limit: int64(limit), full: total.WithLabelValues(name, "full"), pressed: total.WithLabelValues(name, "memory")}
 		s.classes[name] = c
 		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "shed_in_flight", Help: "Requests in flight, by class.", ConstLabels: prometheus.Labels{"class": name},
-		}, func() float64 { return float64(c.inFlight.Load()) }))
+		}, func() float64 { return float64(c.inFlight.Load()) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "shed_places", Help: "Requests that may be in flight at once, by class.", ConstLabels: prometheus.Labels{"class": name},
+		}, func() float64 { return float64(limit) }))
 	}
 	for _, name := range classes {
 		limit, ok := cfg.InFlight[name]

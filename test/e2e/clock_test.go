@@ -88,9 +88,9 @@ func TestTheSandboxMovesTheDemosTime(t *testing.T) {
 
 // demoNotes are what a demo tells in demo.json.
 type demoNotes struct {
-	Public, Sandbox string
-	TokenURL        string `json:"token_url"`
-	Clients         map[string]struct {
+	Public, Ops, Sandbox string
+	TokenURL             string `json:"token_url"`
+	Clients              map[string]struct {
 		ID     string `json:"client_id"`
 		Secret string `json:"client_secret"`
 	}

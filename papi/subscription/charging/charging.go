@@ -136,7 +136,7 @@ type Deps struct {
 func New(cfg Config, d Deps) *Charging {
 	return &Charging{
 		cfg: cfg, db: d.DB, billing: d.Billing, catalogue: d.Catalogue, book: d.Book, lifecycle: d.Lifecycle, writer: d.Writer,
-		now: d.Now, log: d.Log, metrics: newMetrics(d.Registerer),
+		now: d.Now, log: d.Log, metrics: newMetrics(d.Registerer, d.DB),
 	}
 }
 

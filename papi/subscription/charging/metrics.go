@@ -2,7 +2,6 @@ package charging
 
 import (
 	"context"
-	"log/slog"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,11 +15,11 @@ type metrics struct {
 	charges *prometheus.CounterVec
 	amounts *prometheus.CounterVec
 	refunds *prometheus.CounterVec
-	unknown prometheus.Gauge
-	age     prometheus.Gauge
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+// newMetrics registers them. What is open is asked for when it is collected: a process that measured it once, and
+// has not been the one that resolves since, would show for ever what was.
+func newMetrics(reg prometheus.Registerer, db *database.DB) *metrics {
 	m := &metrics{
 		charges: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "subscription_charges_total", Help: "Attempts to charge, by what was known of them.",
@@ -31,14 +30,19 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		refunds: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "subscription_refunds_total", Help: "Charges that were given back, by whose decision it was.",
 		}, []string{"partner", "product", "by"}),
-		unknown: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "subscription_charges_unresolved", Help: "Charges whose outcome is not known.",
-		}),
-		age: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "subscription_charges_unresolved_age_seconds", Help: "Age of the oldest charge whose outcome is not known; beyond a day somebody has to act.",
-		}),
 	}
-	reg.MustRegister(m.charges, m.amounts, m.refunds, m.unknown, m.age)
+	reg.MustRegister(m.charges, m.amounts, m.refunds,
+		database.NewCount("subscription_charges_unresolved", "Charges whose outcome is not known.", func(ctx context.Context) (int64, error) {
+			oldest, err := sql.New(db).OldestUnknown(ctx)
+			return oldest.Number, err
+		}),
+		database.NewCount("subscription_charges_unresolved_age_seconds", "Age of the oldest charge whose outcome is not known; beyond a day somebody has to act.", func(ctx context.Context) (int64, error) {
+			oldest, err := sql.New(db).OldestUnknown(ctx)
+			return int64(oldest.Age), err
+		}),
+		database.NewCount("subscription_charges_different", "Charges that do not add up: notified without having come true, or come true and neither notified nor given back.", func(ctx context.Context) (int64, error) {
+			return sql.New(db).CountDifferences(ctx)
+		}))
 	return m
 }
 
@@ -52,15 +56,4 @@ func (m *metrics) ended(row sql.SubscriptionCharge, outcome Outcome) {
 
 func (m *metrics) refunded(row sql.SubscriptionCharge) {
 	m.refunds.WithLabelValues(strconv.FormatInt(row.PartnerID, 10), strconv.FormatInt(row.ProductID, 10), row.RefundBy).Inc()
-}
-
-// watch measures what is open.
-func (m *metrics) watch(ctx context.Context, db *database.DB, log *slog.Logger) {
-	oldest, err := sql.New(db).OldestUnknown(ctx)
-	if err != nil {
-		log.WarnContext(ctx, "unresolved charges not counted", "error", err)
-		return
-	}
-	m.unknown.Set(float64(oldest.Number))
-	m.age.Set(oldest.Age)
 }

@@ -23,7 +23,6 @@ const (
 // Resolve settles what nobody settled: it asks the operator for attempts whose outcome is not known or
 // whose process died, and gives back what is to be given back.
 func (c *Charging) Resolve(ctx context.Context) error {
-	defer c.metrics.watch(ctx, c.db, c.log)
 	for {
 		open, err := sql.New(c.db).ClaimOpenCharges(ctx, sql.ClaimOpenChargesParams{Most: batch, Lasts: (batch/resolutions + 1) * c.cfg.Timeout})
 		if err != nil {

@@ -283,6 +283,19 @@ func (q *Queries) ConsentsOfLine(ctx context.Context, arg ConsentsOfLineParams) 
 	return items, nil
 }
 
+const countDifferences = `-- name: CountDifferences :one
+SELECT count(*) FROM subscription.charges
+WHERE state = 'SUCCEEDED' AND notice_id IS NULL OR notice_id IS NOT NULL AND state NOT IN ('SUCCEEDED', 'REFUNDING', 'REFUNDED')
+    OR notice_id IS NOT NULL AND refund_by = 'hub'
+`
+
+func (q *Queries) CountDifferences(ctx context.Context) (int64, error) {
+	row := q.db.QueryRow(ctx, countDifferences)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const differences = `-- name: Differences :many
 SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days FROM subscription.charges WHERE created_at >= $1::timestamptz AND created_at < $2::timestamptz
     AND (state = 'SUCCEEDED' AND notice_id IS NULL OR notice_id IS NOT NULL AND state NOT IN ('SUCCEEDED', 'REFUNDING', 'REFUNDED')

@@ -40,6 +40,11 @@ SELECT * FROM subscription.charges WHERE created_at >= @since::timestamptz AND c
         OR notice_id IS NOT NULL AND refund_by = 'hub')
 ORDER BY id LIMIT @most;
 
+-- name: CountDifferences :one
+SELECT count(*) FROM subscription.charges
+WHERE state = 'SUCCEEDED' AND notice_id IS NULL OR notice_id IS NOT NULL AND state NOT IN ('SUCCEEDED', 'REFUNDING', 'REFUNDED')
+    OR notice_id IS NOT NULL AND refund_by = 'hub';
+
 -- name: RecentConsents :many
 SELECT sqlc.embed(c), coalesce(s.id, 0)::bigint AS subscription_id
 FROM subscription.consents c LEFT JOIN subscription.subscriptions s ON s.consent_id = c.id
