@@ -131,6 +131,7 @@ func (rec *recorder) await(ctx context.Context, match Filter, enough func([]Requ
 		}
 		select {
 		case <-change:
+		case <-time.After(20 * time.Millisecond): // what a system did after it was asked is seen in its ledger only
 		case <-ctx.Done():
 			return found, fmt.Errorf("sandbox: await requests: %w", ctx.Err())
 		}
