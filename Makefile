@@ -21,7 +21,7 @@ run: build postgres ## bring up everything on loopback: sandbox, private Postgre
 	$(BIN) run --demo $(ARGS)
 
 test: postgres axe ## run all tests
-	go test $(ARGS) ./...
+	go test -p 3 $(ARGS) ./test/e2e ./...  # what waits most begins first, beside what computes
 
 check: format vet staticcheck generated test ## what CI runs
 

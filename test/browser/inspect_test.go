@@ -43,12 +43,28 @@ func (w *tab) inspect(name string) {
 	if wider := value[int](w, `document.documentElement.scrollWidth`); wider > int(smallest.width) {
 		w.t.Errorf("%s: %d pixels wide, on %d", name, wider, smallest.width)
 	}
-	for suffix, to := range map[string]size{"360x740": narrow, "1280x800": wide} {
+	widths := map[string]size{"360x740": narrow}
+	if wholly() {
+		widths["1280x800"] = wide
+	}
+	for suffix, to := range widths {
 		w.size(to)
 		w.axe(name)
 		w.picture(name + "-" + suffix)
 	}
 	w.size(narrow)
+}
+
+// wholly reports whether screens are inspected in both languages and at both widths, as make screenshots does: that
+// takes minutes. Else a telephone's width and Spanish stand for all.
+func wholly() bool { return os.Getenv("PUENTE_TEST_SCREENS") != "" }
+
+// languages are those in which screens are inspected.
+func languages() []labels {
+	if wholly() {
+		return []labels{spanish, english}
+	}
+	return []labels{spanish}
 }
 
 // axe wants axe-core to find nothing wrong. What the browser evaluates for us, the page's policy does not concern.

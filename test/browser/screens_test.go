@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Every screen of a visit, in both languages, as it is inspected.
+// Every screen of a visit, as it is inspected.
 func TestScreens(t *testing.T) {
 	t.Parallel()
-	for _, l := range []labels{spanish, english} {
+	for _, l := range languages() {
 		for name, walk := range map[string]func(*tab, labels){
 			"offers": offerScreens, "number": numberScreens, "pin": pinScreens, "known": knownScreens, "refusals": refusalScreens, "results": resultScreens,
 		} {
@@ -136,7 +136,7 @@ func resultScreens(w *tab, l labels) {
 // A visit whose time is over, and what is said while the operator's directory is away. Both are of everybody, so
 // nobody else visits meanwhile.
 func TestScreensOfTroubledTimes(t *testing.T) {
-	for _, l := range []labels{spanish, english} {
+	for _, l := range languages() {
 		t.Run("expired "+l.language, func(t *testing.T) {
 			s := open(t)
 			w, msisdn := s.visitor(t), line(well)
