@@ -28,9 +28,13 @@ func landingRedirects(t *testing.T, p *platform) {
 	if len(hostile) < 40 {
 		t.Fatal("too few")
 	}
-	for _, spelling := range hostile {
+	for i, spelling := range hostile {
 		brought := strings.ReplaceAll(strings.ReplaceAll(spelling, "%s", host), "%%", "%")
-		for _, name := range []string{"SuccessUrl", "ErrorUrl", "successurl"} {
+		names := []string{"SuccessUrl", "ErrorUrl", "successurl"}
+		if !soaking {
+			names = names[i%3:][:1]
+		}
+		for _, name := range names {
 			got := v.get(h.link(name, brought))
 			if got.status != http.StatusBadRequest || got.location != "" || strings.Contains(got.text, "evil") || strings.Contains(got.text, "<form") {
 				t.Errorf("%s=%q: %d to %q", name, brought, got.status, got.location)
@@ -111,7 +115,7 @@ func landingGuesses(t *testing.T, p *platform) {
 		})
 	}
 	group.Wait()
-	for i := range campaign(300, 10_000) {
+	for i := range campaign(40, 10_000) {
 		status, err := v.guess(h, form, wrongPIN(right, 1000+i))
 		if err != nil || status != 422 && status != 409 && status != 429 { // 429: too many requests of an address, unseen
 			t.Fatalf("guess %d: %d, %v", i, status, err)
