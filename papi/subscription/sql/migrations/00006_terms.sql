@@ -1,14 +1,12 @@
 -- +goose Up
 
--- Nothing here reads or rewrites a table, however full it is: the defaults are constants, and what is checked is so
--- for rows that are written from now on. The rows there are have the default.
+-- Nothing here reads or rewrites a table, however full it is: the defaults are constants.
 
 -- The lower prices that were shown beside the price, each for so many days: [{"pricePoint","amount","days"}].
 ALTER TABLE subscription.consents ADD COLUMN fallbacks jsonb NOT NULL DEFAULT '[]';
 
 -- How many days a charge at a lower price pays for; zero: a whole period.
 ALTER TABLE subscription.charges ADD COLUMN days integer NOT NULL DEFAULT 0;
-ALTER TABLE subscription.charges ADD CONSTRAINT charges_days CHECK (days >= 0) NOT VALID;
 
 -- Requests of partners that named a key, with what they were answered, so that a repetition does nothing more.
 -- Those of charges are named in request_keys.
