@@ -8,7 +8,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TOOLS    := $(CURDIR)/.tools
 ARGS     ?=
 
-.PHONY: help build run test check format vet staticcheck generated generate bench soak soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts soak-rules screenshots bench-pages axe clean
+.PHONY: help build run test check format vet staticcheck generated generate bench soak soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts screenshots bench-pages axe clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -63,7 +63,7 @@ $(TOOLS)/templ: # of the release that go.mod has
 bench: build postgres ## cost per request as a ratio to a plain reverse proxy
 	go run ./test/bench $(ARGS)
 
-soak: soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts soak-rules ## the long campaigns, each also alone: soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts soak-rules
+soak: soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts ## the long campaigns, each also alone: soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts
 
 # The tests of the same names in make test are their short forms.
 SOAK = PUENTE_TEST_SOAK=1 go test ./test/e2e -count=1 -v -timeout 20m -run
@@ -87,9 +87,6 @@ soak-limits: postgres ## three replicas on one Redis, three minutes at three tim
 	$(SOAK) '^TestReplicasShareLimits$$'
 soak-restarts: postgres ## rolling restarts behind HAProxy under load
 	$(SOAK) '^TestRollingRestart$$'
-
-soak-rules: postgres ## every shipped rule in a Prometheus that scrapes the demo
-	$(SOAK) '^TestRulesInPrometheus$$'
 
 # Both want Chromium: apt-get install chromium.
 screenshots: postgres axe ## pictures of all screens of the landing pages, into test/browser/screens

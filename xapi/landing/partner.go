@@ -10,9 +10,9 @@ import (
 	"puente/shared/policy"
 )
 
-// Result codes that a partner's error page is told (specification §7.1).
+// Result codes that a partner's error page is told (specification §7.1). A number that is not right is no end of a
+// visit, and told to nobody but the visitor.
 const (
-	statusNumber = "14"
 	statusFlow   = "15"
 	statusFailed = "-1"
 )
