@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // witness remembers every answer, so that each can be held against the audit.
@@ -74,7 +73,7 @@ const maxShown = 100
 func (p *platform) auditText(t testing.TB, correlation string) string {
 	t.Helper()
 	var text string
-	eventually(t, 5*time.Second, "the audit tells of "+correlation, func() bool {
+	eventually(t, within, "the audit tells of "+correlation, func() bool {
 		status, body := p.admin(t, p.edge(), http.MethodGet, "/admin/v1/audit/"+url.PathEscape(correlation), "")
 		if status != http.StatusOK && status != http.StatusNotFound {
 			t.Fatalf("audit of %s: %d %s", correlation, status, body)
@@ -168,7 +167,7 @@ func records(t *testing.T, p *platform) {
 	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
 	c.wantNIP(t, c.post(t, portabilidades, order(phone, nil), "X-Correlation-ID", id, "X-Channel", "whatsapp", "Traceparent", "00-"+trace+"-00f067aa0ba902b7-00"))
 	var shown []record
-	eventually(t, 5*time.Second, "every layer's record", func() bool {
+	eventually(t, within, "every layer's record", func() bool {
 		if err := json.Unmarshal([]byte(p.run(t, "audit", "show", id)), &shown); err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +193,7 @@ func records(t *testing.T, p *platform) {
 	refused := c.post(t, portabilidades, order("3000000409", nil), "X-Correlation-ID", c.correlation())
 	wantProblem(t, refused, 409, "INVALID_FIELD")
 	for _, id := range []string{id, filed, refused.correlation()} {
-		eventually(t, 5*time.Second, "every layer's record", func() bool { return len(p.audited(t, id)) == 2 })
+		eventually(t, within, "every layer's record", func() bool { return len(p.audited(t, id)) == 2 })
 		told := p.auditText(t, id)
 		for _, secret := range append(p.secrets, phone, c.token, `"`+nips[0].NIP+`"`) {
 			if strings.Contains(told, secret) {

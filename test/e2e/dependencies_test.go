@@ -50,7 +50,7 @@ func TestPostgreSQLAway(t *testing.T) {
 		}
 		away.back()
 		var a answer
-		eventually(t, 5*time.Second, "a write succeeds again", func() bool { a = c.nip(t, p.phone()); return a.status == 200 })
+		eventually(t, within, "a write succeeds again", func() bool { a = c.nip(t, p.phone()); return a.status == 200 })
 		c.wantNIP(t, a)
 		replayed(t, first, c.post(t, portabilidades, order(known, nil), "X-Correlation-ID", first.correlation()))
 	}
@@ -96,7 +96,7 @@ func TestRedisAway(t *testing.T) {
 	await := func(what string, n *atomic.Int64) {
 		t.Helper()
 		before := n.Load()
-		eventually(t, 10*time.Second, what, func() bool { return n.Load() > before+20 || failed.Load() > 0 })
+		eventually(t, within, what, func() bool { return n.Load() > before+20 || failed.Load() > 0 })
 	}
 	await("shared counting", &shared)
 	r.kill()
@@ -144,7 +144,7 @@ func TestDeadBotService(t *testing.T) {
 			t.Errorf("%s: %d calls went to a dead system", kind, after-before)
 		}
 		p.sandbox.ClearFaults("botservice")
-		eventually(t, 15*time.Second, "the breaker closes", func() bool {
+		eventually(t, within, "the breaker closes", func() bool {
 			return c.nip(t, p.phone()).status == 200 && p.circuit(t, "botservice.once") == "closed"
 		})
 	}
@@ -180,7 +180,7 @@ func TestShedding(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, 10*time.Second, "every place is taken", func() bool { return p.edge().metric(t, "shed_in_flight", "class", "api") == 2 })
+	eventually(t, within, "every place is taken", func() bool { return p.edge().metric(t, "shed_in_flight", "class", "api") == 2 })
 	a := c.nip(t, p.phone())
 	wantProblem(t, a, 503, "SERVICE_UNAVAILABLE")
 	if status, _ := p.edge().get("/readyz"); status != 200 {

@@ -31,7 +31,7 @@ func drained(t *testing.T, p *platform) {
 	}
 	edge := p.edge()
 	edge.signal(t, syscall.SIGTERM)
-	eventually(t, time.Second, "readiness is off", func() bool {
+	eventually(t, within, "readiness is off", func() bool {
 		status, body := edge.get("/readyz")
 		return status == 503 && strings.Contains(body, "draining")
 	})

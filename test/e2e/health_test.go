@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // health: what operators and their tools see.
@@ -123,7 +122,7 @@ func logs(t *testing.T, p *platform) {
 	}
 	id := c.correlation()
 	c.nip(t, phone, "X-Correlation-ID", id)
-	eventually(t, 5*time.Second, "a line has the correlation", func() bool {
+	eventually(t, within, "a line has the correlation", func() bool {
 		return slices.ContainsFunc(p.edge().log.lines(), func(line []byte) bool {
 			return strings.Contains(string(line), `"correlation_id":"`+id+`"`)
 		})

@@ -74,7 +74,7 @@ func outcomes(t *testing.T, p *platform) {
 		}
 		wantProblem(t, a, a.status, map[int]string{500: "INTERNAL_SERVER_ERROR", 504: "GATEWAY_TIMEOUT"}[a.status], "(incident ")
 		told := func(id func() string) (told answer) {
-			eventually(t, 20*time.Second, "the outcome is known", func() bool {
+			eventually(t, within, "the outcome is known", func() bool {
 				told = c.post(t, portabilidades, one.body, append(patient, "X-Correlation-ID", id())...)
 				if told.status != 200 && told.status != 504 && told.status != 409 {
 					t.Fatalf("%d %s", told.status, told.body)
@@ -145,7 +145,7 @@ func leaver(t *testing.T, p *platform) {
 	}
 	conn.Close()
 	var told answer
-	eventually(t, 10*time.Second, "the request is done", func() bool {
+	eventually(t, within, "the request is done", func() bool {
 		told = c.post(t, portabilidades, body, "X-Correlation-ID", id)
 		return told.status == 200
 	})
@@ -188,7 +188,7 @@ func hungUp(t *testing.T, p *platform) {
 	}
 	conn.Close()
 	for _, at := range places {
-		eventually(t, 2*time.Second, at.layer+" counts it as the caller's", func() bool {
+		eventually(t, within, at.layer+" counts it as the caller's", func() bool {
 			return counted(at.process, at.layer, "client") == before[at][0]+1
 		})
 		if counted(at.process, at.layer, "server") != before[at][1] {
@@ -212,7 +212,7 @@ func hungUp(t *testing.T, p *platform) {
 	p.sandbox.Fault(t, hang)
 	wantProblem(t, c.post(t, statusPath, body, "X-Correlation-ID", c.correlation(), "X-Deadline-Ms", "300"), 504, "GATEWAY_TIMEOUT")
 	for _, at := range places {
-		eventually(t, 2*time.Second, at.layer+" counts it as ours", func() bool {
+		eventually(t, within, at.layer+" counts it as ours", func() bool {
 			return counted(at.process, at.layer, "server") == before[at][1]+1
 		})
 		if counted(at.process, at.layer, "client") != before[at][0]+1 {
@@ -277,12 +277,12 @@ func restarted(t *testing.T, p *platform) {
 	replayed(t, first, c.post(t, portabilidades, order(phone, nil), "X-Correlation-ID", first.correlation()))
 	wantProblem(t, c.post(t, portabilidades, order(p.phone(), nil), "X-Correlation-ID", first.correlation()), 422, "CORRELATION_REUSED")
 	var told answer
-	eventually(t, 30*time.Second, "the port-in is resolved", func() bool {
+	eventually(t, within, "the port-in is resolved", func() bool {
 		told = c.post(t, portabilidades, body, "X-Correlation-ID", c.correlation())
 		return told.status == 200
 	})
 	wantSuccess(t, told, c.system, told.correlation(), portInFiled, "FLUJO", "LTE")
-	eventually(t, 30*time.Second, "the correlation is free", func() bool {
+	eventually(t, within, "the correlation is free", func() bool {
 		told = c.post(t, portabilidades, body, "X-Correlation-ID", id)
 		return told.status == 200
 	})
@@ -297,7 +297,7 @@ func restarted(t *testing.T, p *platform) {
 		t.Error("the audit does not tell of the request that was interrupted")
 	}
 	if len(p.processes) > 1 { // each process tells of what it was at itself
-		eventually(t, 30*time.Second, "the audit tells of the hop that was interrupted", func() bool {
+		eventually(t, within, "the audit tells of the hop that was interrupted", func() bool {
 			return slices.ContainsFunc(p.audited(t, id), func(r record) bool { return r.Kind == "hop" && r.Outcome == "interrupted" })
 		})
 	}

@@ -191,7 +191,7 @@ func (l *hubLoad) again() {
 		if strings.HasSuffix(w.msisdn, unavailable) {
 			continue
 		}
-		eventually(l.t, 40*time.Second, "the end of "+w.key+" is told", func() bool {
+		eventually(l.t, within, "the end of "+w.key+" is told", func() bool {
 			l.open = nil
 			l.charge(w)
 			return len(l.open) == 0

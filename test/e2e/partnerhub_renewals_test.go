@@ -18,7 +18,7 @@ import (
 )
 
 // renewals are the settings of campaigns: what a dead process claimed comes back soon.
-var renewals = settings{hub: strings.Replace(hubSettings, "renewal: {", "renewal: {lease: 10s, ", 1)}
+var renewals = settings{hub: strings.Replace(hubSettings, "renewal: {", "renewal: {lease: "+campaign("2s", "10s")+", ", 1)}
 
 // What is due at once is renewed at the operator's pace, once each, though the process is killed twice in the
 // middle, and takes no more memory for it. The long form has 100,000 due; the figures are printed, not asserted.
@@ -51,7 +51,7 @@ func TestRenewalPace(t *testing.T) {
 	p := begin(t, typed, renewals)
 	const limit = 50
 	p.sandbox.CarrierBilling.Configure(func(s *carrierbilling.Settings) { s.PerSecond = limit })
-	due := campaign(150, 3000)
+	due := campaign(100, 3000)
 	p.due(t, due)
 	began := time.Now()
 	eventually(t, 10*time.Minute, "all are renewed", func() bool { return p.renewed(t) == due })

@@ -280,7 +280,7 @@ func (p *platform) reload(t testing.TB, result string) {
 	t.Helper()
 	before := p.edge().metric(t, "config_reloads_total", "result", result)
 	p.edge().signal(t, syscall.SIGHUP)
-	eventually(t, 10*time.Second, "the configuration is read again: "+result, func() bool {
+	eventually(t, within, "the configuration is read again: "+result, func() bool {
 		return p.edge().metric(t, "config_reloads_total", "result", result) > before
 	})
 }
@@ -331,7 +331,7 @@ func (p *platform) awaitAccess(t testing.TB) {
 	t.Helper()
 	since := time.Now()
 	for _, one := range p.processes {
-		eventually(t, 5*time.Second, one.name+" follows the tables", func() bool {
+		eventually(t, within, one.name+" follows the tables", func() bool {
 			asked := time.Now()
 			age := one.metric(t, "access_snapshot_age_seconds")
 			return age >= 0 && time.Duration(age*float64(time.Second)) < asked.Sub(since)

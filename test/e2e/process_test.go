@@ -78,7 +78,7 @@ func child(cmd *exec.Cmd, ended func(error)) error {
 }
 
 // readyWithin is long enough for a start on a busy machine.
-const readyWithin = 30 * time.Second
+const readyWithin = 2 * time.Minute
 
 func (p *process) awaitReady(t testing.TB) {
 	t.Helper()

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"puente/shared/telemetry"
 	"puente/test/sandbox/inventory"
@@ -99,7 +98,7 @@ func reconexionCodes(t *testing.T, p *platform) {
 			})
 		}
 		if one.code == "ERROR_08" { // in a record of the process's own, which the edge sees a moment later
-			eventually(t, 20*time.Second, "security hears of it", noted)
+			eventually(t, within, "security hears of it", noted)
 		} else if noted() {
 			t.Error("security hears of it")
 		}
@@ -208,7 +207,7 @@ func (c *caller) insist(t testing.TB, l line) answer {
 
 func (c *caller) insistUnder(t testing.TB, l line, correlation func() string) (a answer) {
 	t.Helper()
-	eventually(t, 20*time.Second, "the line is reconnected", func() bool {
+	eventually(t, within, "the line is reconnected", func() bool {
 		a = c.reconnect(t, l, correlation(), patient...)
 		r := replyOf(t, a)
 		if r.code != "OK_01" && r.code != "ERROR_10" && r.code != "ERROR_05" {

@@ -21,7 +21,7 @@ import (
 // The long form kills the process and the system layer of three processes, too.
 func TestReconnectionKills(t *testing.T) {
 	t.Parallel()
-	t.Run("one process", func(t *testing.T) { reconnectionKills(t, typed, 0, campaign(3, 40), campaign(5, 100)) })
+	t.Run("one process", func(t *testing.T) { reconnectionKills(t, typed, 0, campaign(1, 40), campaign(2, 100)) })
 	if soaking {
 		t.Run("papi", func(t *testing.T) { reconnectionKills(t, split, 1, 5, 15) })
 		t.Run("sapi", func(t *testing.T) { reconnectionKills(t, split, 0, 5, 15) })
@@ -150,7 +150,7 @@ func (p *platform) beforeTheIntent(db *pgx.Conn, table, statement string) func(t
 		if err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, 30*time.Second, "somebody waits for the lock", func() bool {
+		eventually(t, within, "somebody waits for the lock", func() bool {
 			var waiting bool
 			_, err := tx.Exec(t.Context(), `select pg_stat_clear_snapshot()`) // else a transaction sees the statements of its first look
 			if err != nil {

@@ -15,7 +15,7 @@ func typologies(t *testing.T, p *platform) {
 	told := func(what string, who *caller, status int, parts ...string) {
 		t.Helper()
 		var a answer
-		eventually(t, time.Second, what, func() bool {
+		eventually(t, within, what, func() bool {
 			for _, who.front = range p.processes {
 				if who.front.at.Public == "" {
 					continue
@@ -66,7 +66,7 @@ func reconexionRecords(t *testing.T, p *platform) {
 	own := batchOf(t, c.startBatch(t, c.correlation(), l, debt))
 	own = c.awaitBatch(t, own.ID, 20*time.Second)
 	correlations = append(correlations, own.Items[0].CorrelationID, own.Items[1].CorrelationID)
-	eventually(t, 5*time.Second, "every layer's record", func() bool { return len(p.audited(t, id)) == 5 }) // process, service, holder, order
+	eventually(t, within, "every layer's record", func() bool { return len(p.audited(t, id)) == 5 }) // process, service, holder, order
 	hops := map[string]bool{}
 	for _, r := range p.audited(t, id) {
 		hops[r.Layer+"."+r.API+"."+r.Operation] = true

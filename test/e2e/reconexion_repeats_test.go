@@ -4,7 +4,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"puente/test/sandbox/inventory"
 )
@@ -30,13 +29,13 @@ func reconexionRepeats(t *testing.T, p *platform) {
 
 	p.set(t, inventory.Change{Connection: l.phone, Suspension: []byte("null")})
 	var refused answer
-	eventually(t, 10*time.Second, "the line is seen to be active", func() bool {
+	eventually(t, within, "the line is seen to be active", func() bool {
 		refused = c.reconnect(t, l, "")
 		return replyOf(t, refused).code == "ERROR_07"
 	})
 	p.set(t, inventory.Suspend(l.phone, "ROBO"))
 	var a answer
-	eventually(t, 10*time.Second, "the line is seen to be suspended again", func() bool {
+	eventually(t, within, "the line is seen to be suspended again", func() bool {
 		a = c.reconnect(t, l, "")
 		return replyOf(t, a).code == "OK_01"
 	})

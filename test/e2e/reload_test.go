@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // reload: a bad configuration is refused whole and the old one serves on; a good one takes effect
@@ -48,17 +47,17 @@ func reload(t *testing.T, p *platform) {
 	if status, body := edge.get("/readyz"); status != 200 {
 		t.Errorf("readyz: %d %s", status, body)
 	}
-	eventually(t, 5*time.Second, "the log names the unknown key", func() bool {
+	eventually(t, within, "the log names the unknown key", func() bool {
 		return slices.ContainsFunc(edge.log.lines(), func(line []byte) bool {
 			return strings.Contains(string(line), "configuration refused") && strings.Contains(string(line), "policies.tokn")
 		})
 	})
 
 	write(strings.Replace(string(good), "policies:\n", deny, 1)) // without a signal: the file is watched
-	eventually(t, 5*time.Second, "a changed file takes effect", func() bool { return c.nip(t, p.phone()).status == 403 })
+	eventually(t, within, "a changed file takes effect", func() bool { return c.nip(t, p.phone()).status == 403 })
 	wantDenied(t, c.nip(t, p.phone(), "X-Forwarded-For", "192.0.2.1"), 403, "")
 	write(string(good))
-	eventually(t, 5*time.Second, "the old file is back", func() bool { return c.nip(t, p.phone()).status == 200 })
+	eventually(t, within, "the old file is back", func() bool { return c.nip(t, p.phone()).status == 200 })
 }
 
 // shadow: a policy in shadow lets pass, and says what it would have refused.

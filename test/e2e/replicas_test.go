@@ -69,7 +69,7 @@ func TestReplicasShareLimits(t *testing.T) {
 		if !calls.degraded {
 			t.Error("no answer showed that Redis was away")
 		}
-		eventually(t, 10*time.Second, "every replica counts with the others again", func() bool {
+		eventually(t, within, "every replica counts with the others again", func() bool {
 			for _, one := range p.processes {
 				if one.metric(t, "ratelimit_degraded") != 0 {
 					return false
@@ -228,7 +228,7 @@ func (r *redisServer) start(t *testing.T) {
 	if err := child(r.cmd, func(error) { close(ended) }); err != nil {
 		t.Fatalf("redis-server: %v", err)
 	}
-	eventually(t, 10*time.Second, "redis-server listens", func() bool {
+	eventually(t, within, "redis-server listens", func() bool {
 		conn, err := net.Dial("tcp", r.addr)
 		if err != nil {
 			return false

@@ -64,7 +64,7 @@ func TestRollingRestart(t *testing.T) {
 				t.Errorf("%s ended with %d\n%s", one.name, code, one.log.tail())
 			}
 			one.start(t)
-			eventually(t, 20*time.Second, "the balancer sends to all replicas", func() bool {
+			eventually(t, within, "the balancer sends to all replicas", func() bool {
 				out, err := haproxyState(p)
 				return err == nil && strings.Count(out, "L7OK") == len(p.processes) && sent.Load() > before
 			})
@@ -129,7 +129,7 @@ backend puente
 		_ = cmd.Process.Kill() // it may have ended
 		<-ended
 	})
-	eventually(t, 10*time.Second, "haproxy sees every replica", func() bool {
+	eventually(t, within, "haproxy sees every replica", func() bool {
 		out, err := haproxyState(p)
 		return err == nil && strings.Count(out, "L7OK") == len(p.processes)
 	})

@@ -119,7 +119,7 @@ func startPrometheus(t *testing.T, target string) *prometheusServer {
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
 	p := &prometheusServer{"http://" + addr}
-	eventually(t, 30*time.Second, "prometheus is ready", func() bool {
+	eventually(t, within, "prometheus is ready", func() bool {
 		resp, err := http.Get(p.url + "/-/ready")
 		if err != nil {
 			return false

@@ -111,8 +111,8 @@ var perPhone = fmt.Sprintf("apis: {portabilities: {method: jwt, subjects: [{name
 func TestShapes(t *testing.T) {
 	for _, s := range []shape{typed, verified, overHTTP, split} {
 		t.Run(s.name, func(t *testing.T) {
-			t.Parallel() // they share nothing, and wait most of the time
-			p := begin(t, s, settings{policies: perPhone})
+			p := begin(t, s, settings{policies: perPhone}) // one after another: a start is the most that a machine has to do
+			t.Parallel()                                   // they share nothing, and wait most of the time
 			t.Run("together", func(t *testing.T) {
 				for _, one := range together {
 					t.Run(one.name, func(t *testing.T) {

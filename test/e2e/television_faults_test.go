@@ -81,7 +81,7 @@ func televisionTables(t *testing.T, p *platform) {
 		t.Helper()
 		var a answer
 		var r tvResult
-		eventually(t, 5*time.Second, what, func() bool {
+		eventually(t, within, what, func() bool {
 			a, r = c.television(t, validateTVPath, l.phone)
 			return r.code == code
 		})

@@ -214,7 +214,7 @@ func asProgram(t testing.TB, database string) string {
 // short form does not wait for that. What the process had sent to the database is done first.
 func (p *platform) expire(t testing.TB, db *pgx.Conn) {
 	t.Helper()
-	eventually(t, 10*time.Second, "the dead process's sessions are over", func() bool {
+	eventually(t, within, "the dead process's sessions are over", func() bool {
 		var others bool
 		err := db.QueryRow(t.Context(), `select exists (select from pg_stat_activity
 			where datname = current_database() and application_name = $1 and pid <> pg_backend_pid())`, program).Scan(&others)
@@ -386,7 +386,7 @@ func (n *normalizer) repeat(rows map[string]string) {
 // insist asks for the lines that are not told to be right until they are.
 func (n *normalizer) insist() {
 	for _, one := range n.open {
-		eventually(n.t, 20*time.Second, "the line is right", func() bool {
+		eventually(n.t, within, "the line is right", func() bool {
 			one.correlation = n.caller.correlation()
 			a, err := n.try(one)
 			if err != nil {

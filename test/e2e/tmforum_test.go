@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 )
 
 // tmForum: the same process as TM Forum names it: an order is taken, and then completed, rejected with
@@ -45,7 +44,7 @@ func tmForum(t *testing.T, p *platform) {
 			t.Fatalf("%d %v %s", a.status, a.header, a.body)
 		}
 		replayed(t, a, c.post(t, serviceOrders, body, "X-Correlation-ID", id))
-		eventually(t, 20*time.Second, "the order is "+state, func() bool {
+		eventually(t, within, "the order is "+state, func() bool {
 			o = read(get(c, o.Href))
 			return o.State == state
 		})
