@@ -30,15 +30,15 @@ func TestRenewalCampaign(t *testing.T) {
 	began, before := time.Now(), 0
 	killed := 0
 	eventually(t, 15*time.Minute, "all are renewed", func() bool {
-		done := len(p.sandbox.CarrierBilling.Charges())
+		done := p.sandbox.CarrierBilling.Asked()
 		if step := due / 3; killed < 2 && done > step*(killed+1) {
 			killed++
 			t.Logf("%d charged in %s, %.0f a second; %.0f MB resident", done, time.Since(began).Round(time.Second), rate(done-before, began), p.edge().metric(t, "process_resident_memory_bytes")/1e6)
 			p.edge().kill()
 			p.edge().start(t)
-			before, began = len(p.sandbox.CarrierBilling.Charges()), time.Now()
+			before, began = p.sandbox.CarrierBilling.Asked(), time.Now()
 		}
-		return p.renewed(t) == due
+		return done >= due && p.renewed(t) == due
 	})
 	t.Logf("%d charged after the last kill in %s, %.0f a second; %.0f MB resident", due-before, time.Since(began).Round(time.Second), rate(due-before, began),
 		p.edge().metric(t, "process_resident_memory_bytes")/1e6)
@@ -54,7 +54,7 @@ func TestRenewalPace(t *testing.T) {
 	due := campaign(100, 3000)
 	p.due(t, due)
 	began := time.Now()
-	eventually(t, 10*time.Minute, "all are renewed", func() bool { return p.renewed(t) == due })
+	eventually(t, 10*time.Minute, "all are renewed", func() bool { return p.sandbox.CarrierBilling.Asked() >= due && p.renewed(t) == due })
 	t.Logf("%d charged in %s, %.1f a second where %d are taken", due, time.Since(began).Round(time.Second), rate(due, began), limit)
 	p.chargedOnce(t, due)
 }
@@ -80,7 +80,7 @@ func (p *platform) due(t *testing.T, n int) {
 	began := now.Add(-7*24*time.Hour - time.Minute)
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		_, err := tx.CopyFrom(ctx, pgx.Identifier{"subscription", "lines"}, []string{"key", "msisdn"}, pgx.CopyFromSlice(n, func(i int) ([]any, error) {
-			key, sealed := book.Entry(fmt.Sprintf("5692%07d", 1_000_000+i*7%9_000_000))
+			key, sealed := book.Entry(fmt.Sprintf("5695%07d", 1_000_000+i*7%9_000_000))
 			return []any{key, sealed}, nil
 		}))
 		if err != nil {

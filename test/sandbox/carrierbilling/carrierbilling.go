@@ -102,10 +102,10 @@ func New(cfg Config) (*Service, error) {
 		beside = cfg.Journal + ".lines"
 	}
 	var err error
-	if s.charges, err = register.New[Charge](cfg.Journal); err != nil {
+	if s.charges, err = register.New(cfg.Journal, func(c Charge) string { return c.TxID }); err != nil {
 		return nil, fmt.Errorf("carrierbilling: %w", err)
 	}
-	if s.lines, err = register.New[setting](beside); err != nil {
+	if s.lines, err = register.New(beside, func(l setting) string { return l.MSISDN }); err != nil {
 		s.charges.Close()
 		return nil, fmt.Errorf("carrierbilling: %w", err)
 	}
@@ -195,6 +195,9 @@ func (s *Service) Ledger() any { return map[string][]Charge{"charges": s.Charges
 
 // Charges are all that were filed, oldest first.
 func (s *Service) Charges() []Charge { return s.charges.All() }
+
+// Asked is how many charges were asked for.
+func (s *Service) Asked() int { return s.charges.Len() }
 
 // Reset forgets every charge, line and setting, in the journals too.
 func (s *Service) Reset() error {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	"puente/test/sandbox/fault"
@@ -107,7 +108,8 @@ func (s *Service) charge(w http.ResponseWriter, r *http.Request, in request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.settings.Idempotent || r.Header.Get("Idempotency-Key") != "" {
-		if first, ok := s.charges.Find(func(c Charge) bool { return c.TxID == in.TxID }); ok {
+		if made := s.charges.Under(in.TxID); len(made) > 0 {
+			first := made[0]
 			if first.request() != in {
 				refuse(w, http.StatusConflict, "TX_DISTINTA", "La transacción existe con otros valores")
 				return
@@ -145,18 +147,16 @@ func (c Charge) request() request {
 // find is the charge that the operator shows for a txId: of several the first that was made, else the first
 // that is undecided, else the last that was declined.
 func (s *Service) find(txID string) (found Charge, ok bool) {
-	if found, ok = s.charges.Find(func(c Charge) bool { return c.TxID == txID && c.State == Charged }); ok {
-		return found, true
-	}
-	if found, ok = s.charges.Find(func(c Charge) bool { return c.TxID == txID && c.State == Pending }); ok {
-		return found, true
-	}
-	for _, c := range s.charges.All() {
-		if c.TxID == txID {
-			found, ok = c, true
+	made := s.charges.Under(txID)
+	for _, state := range []string{Charged, Pending} {
+		if i := slices.IndexFunc(made, func(c Charge) bool { return c.State == state }); i >= 0 {
+			return made[i], true
 		}
 	}
-	return found, ok
+	if len(made) == 0 {
+		return Charge{}, false
+	}
+	return made[len(made)-1], true
 }
 
 func (s *Service) getCharge(w http.ResponseWriter, r *http.Request) {
@@ -211,7 +211,7 @@ func (s *Service) postRefund(w http.ResponseWriter, r *http.Request) {
 
 // change replaces a charge and counts it; the lock is held.
 func (s *Service) change(c Charge, change func(Charge) Charge) (Charge, error) {
-	now, _, err := s.charges.Change(func(other Charge) bool { return other.Operation == c.Operation }, change)
+	now, _, err := s.charges.Change(c.TxID, func(other Charge) bool { return other.Operation == c.Operation }, change)
 	if err == nil {
 		s.count(c, now)
 	}

@@ -4,6 +4,7 @@ import (
 	"regexp"
 
 	"puente/shared/problem"
+	"puente/test/sandbox/register"
 )
 
 // opening is the balance of a line that has one and whose was never set.
@@ -137,7 +138,7 @@ func (s *Service) Set(msisdn string, change LineChange) (Line, error) {
 	if change.Declines != nil {
 		next.Declines = *change.Declines
 	}
-	_, found, err := s.lines.Change(func(l setting) bool { return l.MSISDN == msisdn }, func(setting) setting { return next })
+	_, found, err := s.lines.Change(msisdn, register.Any, func(setting) setting { return next })
 	if err == nil && !found {
 		_, err = s.lines.File(func(int) setting { return next })
 	}

@@ -48,7 +48,7 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	r, err := register.New[Order](cfg.Journal)
+	r, err := register.New(cfg.Journal, func(o Order) string { return o.Number })
 	if err != nil {
 		return nil, fmt.Errorf("orders: %w", err)
 	}
@@ -102,7 +102,7 @@ func (s *Service) Orders() []Order { return s.register.All() }
 
 // SetState closes an order or opens it again, and reports whether there is one.
 func (s *Service) SetState(number, state string) (Order, bool, error) {
-	return s.register.Change(func(o Order) bool { return o.Number == number }, func(o Order) Order {
+	return s.register.Change(number, register.Any, func(o Order) Order {
 		o.State, o.ClosedAt = state, nil
 		if state != Open {
 			now := s.now().UTC()

@@ -45,7 +45,7 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	r, err := register.New[Case](cfg.Journal)
+	r, err := register.New(cfg.Journal, func(c Case) string { return c.Number })
 	if err != nil {
 		return nil, fmt.Errorf("pqr: %w", err)
 	}
@@ -103,7 +103,7 @@ func (s *Service) Cases() []Case { return s.register.All() }
 
 // SetState moves a case on, and reports whether there is one.
 func (s *Service) SetState(number, state string) (Case, bool, error) {
-	return s.register.Change(func(c Case) bool { return c.Number == number }, func(c Case) Case {
+	return s.register.Change(number, register.Any, func(c Case) Case {
 		c.State, c.ResolvedAt = state, nil
 		if state == Resolved || state == Closed {
 			now := s.now().UTC()

@@ -12,11 +12,13 @@ import (
 // limit is how many entries are remembered.
 const limit = 100_000
 
-// Register holds entries, oldest first. An entry never changes; it is replaced.
+// Register holds entries, oldest first. An entry never changes; it is replaced by one of the same key.
 type Register[E any] struct {
+	key     func(E) string
 	mu      sync.Mutex
 	first   int // the sequence of the oldest
 	entries []E
+	keyed   map[string][]int          // sequences, ascending
 	journal *journal.Journal[line[E]] // nil: memory only
 }
 
@@ -26,9 +28,10 @@ type line[E any] struct {
 	Entry    E   `json:"entry"`
 }
 
-// New opens a register with what the journal at path remembers; empty: memory only.
-func New[E any](path string) (*Register[E], error) {
-	r := &Register[E]{first: 1}
+// New opens a register with what the journal at path remembers; empty: memory only. Several entries may have the
+// same key.
+func New[E any](path string, key func(E) string) (*Register[E], error) {
+	r := &Register[E]{key: key, first: 1, keyed: map[string][]int{}}
 	if path == "" {
 		return r, nil
 	}
@@ -49,17 +52,38 @@ func (r *Register[E]) File(entry func(sequence int) E) (E, error) {
 	return l.Entry, r.keep(l)
 }
 
-// Change replaces the oldest entry that matches, and reports whether there is one.
-func (r *Register[E]) Change(matches func(E) bool, change func(E) E) (changed E, found bool, err error) {
+// Change replaces the oldest entry of a key that matches, and reports whether there is one.
+func (r *Register[E]) Change(key string, matches func(E) bool, change func(E) E) (changed E, found bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i, e := range r.entries {
-		if matches(e) {
-			l := line[E]{r.first + i, change(e)}
+	for _, sequence := range r.keyed[key] {
+		if e := r.entries[sequence-r.first]; matches(e) {
+			l := line[E]{sequence, change(e)}
 			return l.Entry, true, r.keep(l)
 		}
 	}
 	return changed, false, nil
+}
+
+// Any matches every entry.
+func Any[E any](E) bool { return true }
+
+// Under are the entries of a key, oldest first.
+func (r *Register[E]) Under(key string) []E {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var found []E
+	for _, sequence := range r.keyed[key] {
+		found = append(found, r.entries[sequence-r.first])
+	}
+	return found
+}
+
+// Len is how many entries are remembered.
+func (r *Register[E]) Len() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.entries)
 }
 
 // Find is the oldest entry that matches.
@@ -90,7 +114,7 @@ func (r *Register[E]) Reset() error {
 			return err
 		}
 	}
-	r.first, r.entries = 1, nil
+	r.first, r.entries, r.keyed = 1, nil, map[string][]int{}
 	return nil
 }
 
@@ -134,8 +158,19 @@ func (r *Register[E]) apply(l line[E]) {
 		r.entries[i] = l.Entry
 		return
 	}
+	key := r.key(l.Entry)
+	r.keyed[key] = append(r.keyed[key], r.first+len(r.entries))
 	r.entries = append(r.entries, l.Entry)
 	if len(r.entries) > limit {
-		r.entries, r.first = r.entries[1:], r.first+1
+		r.forget()
 	}
+}
+
+// forget drops the oldest entry.
+func (r *Register[E]) forget() {
+	key := r.key(r.entries[0])
+	if r.keyed[key] = r.keyed[key][1:]; len(r.keyed[key]) == 0 {
+		delete(r.keyed, key)
+	}
+	r.entries, r.first = r.entries[1:], r.first+1
 }

@@ -3,6 +3,8 @@ package register
 import (
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strconv"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -15,7 +17,7 @@ type entry struct {
 
 func open(t testing.TB, path string) *Register[entry] {
 	t.Helper()
-	r, err := New[entry](path)
+	r, err := New(path, func(e entry) string { return strconv.Itoa(e.Number % 10) }) // several under one key
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +47,7 @@ func TestJournalHoldsTheRegister(t *testing.T) {
 			}
 			n := rapid.IntRange(1, len(want)).Draw(rt, "number")
 			state := rapid.SampledFrom([]string{"open", "closed"}).Draw(rt, "state")
-			e, found, err := r.Change(numbered(n), func(e entry) entry { e.State = state; return e })
+			e, found, err := r.Change(strconv.Itoa(n%10), numbered(n), func(e entry) entry { e.State = state; return e })
 			if err != nil || !found {
 				rt.Fatalf("%v %v", found, err)
 			}
@@ -55,8 +57,12 @@ func TestJournalHoldsTheRegister(t *testing.T) {
 			if got := again.All(); len(got)+len(want) > 0 && !reflect.DeepEqual(got, want) {
 				rt.Fatalf("got %v, want %v", got, want)
 			}
+			under := slices.DeleteFunc(slices.Clone(want), func(e entry) bool { return e.Number%10 != 3 })
+			if got := again.Under("3"); !slices.Equal(got, under) || again.Len() != len(want) {
+				rt.Fatalf("got %v, want %v of %d", got, under, again.Len())
+			}
 		}
-		if _, found, err := r.Change(numbered(len(want)+1), func(e entry) entry { return e }); found || err != nil {
+		if _, found, err := r.Change(strconv.Itoa((len(want)+1)%10), numbered(len(want)+1), func(e entry) entry { return e }); found || err != nil {
 			rt.Fatalf("changed what is not there: %v", err)
 		}
 		if _, found := r.Find(numbered(1)); found != (len(want) > 0) {
@@ -77,7 +83,10 @@ func TestBounded(t *testing.T) {
 	if len(all) != limit || all[0].Number != 6 || all[limit-1].Number != limit+5 {
 		t.Errorf("%d entries from %d to %d", len(all), all[0].Number, all[len(all)-1].Number)
 	}
-	if e, found, err := r.Change(numbered(6), func(e entry) entry { e.State = "closed"; return e }); !found || err != nil || r.All()[0] != e {
+	if got := r.Under("5"); got[0].Number != 15 || len(got) != limit/10 {
+		t.Errorf("%d under a key, the first is %v", len(got), got[0])
+	}
+	if e, found, err := r.Change("6", numbered(6), func(e entry) entry { e.State = "closed"; return e }); !found || err != nil || r.All()[0] != e {
 		t.Errorf("%+v %v %v", e, found, err)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"unicode/utf16"
 
 	"github.com/google/uuid"
+
+	"puente/test/sandbox/register"
 )
 
 // ErrNowhere says that nobody told the gateway where messages of phones go.
@@ -34,7 +36,7 @@ func (s *Service) Send(ctx context.Context, from, to, text string) (MO, error) {
 	begun := s.later(func(epoch context.Context) {
 		calls := 0
 		note := func(status int) {
-			_, _, _ = s.sent.Change(func(known MO) bool { return known.Reference == mo.Reference }, func(known MO) MO {
+			_, _, _ = s.sent.Change(mo.Reference, register.Any, func(known MO) MO {
 				known.Statuses = append(append([]int{}, known.Statuses...), status)
 				return known
 			})

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/text/encoding/htmlindex"
+
+	"puente/test/sandbox/register"
 )
 
 // answers are those of setting answer; the first is that of none.
@@ -125,7 +127,7 @@ func (s *Service) report(ctx context.Context, m Message, status int, answer stri
 	if got := s.call(ctx, target, func(int) {}); !accepted(got) {
 		return false
 	}
-	_, _, err := s.messages.Change(func(known Message) bool { return known.Number == m.Number }, func(known Message) Message {
+	_, _, err := s.messages.Change(m.Number, register.Any, func(known Message) Message {
 		known.Reports = append(append([]int{}, known.Reports...), status)
 		return known
 	})

@@ -106,10 +106,10 @@ func New(cfg Config) (*Service, error) {
 	}
 	s.epoch, s.end = context.WithCancel(context.Background())
 	var err error
-	if s.messages, err = register.New[Message](cfg.Journal); err != nil {
+	if s.messages, err = register.New(cfg.Journal, func(m Message) string { return m.Number }); err != nil {
 		return nil, fmt.Errorf("smsc: %w", err)
 	}
-	if s.sent, err = register.New[MO](""); err != nil {
+	if s.sent, err = register.New("", func(m MO) string { return m.Reference }); err != nil {
 		return nil, fmt.Errorf("smsc: %w", err)
 	}
 	return s, nil
