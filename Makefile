@@ -52,6 +52,7 @@ generate: $(TOOLS)/sqlc $(TOOLS)/templ ## generate code again, and note the hash
 	$(TOOLS)/sqlc -f .sqlc.yaml generate
 	$(TOOLS)/templ generate -log-level warn
 	go run ./deploy/puente slo rules > deploy/prometheus/rules/slo.yaml.new && mv deploy/prometheus/rules/slo.yaml.new deploy/prometheus/rules/slo.yaml
+	go run ./deploy/grafana
 	@sha256sum $(INPUTS) $$(git ls-files -co --exclude-standard $(OUTPUTS)) | sort -k2 > .generated.sums
 
 $(TOOLS)/sqlc:

@@ -51,6 +51,8 @@ type platform struct {
 	key       string // of the key ring and of the layers' trust in each other
 	callback  string // secret of the SMS gateway's calls, and of the OAuth clients
 	hub       hub
+
+	prometheus *prometheusServer // nil: nobody scrapes
 }
 
 // settings are what a test wants to differ; the zero value is right for most.

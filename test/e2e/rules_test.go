@@ -82,10 +82,13 @@ func TestRulesInPrometheus(t *testing.T) {
 }
 
 // prometheusServer is a Prometheus with the rules that are shipped.
-type prometheusServer struct{ url string }
+type prometheusServer struct {
+	url   string
+	began time.Time
+}
 
-// startPrometheus scrapes a process every second. The windows of error budgets are as short as they get.
-func startPrometheus(t *testing.T, target string) *prometheusServer {
+// startPrometheus scrapes processes every second. The windows of error budgets are as short as they get.
+func startPrometheus(t *testing.T, targets ...string) *prometheusServer {
 	t.Helper()
 	code, slo := says(t, "slo", "rules", "--window-scale", "30")
 	if code != 0 {
@@ -97,8 +100,8 @@ func startPrometheus(t *testing.T, target string) *prometheusServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [%q, %q, %q]\nscrape_configs: [{job_name: puente, static_configs: [{targets: [%q]}]}]\n",
-		file, filepath.Join(shipped, "correctness.yaml"), filepath.Join(shipped, "capacity.yaml"), target)
+	config := fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [%q, %q, %q]\nscrape_configs: [{job_name: puente, static_configs: [{targets: ['%s']}]}]\n",
+		file, filepath.Join(shipped, "correctness.yaml"), filepath.Join(shipped, "capacity.yaml"), strings.Join(targets, "', '"))
 	for name, text := range map[string]string{file: slo, filepath.Join(dir, "prometheus.yml"): config} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -118,7 +121,7 @@ func startPrometheus(t *testing.T, target string) *prometheusServer {
 		t.Fatalf("prometheus: %v", err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
-	p := &prometheusServer{"http://" + addr}
+	p := &prometheusServer{"http://" + addr, time.Now()}
 	eventually(t, within, "prometheus is ready", func() bool {
 		resp, err := http.Get(p.url + "/-/ready")
 		if err != nil {

@@ -111,8 +111,16 @@ var perPhone = fmt.Sprintf("apis: {portabilities: {method: jwt, subjects: [{name
 func TestShapes(t *testing.T) {
 	for _, s := range []shape{typed, verified, overHTTP, split} {
 		t.Run(s.name, func(t *testing.T) {
-			p := begin(t, s, settings{policies: perPhone}) // one after another: a start is the most that a machine has to do
-			t.Parallel()                                   // they share nothing, and wait most of the time
+			with := settings{policies: perPhone}
+			watched := s.name == split.name && has(t, "prometheus", "prometheus") && has(t, "redis-server", "redis")
+			if watched {
+				with.redis = startRedis(t).url()
+			}
+			p := begin(t, s, with) // one after another: a start is the most that a machine has to do
+			if watched {
+				p.scraped(t)
+			}
+			t.Parallel() // they share nothing, and wait most of the time
 			t.Run("together", func(t *testing.T) {
 				for _, one := range together {
 					t.Run(one.name, func(t *testing.T) {
@@ -121,6 +129,7 @@ func TestShapes(t *testing.T) {
 					})
 				}
 			})
+			t.Run("dashboards", func(t *testing.T) { dashboards(t, p) })
 			for _, one := range alone {
 				t.Run(one.name, func(t *testing.T) { one.play(t, p) })
 			}
