@@ -51,6 +51,11 @@ func Render(objectives []Objective, o Options) ([]byte, error) {
 		"{{ $labels.api }} {{ $labels.operation }} fails {{ $value | humanizePercentage }} of its requests, or answers them after {{ $labels.deadline }}.",
 		"Reason of the threshold: at 14.4 times the rate that the objective allows (1 h and 5 min), 2 % of the budget of 30 days goes in an hour; at 6 times (6 h and 30 min), 5 % in six hours.")
 
+	// A budget burns by its short windows for a while after what broke was mended. Alertmanager inhibits by these.
+	w.group("slo_causes", often)
+	w.cause("SystemWasAway", "max by (system) (%s)", "CircuitBreakerOpen", "System API {{ $labels.system }} had an open circuit breaker, which paged.")
+	w.cause("PostgreSQLWasAway", "max(%s)", "PostgreSQLAway", "PostgreSQL was away, which paged.")
+
 	w.group("slo_tickets", seldom)
 	w.ratios(hours2, day, days3)
 	w.record(left, fmt.Sprintf("1 - sum_over_time(%[1]s[%[3]s:%[4]s]) / sum_over_time(%[2]s[%[3]s:%[4]s]) / on (api, operation) %[5]s",
@@ -138,6 +143,19 @@ func (w *writer) alert(name, severity string, burns []burn, summary, description
 	w.line(4, "annotations:")
 	w.line(5, "summary: "+quoted(summary))
 	w.line(5, "description: "+quoted(description))
+	w.line(5, "runbook_url: "+quoted(w.options.Runbooks+"#"+strings.ToLower(name)))
+}
+
+// cause tells for as long as errors are in the longest of the short windows of pages that an alert fired. It is for
+// nobody to read.
+func (w *writer) cause(name, by, alert, summary string) {
+	w.line(3, "- alert: "+name)
+	w.line(4, "expr: "+quoted(fmt.Sprintf(by, fmt.Sprintf(`max_over_time(ALERTS{alertname="%s", alertstate="firing"}[%s])`, alert, w.options.scaled(minutes35)))))
+	w.line(4, "labels:")
+	w.line(5, "severity: none")
+	w.line(4, "annotations:")
+	w.line(5, "summary: "+quoted(summary))
+	w.line(5, "description: "+quoted("Reason of the threshold: the longest short window of a page is 30 min; for so long what was bad still counts."))
 	w.line(5, "runbook_url: "+quoted(w.options.Runbooks+"#"+strings.ToLower(name)))
 }
 

@@ -25,6 +25,9 @@ var (
 	days30    = window{"30d", 30 * 24 * time.Hour} // of the budget
 )
 
+// minutes35 is minutes30, and some evaluations.
+const minutes35 = 35 * time.Minute
+
 // burn is a pair of windows in both of which errors must come at rate times what the budget allows: the long
 // one makes it matter, the short one ends the alert once it is over.
 type burn struct {
