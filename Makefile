@@ -8,7 +8,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TOOLS    := $(CURDIR)/.tools
 ARGS     ?=
 
-.PHONY: help build run test check format vet staticcheck generated generate bench soak soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts screenshots bench-pages axe clean
+.PHONY: help build run test check format vet staticcheck generated generate bench soak soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts soak-drill screenshots bench-pages axe clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -64,7 +64,7 @@ $(TOOLS)/templ: # of the release that go.mod has
 bench: build postgres ## cost per request as a ratio to a plain reverse proxy
 	go run ./test/bench $(ARGS)
 
-soak: soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts ## the long campaigns, each also alone: soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts
+soak: soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts soak-drill ## the long campaigns, each also alone: soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts soak-drill
 
 # The tests of the same names in make test are their short forms.
 SOAK = PUENTE_TEST_SOAK=1 go test ./test/e2e -count=1 -v -timeout 20m -run
@@ -86,8 +86,11 @@ soak-renewals: postgres ## 100,000 subscriptions due at once, killed twice; 3,00
 	$(SOAK) '^TestRenewalPace$$'
 soak-limits: postgres ## three replicas on one Redis, three minutes at three times the limit
 	$(SOAK) '^TestReplicasShareLimits$$'
-soak-restarts: postgres ## rolling restarts behind HAProxy under load
+soak-restarts: postgres ## rolling restarts behind HAProxy under load; an upgrade from the version before the newest migration
 	$(SOAK) '^TestRollingRestart$$'
+	$(SOAK) '^TestUpgrade$$'
+soak-drill: postgres ## a system, Redis and PostgreSQL broken in turn: one page each, and it resolves; prints the timeline
+	$(SOAK) '^TestDrill$$'
 
 # Both want Chromium: apt-get install chromium.
 screenshots: postgres axe ## pictures of all screens of the landing pages, into test/browser/screens

@@ -16,7 +16,7 @@ import (
 type panelQuery struct{ board, panel, expr string }
 
 // panelQueries are those of all dashboards.
-func panelQueries(t *testing.T) []panelQuery {
+func panelQueries(t testing.TB) []panelQuery {
 	t.Helper()
 	files, err := filepath.Glob("../../deploy/grafana/dashboards/*.json")
 	if err != nil || len(files) < 30 {
@@ -45,16 +45,6 @@ func panelQueries(t *testing.T) []panelQuery {
 		}
 	}
 	return all
-}
-
-// scraped has a Prometheus scrape the processes of a shape.
-func (p *platform) scraped(t *testing.T) {
-	t.Helper()
-	var all []string
-	for _, one := range p.processes {
-		all = append(all, one.at.Operations)
-	}
-	p.prometheus = startPrometheus(t, all...)
 }
 
 // again are scenarios that together call every API and every system. The first time they did there was nothing to

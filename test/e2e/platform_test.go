@@ -53,6 +53,7 @@ type platform struct {
 	hub       hub
 
 	prometheus *prometheusServer // nil: nobody scrapes
+	fronts     map[string]string // where the balancers of layers listen; nil: there are none
 }
 
 // settings are what a test wants to differ; the zero value is right for most.
@@ -70,6 +71,8 @@ type settings struct {
 	hub        string // YAML of papi.subscription; empty: outcomes and deliveries come sooner than by default, at any hour
 	policies   string // more YAML of section policies
 	more       string // more YAML, at the top level
+	program    string // the binary that is started first; empty: the one under test
+	balanced   bool   // the layers call each other through balancers, and every process has its addresses before it starts
 }
 
 const (
@@ -113,12 +116,25 @@ func begin(t *testing.T, s shape, with settings) *platform {
 		p.http.CloseIdleConnections()
 	})
 	for i, args := range s.processes {
-		one := &process{name: fmt.Sprintf("%s-%d", s.name, i), args: args}
+		one := &process{name: fmt.Sprintf("%s-%d", s.name, i), args: args, program: with.program}
 		one.config = filepath.Join(p.dir, one.name+".yaml")
 		p.processes = append(p.processes, one)
+		if with.balanced {
+			one.at = addresses{unused(t), unused(t), unused(t), unused(t)}
+		}
+	}
+	if with.balanced {
+		p.balance(t)
+	}
+	for _, one := range p.processes {
 		p.write(t, one, p.key, secret.Reveal())
-		one.start(t)
-		p.settle(t, one)
+		if with.balanced {
+			p.settle(t, one)
+			one.start(t)
+		} else {
+			one.start(t)
+			p.settle(t, one)
+		}
 	}
 	p.enrol(t)
 	p.enrolPartners(t)
@@ -222,7 +238,15 @@ sapi:
 	}
 	b.WriteString(w.more)
 	fmt.Fprintf(&b, "layers:\n  serviceKey: %q\n", key)
+	for layer, front := range p.fronts {
+		if layer != "xapi" {
+			fmt.Fprintf(&b, "  %s: {url: %q}\n", layer, "http://"+front)
+		}
+	}
 	for i, other := range p.processes[:len(p.processes)-1] {
+		if p.fronts != nil || other == one || other.at.Internal == "" {
+			continue
+		}
 		if args := p.shape.processes[i]; len(args) == 2 && args[0] == "--layers" {
 			fmt.Fprintf(&b, "  %s: {url: %q}\n", args[1], "http://"+other.at.Internal)
 		}

@@ -20,10 +20,11 @@ import (
 
 // process is one run of the program, and after a restart the next.
 type process struct {
-	name   string
-	config string   // file
-	args   []string // of `puente run`
-	log    logbook  // standard error of all runs
+	name    string
+	config  string   // file
+	args    []string // of `puente run`
+	program string   // the binary; empty: the one under test
+	log     logbook  // standard error of all runs
 
 	cmd   *exec.Cmd
 	ended chan struct{}
@@ -51,6 +52,9 @@ func (p *process) launch(t testing.TB) {
 	t.Helper()
 	p.log.ready = make(chan addresses, 1)
 	p.cmd = command(append([]string{"run", "--config", p.config}, p.args...)...)
+	if p.program != "" {
+		p.cmd.Path = p.program
+	}
 	p.cmd.Stderr = &p.log
 	p.ended = make(chan struct{})
 	ended := p.ended

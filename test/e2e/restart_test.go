@@ -25,6 +25,7 @@ func TestRollingRestart(t *testing.T) {
 	}
 	p := begin(t, replicas(2), settings{})
 	balancer := startHAProxy(t, p)
+	p.awaitBalanced(t)
 	c := p.caller(t)
 	known := p.phone()
 	if a := c.nip(t, known); a.status != 200 {
@@ -82,14 +83,21 @@ func TestRollingRestart(t *testing.T) {
 // gets nothing new.
 func startHAProxy(t *testing.T, p *platform) (addr string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr = l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	addr = unused(t)
+	p.haproxy(t, []front{{"public", addr, p.processes, func(one *process) string { return one.at.Public }}})
+	return addr
+}
+
+// front is a balancer of HAProxy's, and whom it sends to.
+type front struct {
+	name, addr string
+	replicas   []*process
+	of         func(*process) string // the address of a replica
+}
+
+// haproxy runs one with fronts; checks come often, for a drain is short here.
+func (p *platform) haproxy(t *testing.T, fronts []front) {
+	t.Helper()
 	var b strings.Builder
 	fmt.Fprintf(&b, `global
   stats socket %s mode 600 level admin
@@ -101,20 +109,23 @@ defaults
   timeout check 2s
   retries 3
   option redispatch
-frontend public
-  bind %s
-  default_backend puente
-backend puente
+`, haproxySocket(p))
+	for _, f := range fronts {
+		fmt.Fprintf(&b, `frontend %[1]s
+  bind %[2]s
+  default_backend %[1]s
+backend %[1]s
   balance roundrobin
   option httpchk GET /readyz
   default-server check inter 100ms fall 1 rise 1
-`, haproxySocket(p), addr)
-	for i, one := range p.processes {
-		_, port, err := net.SplitHostPort(one.at.Operations)
-		if err != nil {
-			t.Fatal(err)
+`, f.name, f.addr)
+		for i, one := range f.replicas {
+			_, port, err := net.SplitHostPort(one.at.Operations)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&b, "  server r%d %s port %s\n", i, f.of(one), port)
 		}
-		fmt.Fprintf(&b, "  server r%d %s port %s\n", i, one.at.Public, port)
 	}
 	file := filepath.Join(p.dir, "haproxy.cfg")
 	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
@@ -129,11 +140,15 @@ backend puente
 		_ = cmd.Process.Kill() // it may have ended
 		<-ended
 	})
+}
+
+// awaitBalanced waits until HAProxy sends to every process.
+func (p *platform) awaitBalanced(t *testing.T) {
+	t.Helper()
 	eventually(t, within, "haproxy sees every replica", func() bool {
 		out, err := haproxyState(p)
 		return err == nil && strings.Count(out, "L7OK") == len(p.processes)
 	})
-	return addr
 }
 
 func haproxySocket(p *platform) string { return filepath.Join(p.dir, "haproxy.sock") }

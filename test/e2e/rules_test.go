@@ -3,12 +3,12 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +22,7 @@ func TestRulesInPrometheus(t *testing.T) {
 		return
 	}
 	_, notes := beginDemo(t)
-	p := startPrometheus(t, strings.TrimPrefix(notes.Ops, "http://"))
+	p := startPrometheus(t, scrape{scale: 30, every: time.Second, targets: []string{strings.TrimPrefix(notes.Ops, "http://")}})
 
 	client := &http.Client{Timeout: 5 * time.Second}
 	eventually(t, time.Minute, "the ratios of an operation", func() bool {
@@ -87,10 +87,18 @@ type prometheusServer struct {
 	began time.Time
 }
 
-// startPrometheus scrapes processes every second. The windows of error budgets are as short as they get.
-func startPrometheus(t *testing.T, targets ...string) *prometheusServer {
+// scrape is how a Prometheus is used.
+type scrape struct {
+	scale        int // divides the windows of error budgets
+	every        time.Duration
+	alertmanager string // its address; empty: none
+	targets      []string
+}
+
+// startPrometheus scrapes processes, with the rules that are shipped.
+func startPrometheus(t *testing.T, s scrape) *prometheusServer {
 	t.Helper()
-	code, slo := says(t, "slo", "rules", "--window-scale", "30")
+	code, slo := says(t, "slo", "rules", "--window-scale", strconv.Itoa(s.scale))
 	if code != 0 {
 		t.Fatalf("slo rules: %d %s", code, slo)
 	}
@@ -100,41 +108,42 @@ func startPrometheus(t *testing.T, targets ...string) *prometheusServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [%q, %q, %q]\nscrape_configs: [{job_name: puente, static_configs: [{targets: ['%s']}]}]\n",
-		file, filepath.Join(shipped, "correctness.yaml"), filepath.Join(shipped, "capacity.yaml"), strings.Join(targets, "', '"))
+	config := fmt.Sprintf("global: {scrape_interval: %[1]s, evaluation_interval: %[1]s}\nrule_files: [%q, %q, %q]\nscrape_configs: [{job_name: puente, static_configs: [{targets: ['%s']}]}]\n",
+		s.every, file, filepath.Join(shipped, "correctness.yaml"), filepath.Join(shipped, "capacity.yaml"), strings.Join(s.targets, "', '"))
+	if s.alertmanager != "" {
+		config += fmt.Sprintf("alerting: {alertmanagers: [{static_configs: [{targets: [%q]}]}]}\n", s.alertmanager)
+	}
 	for name, text := range map[string]string{file: slo, filepath.Join(dir, "prometheus.yml"): config} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("prometheus", "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+addr, "--log.level=warn")
+	p := &prometheusServer{"http://" + unused(t), time.Now()}
+	serve(t, p.url+"/-/ready", exec.Command("prometheus", "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "data"),
+		"--web.listen-address="+strings.TrimPrefix(p.url, "http://"), "--log.level=warn"))
+	return p
+}
+
+// serve runs a server until the test ends, and waits until it is ready.
+func serve(t *testing.T, ready string, cmd *exec.Cmd) {
+	t.Helper()
 	ended := make(chan struct{})
 	if err := child(cmd, func(error) { close(ended) }); err != nil {
-		t.Fatalf("prometheus: %v", err)
+		t.Fatalf("%s: %v", cmd.Path, err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
-	p := &prometheusServer{"http://" + addr, time.Now()}
-	eventually(t, within, "prometheus is ready", func() bool {
-		resp, err := http.Get(p.url + "/-/ready")
+	eventually(t, within, ready, func() bool {
+		resp, err := http.Get(ready)
 		if err != nil {
 			return false
 		}
 		resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
 	})
-	return p
 }
 
 // get reads the data of an answer.
-func (p *prometheusServer) get(t *testing.T, path string, query url.Values, data any) {
+func (p *prometheusServer) get(t testing.TB, path string, query url.Values, data any) {
 	t.Helper()
 	resp, err := http.Get(p.url + path + "?" + query.Encode())
 	if err != nil {
@@ -154,7 +163,7 @@ func (p *prometheusServer) get(t *testing.T, path string, query url.Values, data
 }
 
 // query is what an instant query finds.
-func (p *prometheusServer) query(t *testing.T, expr string) []json.RawMessage {
+func (p *prometheusServer) query(t testing.TB, expr string) []json.RawMessage {
 	t.Helper()
 	var data struct{ Result []json.RawMessage }
 	p.get(t, "/api/v1/query", url.Values{"query": {expr}}, &data)

@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"testing"
+	"time"
 )
 
 // scenario is something an outsider may see, the same in every shape.
@@ -118,7 +119,7 @@ func TestShapes(t *testing.T) {
 			}
 			p := begin(t, s, with) // one after another: a start is the most that a machine has to do
 			if watched {
-				p.scraped(t)
+				p.prometheus = startPrometheus(t, scrape{scale: 30, every: time.Second, targets: p.addresses()})
 			}
 			t.Parallel() // they share nothing, and wait most of the time
 			t.Run("together", func(t *testing.T) {
