@@ -86,9 +86,10 @@ soak-renewals: postgres ## 100,000 subscriptions due at once, killed twice; 3,00
 	$(SOAK) '^TestRenewalPace$$'
 soak-limits: postgres ## three replicas on one Redis, three minutes at three times the limit
 	$(SOAK) '^TestReplicasShareLimits$$'
-soak-restarts: postgres ## rolling restarts behind HAProxy under load; an upgrade from the version before the newest migration
+soak-restarts: postgres ## rolling restarts behind HAProxy under load; an upgrade from the version before the newest migration; keys replaced
 	$(SOAK) '^TestRollingRestart$$'
 	$(SOAK) '^TestUpgrade$$'
+	$(SOAK) '^TestKeysAreReplaced$$'
 soak-drill: postgres ## a system, Redis and PostgreSQL broken in turn: one page each, and it resolves; prints the timeline
 	$(SOAK) '^TestDrill$$'
 

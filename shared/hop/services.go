@@ -27,17 +27,22 @@ const scheme = "Puente "
 // carries a token over caller, layer, method, target, body and principal; its answer carries a
 // proof over the call's nonce, status and body. Both are HMAC-SHA256 under one shared key.
 type Services struct {
-	macs sync.Pool
+	keys []*sync.Pool // of MACs; the first signs, all verify
 	now  func() time.Time
 }
 
-// NewServices uses key, which all processes of one installation share: at least 32 bytes.
-func NewServices(key []byte) (*Services, error) {
-	if len(key) < 32 {
-		return nil, fmt.Errorf("service key: %d bytes, need at least 32", len(key))
+// NewServices signs by key, which all processes of one installation share, and trusts what is signed by one of the
+// accepted, too, so that a key can be replaced while everything runs. Each has at least 32 bytes.
+func NewServices(key []byte, accepted ...[]byte) (*Services, error) {
+	s := &Services{now: time.Now}
+	for _, key := range append([][]byte{key}, accepted...) {
+		if len(key) < 32 {
+			return nil, fmt.Errorf("service key: %d bytes, need at least 32", len(key))
+		}
+		key = append([]byte(nil), key...)
+		s.keys = append(s.keys, &sync.Pool{New: func() any { return hmac.New(sha256.New, key) }})
 	}
-	key = append([]byte(nil), key...)
-	return &Services{macs: sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}, now: time.Now}, nil
+	return s, nil
 }
 
 type claims struct {
@@ -56,14 +61,14 @@ func (s *Services) Sign(caller, layer, request string, body []byte, p Principal)
 		panic(err)
 	}
 	payload := base64.RawURLEncoding.EncodeToString(text)
-	return scheme + payload + "." + s.mac("call", payload, request, body), nonce
+	return scheme + payload + "." + mac(s.keys[0], "call", payload, request, body), nonce
 }
 
 // Caller verifies the Authorization value of a call to layer, and tells on whose behalf it is.
 func (s *Services) Caller(authorization, layer, request string, body []byte) (caller, nonce string, p Principal, err error) {
 	token, ok := strings.CutPrefix(authorization, scheme)
 	payload, sum, dot := strings.Cut(token, ".")
-	if !ok || !dot || !equal(sum, s.mac("call", payload, request, body)) {
+	if !ok || !dot || !s.made(sum, "call", payload, request, body) {
 		return "", "", p, problem.Errorf(problem.Unauthenticated, "no valid service token")
 	}
 	text, err := base64.RawURLEncoding.DecodeString(payload)
@@ -82,17 +87,27 @@ func (s *Services) Caller(authorization, layer, request string, body []byte) (ca
 
 // Answer is the proof that a service of ours answered the call with that nonce.
 func (s *Services) Answer(nonce string, status int, body []byte) string {
-	return s.mac("answer", nonce, strconv.Itoa(status), body)
+	return mac(s.keys[0], "answer", nonce, strconv.Itoa(status), body)
 }
 
 // Answered reports whether proof is that of Answer.
 func (s *Services) Answered(nonce string, status int, body []byte, proof string) bool {
-	return equal(proof, s.Answer(nonce, status, body))
+	return s.made(proof, "answer", nonce, strconv.Itoa(status), body)
 }
 
-func (s *Services) mac(use, first, second string, body []byte) string {
-	h := s.macs.Get().(hash.Hash)
-	defer s.macs.Put(h)
+// made reports whether sum was made by one of the keys.
+func (s *Services) made(sum, use, first, second string, body []byte) bool {
+	for _, key := range s.keys {
+		if equal(sum, mac(key, use, first, second, body)) {
+			return true
+		}
+	}
+	return false
+}
+
+func mac(key *sync.Pool, use, first, second string, body []byte) string {
+	h := key.Get().(hash.Hash)
+	defer key.Put(h)
 	h.Reset()
 	for _, part := range []string{use, first, second} {
 		h.Write([]byte(part))

@@ -53,6 +53,35 @@ func TestServiceToken(t *testing.T) {
 	}
 }
 
+// A key is replaced in three steps, each rolled out while the one before is still running: it is accepted, it signs,
+// the old one goes. Whoever calls whom meanwhile is understood, and so is the answer.
+func TestServiceKeysAreReplaced(t *testing.T) {
+	old, fresh := []byte("the key there was before, 32 bytes"), []byte("the key that comes after: 32 bytes")
+	var steps []*Services
+	for _, keys := range [][][]byte{{old}, {old, fresh}, {fresh, old}, {fresh}} {
+		s, err := NewServices(keys[0], keys[1:]...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, s)
+	}
+	understood := func(caller, called *Services) bool {
+		token, nonce := caller.Sign("xapi", "sapi", "GET /", nil, Principal{})
+		_, _, _, err := called.Caller(token, "sapi", "GET /", nil)
+		return err == nil && caller.Answered(nonce, 200, nil, called.Answer(nonce, 200, nil))
+	}
+	for i := range steps {
+		for j := range steps {
+			if got, want := understood(steps[i], steps[j]), max(i-j, j-i) <= 1; got != want {
+				t.Errorf("step %d calls step %d: %v", i, j, got)
+			}
+		}
+	}
+	if _, err := NewServices(old, fresh[:31]); err == nil {
+		t.Error("a short key is accepted")
+	}
+}
+
 func TestServiceTokenGrowsOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := services(t)

@@ -119,7 +119,8 @@ type layersConfig struct {
 	XAPI    layerConfig      `yaml:"xapi"`
 	PAPI    layerConfig      `yaml:"papi"`
 	SAPI    layerConfig      `yaml:"sapi"`
-	Service config.Secret    `yaml:"serviceKey"` // base64 of at least 32 bytes, the same in all processes
+	Service config.Secret    `yaml:"serviceKey"`          // base64 of at least 32 bytes, the same in all processes
+	Also    []config.Secret  `yaml:"acceptedServiceKeys"` // trusted, too, while the key is replaced
 	JWE     []keyring.JWEKey `yaml:"jwe"`
 	Active  string           `yaml:"jweActive"`
 }
@@ -199,12 +200,20 @@ func (s *settings) Validate() error {
 	if s.Log.Format != "json" && s.Log.Format != "text" {
 		errs = append(errs, errors.New("log.format: must be json or text"))
 	}
-	if !s.Layers.Service.IsZero() {
-		if key, err := base64.StdEncoding.DecodeString(s.Layers.Service.Reveal()); err != nil || len(key) < 32 {
-			errs = append(errs, errors.New("layers.serviceKey: must be base64 of at least 32 bytes"))
+	if key := s.Layers.Service; !key.IsZero() && !isServiceKey(key) {
+		errs = append(errs, errors.New("layers.serviceKey: must be base64 of at least 32 bytes"))
+	}
+	for i, key := range s.Layers.Also {
+		if !isServiceKey(key) {
+			errs = append(errs, fmt.Errorf("layers.acceptedServiceKeys.%d: must be base64 of at least 32 bytes", i))
 		}
 	}
 	return errors.Join(append(errs, s.validateKeys())...)
+}
+
+func isServiceKey(secret config.Secret) bool {
+	key, err := base64.StdEncoding.DecodeString(secret.Reveal())
+	return err == nil && len(key) >= 32
 }
 
 // validateKeys makes the keys that are given, and throws them away.

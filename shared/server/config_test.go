@@ -68,6 +68,8 @@ func TestKeysAreChecked(t *testing.T) {
 		alone + "keys: {ring: [{id: a, secret: " + secret + "}], active: b}":                  "keys: keyring: active",
 		alone + "keys: {active: a}":                                                           "keys: keyring: active",
 		other + "jwe: [{id: a, algorithm: dir, secret: " + secret + "}], jweActive: a}":       "",
+		other + "acceptedServiceKeys: [" + secret + "]}":                                      "",
+		other + "acceptedServiceKeys: [" + secret + ", c2hvcnQ=]}":                            "layers.acceptedServiceKeys.1",
 		other + "jwe: [{id: a, algorithm: dir, secret: short}], jweActive: a}":                "layers.jwe[0].secret",
 		other + "jwe: [{id: a, algorithm: rot13, secret: " + secret + "}], jweActive: a}":     "layers.jwe[0].algorithm",
 		other + "jwe: [{id: a, algorithm: dir, secret: " + secret + "}], jweActive: nothing}": "layers.jweActive",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -243,18 +244,44 @@ func (h *host) openServiceKeys() (err error) {
 	} else {
 		_, _ = rand.Read(key)
 	}
-	if h.services, err = hop.NewServices(key); err != nil {
+	var accepted [][]byte
+	for _, secret := range h.settings.Layers.Also {
+		old, err := base64.StdEncoding.DecodeString(secret.Reveal())
+		if err != nil {
+			return fmt.Errorf("layers.acceptedServiceKeys: %w", err)
+		}
+		accepted = append(accepted, old)
+	}
+	if h.services, err = hop.NewServices(key, accepted...); err != nil {
 		return err
 	}
 	jwe, active := h.settings.Layers.JWE, h.settings.Layers.Active
 	if len(jwe) == 0 {
-		sum := h.ring.MAC("hop.jwe", key)
-		active = "derived"
-		jwe = []keyring.JWEKey{keyring.DirectKey(active, sum[:])}
+		jwe, active = h.deriveJWE(key, accepted)
 	}
 	sealer, err := keyring.NewJWE(jwe, active)
 	h.sealer = sealer
 	return err
+}
+
+// deriveJWE makes of each service key one that encrypts. It is known as derived, to processes that know no other; where
+// keys are being replaced, by a name that is its own.
+func (h *host) deriveJWE(key []byte, accepted [][]byte) (keys []keyring.JWEKey, active string) {
+	const plain = "derived"
+	derived := func(key []byte) (own string, secret []byte) {
+		id, sum := h.ring.MAC("hop.jwe.id", key), h.ring.MAC("hop.jwe", key)
+		return plain + "-" + hex.EncodeToString(id[:4]), sum[:]
+	}
+	own, secret := derived(key)
+	keys = []keyring.JWEKey{keyring.DirectKey(plain, secret), keyring.DirectKey(own, secret)}
+	for _, other := range accepted {
+		id, secret := derived(other)
+		keys = append(keys, keyring.DirectKey(id, secret))
+	}
+	if len(accepted) > 0 {
+		return keys, own
+	}
+	return keys, plain
 }
 
 // peer tells how the APIs of layer caller reach c.

@@ -49,10 +49,6 @@ func TestUpgrade(t *testing.T) {
 	old, revision := before(t)
 	p := begin(t, doubled, settings{program: old, balanced: true})
 	p.awaitBalanced(t)
-	ready := func() bool {
-		out, err := haproxyState(p)
-		return err == nil && strings.Count(out, "L7OK") == len(p.processes)
-	}
 	traffic := p.steady(t)
 	traffic.more(t)
 
@@ -62,22 +58,50 @@ func TestUpgrade(t *testing.T) {
 	}
 	t.Logf("from %s; migrate: %s", revision, strings.TrimSpace(said))
 	traffic.more(t)
+	p.roll(t, traffic, func(one *process) { one.program = "" })
+	traffic.check(t)
+}
+
+// TestKeysAreReplaced replaces the key by which layers trust each other, and that which seals what is kept, as the
+// guide has it: known to all, then in use, then without the old one. Under mixed traffic no request fails.
+func TestKeysAreReplaced(t *testing.T) {
+	if !soaking {
+		t.Skip("it restarts six processes three times: make soak-restarts")
+	}
+	p := begin(t, doubled, settings{balanced: true})
+	p.awaitBalanced(t)
+	traffic := p.steady(t)
+	traffic.more(t)
+	fresh := randomKey()
+	service := func(keys string) string { return "  serviceKey: " + keys }
+	ring := func(keys string) string { return "keys: {ring: [" + keys + "}" }
+	old, both := fmt.Sprintf("{id: e2e, secret: %q}", p.key), fmt.Sprintf("{id: e2e, secret: %q}, {id: fresh, secret: %q}", p.key, fresh)
+	accepting := func(key, other string) string { return fmt.Sprintf("%q\n  acceptedServiceKeys: [%q]\n", key, other) }
+	services := []string{fmt.Sprintf("%q\n", p.key), accepting(p.key, fresh), accepting(fresh, p.key), fmt.Sprintf("%q\n", fresh)}
+	rings := []string{old + "], active: e2e", both + "], active: e2e", both + "], active: fresh", both + "], active: fresh"}
+	for i := range 3 {
+		p.roll(t, traffic, func(one *process) {
+			p.edit(t, one, service(services[i]), service(services[i+1]))
+			if rings[i] != rings[i+1] {
+				p.edit(t, one, ring(rings[i]), ring(rings[i+1]))
+			}
+		})
+	}
+	traffic.check(t)
+}
+
+// roll restarts process after process, the layers that others call first, each after a change.
+func (p *platform) roll(t *testing.T, traffic *steady, change func(*process)) {
+	t.Helper()
 	for _, one := range p.processes {
 		one.signal(t, syscall.SIGTERM)
 		if code := one.awaitExit(t); code != 0 {
 			t.Errorf("%s ended with %d\n%s", one.name, code, one.log.tail())
 		}
-		one.program = ""
+		change(one)
 		one.start(t)
-		eventually(t, within, "the balancers send to all", ready)
+		p.awaitBalanced(t)
 		traffic.more(t)
-	}
-	traffic.end()
-	for _, kind := range slices.Sorted(maps.Keys(traffic.sent)) {
-		t.Logf("%s: %d", kind, traffic.sent[kind].Load())
-	}
-	if len(traffic.failed) > 0 {
-		t.Errorf("%d failed, such as %s", len(traffic.failed), traffic.failed[0])
 	}
 }
 
@@ -113,6 +137,18 @@ type steady struct {
 
 	mu     sync.Mutex
 	failed []string
+}
+
+// check ends it; none may have failed.
+func (s *steady) check(t *testing.T) {
+	t.Helper()
+	s.end()
+	for _, kind := range slices.Sorted(maps.Keys(s.sent)) {
+		t.Logf("%s: %d", kind, s.sent[kind].Load())
+	}
+	if len(s.failed) > 0 {
+		t.Errorf("%d failed, such as %s", len(s.failed), s.failed[0])
+	}
 }
 
 // more waits until some more of each kind were sent.
