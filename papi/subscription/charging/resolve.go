@@ -52,7 +52,7 @@ func (c *Charging) resolveAll(ctx context.Context, open []sql.SubscriptionCharge
 				}
 				<-slots
 			}()
-			errs[i] = c.resolve(telemetry.WithIdentity(ctx, charge.Correlation, telemetry.NewTrace()), charge)
+			errs[i] = c.resolve(telemetry.WithCorrelation(ctx, charge.Correlation), charge)
 		})
 	}
 	all.Wait()
