@@ -34,7 +34,7 @@ func startBatches(t *testing.T, w *world) *process {
 
 func newJobs(t *testing.T, db *database.DB) *jobs.Jobs {
 	t.Helper()
-	j, err := jobs.New(db, jobs.Config{}, databasetest.Logger(t), prometheus.NewRegistry())
+	j, err := jobs.New(db, jobs.Config{}, databasetest.Logger(t), prometheus.NewRegistry(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

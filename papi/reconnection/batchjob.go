@@ -114,7 +114,7 @@ func (p *process) workItem(ctx context.Context, id string, item sql.DueItemsRow)
 	if err != nil { // it would fail each time, and keep the others waiting
 		return errors.Join(err, q.FinishItem(ctx, sql.FinishItemParams{BatchID: id, Position: item.Position, Code: reconnection.CodeTechnical}))
 	}
-	asking, cancel := context.WithTimeout(telemetry.WithIdentity(ctx, item.Correlation, telemetry.NewTrace()), sla)
+	asking, cancel := context.WithTimeout(telemetry.WithCorrelation(ctx, item.Correlation), sla)
 	defer cancel()
 	out, err := p.items.Reconnect(asking, in)
 	if ctx.Err() != nil {

@@ -17,7 +17,7 @@ import (
 
 // deliver has partners told, and messages sent.
 func (p *process) deliver(env *server.Env, cfg Config, box *outbox.Outbox, gateway *smsc.Client, proofs *evidence.Recorder) error {
-	deps := outbox.Deps{DB: p.db, Logger: env.Logger(), Registerer: env.Registerer()}
+	deps := outbox.Deps{DB: p.db, Logger: env.Logger(), Registerer: env.Registerer(), Tracer: env.Tracer()}
 	guard, err := httpclient.NewSSRF(true, cfg.Notifications.Allow...)
 	if err != nil {
 		return err

@@ -55,7 +55,7 @@ func (p *process) resume(ctx context.Context) error {
 // takeOver finishes a normalization whose time is over: nobody else works at it, or somebody was faster
 // to take it over, which is no error. It acts on behalf of whom the normalization belongs to.
 func (p *process) takeOver(ctx context.Context, row sql.TvvalidationNormalization) error {
-	ctx = hop.WithPrincipal(telemetry.WithIdentity(ctx, row.Correlation, telemetry.NewTrace()), hop.Principal{Client: row.Client, System: row.System, Channel: row.Channel})
+	ctx = hop.WithPrincipal(telemetry.WithCorrelation(ctx, row.Correlation), hop.Principal{Client: row.Client, System: row.System, Channel: row.Channel})
 	ctx, cancel := context.WithTimeout(ctx, p.worktime)
 	defer cancel()
 	n := run{id: row.ID.String(), account: [32]byte(row.Account)}

@@ -37,7 +37,9 @@ func start(t *testing.T) (*system, *sandboxtest.Sandbox) {
 	cfg.HTTP.URL = bot.URL + "/botservice"
 	cfg.HTTP.Breaker.Off = true
 	db := databasetest.New(t, API.Migrations...)
-	propagate := func(ctx context.Context, h http.Header) { h.Set("X-Correlation-ID", telemetry.Correlation(ctx)) }
+	propagate := func(ctx context.Context, _ telemetry.Trace, h http.Header) {
+		h.Set("X-Correlation-ID", telemetry.Correlation(ctx))
+	}
 	out := httpclient.New(target, cfg.HTTP, httpclient.Deps{Propagate: propagate})
 	t.Cleanup(out.Close)
 	s, err := newSystem(cfg, out, ring, db)

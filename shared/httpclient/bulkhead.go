@@ -30,6 +30,7 @@ func (o *operation) compartment(next link) link {
 		if f := b.enter(c); f != nil {
 			if f.reason == reasonFull {
 				o.metrics.refusedFull.Inc()
+				c.span.Event("bulkhead full")
 			}
 			return nil, f
 		}

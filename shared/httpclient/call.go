@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"puente/shared/telemetry"
 )
 
 // operation is one operation of a target: the chain, closed over what never changes.
@@ -39,6 +41,9 @@ type call struct {
 	clock    time.Time // the time, read anew after whatever took some
 	attempts int
 	sent     bool // an attempt may have reached the system
+
+	place telemetry.Trace // of the call, below that of ctx
+	span  telemetry.Span  // where that is sampled
 
 	*attempt         // the one under way
 	first    attempt // most calls need no other, and so no memory but the call's own

@@ -23,6 +23,7 @@ func (o *operation) circuitBreaker(next link) link {
 		p, wait, ok := o.breaker.admit(c.clock)
 		if !ok {
 			o.metrics.refusedOpen.Inc()
+			c.span.Event("circuit breaker open")
 			return nil, &fault{reason: reasonOpen, kind: problem.Unavailable, retryAfter: wait, err: errOpen}
 		}
 		v, spent := nothing, time.Duration(0)

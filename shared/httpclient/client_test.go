@@ -123,7 +123,7 @@ func TestWhatASystemIsTold(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got, query = r.Header.Clone(), r.URL.RawQuery }))
 	defer server.Close()
 	c := New("inventory", Config{}, Deps{
-		Propagate: func(_ context.Context, h http.Header) {
+		Propagate: func(_ context.Context, _ telemetry.Trace, h http.Header) {
 			h.Set("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 		},
 		Credentials: func(r *http.Request) error {
@@ -162,7 +162,10 @@ func TestWhatAnAttemptIsTold(t *testing.T) {
 		var spans, tokens int
 		var told []http.Header
 		c := clientOf(Config{Retries: retries}, Deps{
-			Propagate: func(_ context.Context, h http.Header) { spans++; h.Set("Traceparent", strconv.Itoa(spans)) },
+			Propagate: func(_ context.Context, _ telemetry.Trace, h http.Header) {
+				spans++
+				h.Set("Traceparent", strconv.Itoa(spans))
+			},
 			Credentials: func(r *http.Request) error {
 				tokens++
 				r.Header.Add("Authorization", strconv.Itoa(tokens))

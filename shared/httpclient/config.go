@@ -15,6 +15,7 @@ type Config struct {
 	Retries        int           `yaml:"retries"`        // of Safe calls, beside the first attempt; none
 	MaxResponse    int64         `yaml:"maxResponse"`    // bytes of a body; 4 MiB
 	MaxHeader      int64         `yaml:"maxHeader"`      // bytes of an answer's status line and headers; 64 KiB
+	Untraced       bool          `yaml:"untraced"`       // it gets no traceparent; its calls have spans all the same
 	Bulkhead       Bulkhead      `yaml:"bulkhead"`
 	Breaker        Breaker       `yaml:"breaker"`
 	Pool           Pool          `yaml:"pool"`

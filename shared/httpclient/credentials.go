@@ -64,7 +64,11 @@ func (o *operation) header(c *call) http.Header {
 		header["User-Agent"] = userAgent
 	}
 	if o.deps.Propagate != nil {
-		o.deps.Propagate(c.ctx, header)
+		told := c.place
+		if o.config.Untraced {
+			told = telemetry.Trace{}
+		}
+		o.deps.Propagate(c.ctx, told, header)
 	}
 	if header.Get(correlationHeader) == "" {
 		if id := telemetry.Correlation(c.ctx); id != "" {

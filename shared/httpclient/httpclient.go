@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"puente/shared/telemetry"
 )
 
 // Mode says how often a call may reach its system. It is also the class of operations that share a
@@ -50,9 +52,14 @@ type Deps struct {
 	Logger      *slog.Logger                       // nil: nothing is logged
 	Observe     func(context.Context, Observation) // sees each call once, when it is over
 	Credentials func(*http.Request) error          // adds what the system authenticates us by, to each attempt
-	Propagate   func(context.Context, http.Header) // adds the trace context, once to each call
-	Guard       *SSRF                              // for URLs that come from outside
-	TLS         *tls.Config                        // cloned; TLS 1.2 at least, whatever it says
+	Tracer      *telemetry.Tracer                  // nil: calls have no spans
+
+	// Propagate adds correlation and trace context, once to each call. call is its place in the trace of its
+	// caller; the zero Trace where the system is to get none.
+	Propagate func(ctx context.Context, call telemetry.Trace, h http.Header)
+
+	Guard *SSRF       // for URLs that come from outside
+	TLS   *tls.Config // cloned; TLS 1.2 at least, whatever it says
 }
 
 // Observation is a call that is over.
@@ -136,15 +143,16 @@ func (c *Client) Close() { c.closeUnused() }
 func (c *Client) Operation(name string, mode Mode) http.RoundTripper {
 	o := &operation{Client: c, name: name, mode: mode, breaker: c.breakers[mode]}
 	o.send = chain(
-		o.totalDeadline,  // 1. outermost: neither a wait nor a retry below outlives it
-		o.retry,          // 2. repeats all that follows, so that each attempt is admitted, counted and logged by itself
-		o.circuitBreaker, // 3. sees each attempt; before the bulkhead, whose places are for calls with a chance
-		o.compartment,    // 4. bulkhead; outside the attempt's timeout, for waiting here is not the system's slowness
-		o.attemptTimeout, // 5. from here on the time is the system's
-		o.observe,        // 6. log line and metrics of what was really tried
-		o.credentials,    // 7. late: a token is fetched only for a call that leaves, and nothing above can log it
-		o.answerLimit,    // 8. reads the answer into bounded memory: all above see a complete answer or an error
-		o.exchange,       // 9. the network: sized pool, no proxy, no redirects, knows whether a byte was sent
+		o.trace,          //  1. outermost: its span is of the whole call, and of one that is refused, too
+		o.totalDeadline,  //  2. neither a wait nor a retry below outlives it
+		o.retry,          //  3. repeats all that follows, so that each attempt is admitted, counted and logged by itself
+		o.circuitBreaker, //  4. sees each attempt; before the bulkhead, whose places are for calls with a chance
+		o.compartment,    //  5. bulkhead; outside the attempt's timeout, for waiting here is not the system's slowness
+		o.attemptTimeout, //  6. from here on the time is the system's
+		o.observe,        //  7. log line and metrics of what was really tried
+		o.credentials,    //  8. late: a token is fetched only for a call that leaves, and nothing above can log it
+		o.answerLimit,    //  9. reads the answer into bounded memory: all above see a complete answer or an error
+		o.exchange,       // 10. the network: sized pool, no proxy, no redirects, knows whether a byte was sent
 	)
 	return o
 }

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"puente/shared/telemetry"
 )
 
 // observe measures each attempt and writes its line: what happened, never what was said. Paths,
@@ -16,13 +18,16 @@ func (o *operation) observe(next link) link {
 		spent := c.clock.Sub(c.began)
 		level := slog.LevelDebug
 		if f != nil {
-			o.metrics.reason(f.reason).Observe(spent.Seconds())
+			telemetry.Observe(o.metrics.reason(f.reason), spent.Seconds(), c.place)
 			level = slog.LevelWarn
 		} else {
-			o.metrics.status(resp.StatusCode).Observe(spent.Seconds())
+			telemetry.Observe(o.metrics.status(resp.StatusCode), spent.Seconds(), c.place)
 			if resp.StatusCode >= 500 {
 				level = slog.LevelWarn
 			}
+		}
+		if c.span.Recording() {
+			c.span.Event("attempt", append(fate(resp, f), resends(c.attempts)...)...)
 		}
 		if o.log.Enabled(c.ctx, level) {
 			o.line(c.ctx, level, c, resp, f, spent)

@@ -31,6 +31,7 @@ func (o *operation) retry(next link) link {
 			}
 			if !o.budget.withdraw() {
 				o.metrics.retriesDenied.Inc()
+				c.span.Event("retry denied by the budget")
 				break
 			}
 			if !c.pause(wait) || !c.rewind() {

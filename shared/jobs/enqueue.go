@@ -68,12 +68,12 @@ func (j *Jobs) EnqueueAll(ctx context.Context, tx pgx.Tx, queue string, all []ri
 }
 
 func metadata(ctx context.Context) []byte {
-	id := telemetry.Correlation(ctx)
-	if id == "" {
+	from := origin{telemetry.Correlation(ctx), telemetry.TraceOf(ctx).Traceparent()}
+	if from == (origin{}) {
 		return nil
 	}
-	b, err := json.Marshal(origin{Correlation: id})
-	if err != nil { // a string: cannot happen
+	b, err := json.Marshal(from)
+	if err != nil { // strings: cannot happen
 		panic(err)
 	}
 	return b

@@ -29,6 +29,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"puente/shared/database"
+	"puente/shared/telemetry"
 )
 
 // Config is section jobs. Zero members take the defaults.
@@ -93,6 +94,7 @@ type Jobs struct {
 	cfg     Config
 	id      string
 	metrics *metrics
+	tracer  *telemetry.Tracer
 
 	inserter *river.Client[pgx.Tx] // knows no kinds: any process may enqueue for any other
 	workers  *river.Workers
@@ -111,8 +113,9 @@ type queue struct {
 	lag  prometheus.Gauge
 }
 
-// New makes Jobs that can enqueue at once. Register, Every and then Start make it work.
-func New(db *database.DB, cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Jobs, error) {
+// New makes Jobs that can enqueue at once. Register, Every and then Start make it work. tracer makes the
+// spans of what is worked; nil: there are none.
+func New(db *database.DB, cfg Config, log *slog.Logger, reg prometheus.Registerer, tracer *telemetry.Tracer) (*Jobs, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
@@ -122,7 +125,7 @@ func New(db *database.DB, cfg Config, log *slog.Logger, reg prometheus.Registere
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
 	return &Jobs{
-		db: db, log: log, cfg: cfg, id: rand.Text(), metrics: newMetrics(reg), inserter: inserter,
+		db: db, log: log, cfg: cfg, id: rand.Text(), metrics: newMetrics(reg), tracer: tracer, inserter: inserter,
 		workers: river.NewWorkers(), hosted: map[string]*queue{}, kinds: map[string]bool{},
 	}, nil
 }

@@ -36,8 +36,13 @@ func (farewell) Kind() string { return "farewell" }
 
 func newJobs(t *testing.T, db *database.DB, cfg jobs.Config) (*jobs.Jobs, *prometheus.Registry) {
 	t.Helper()
+	return tracedJobs(t, db, cfg, nil)
+}
+
+func tracedJobs(t *testing.T, db *database.DB, cfg jobs.Config, tracer *telemetry.Tracer) (*jobs.Jobs, *prometheus.Registry) {
+	t.Helper()
 	reg := prometheus.NewPedanticRegistry()
-	j, err := jobs.New(db, cfg, databasetest.Logger(t), reg)
+	j, err := jobs.New(db, cfg, databasetest.Logger(t), reg, tracer)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"puente/shared/telemetry"
 )
 
 type metrics struct {
@@ -49,12 +51,12 @@ func (m *metrics) of(queue, kind string) *measures {
 	return k
 }
 
-// measure runs work, and counts a panic on its way up.
-func (k *measures) measure(work func() error) error {
+// measure runs work, whose place in its trace is t, and counts a panic on its way up.
+func (k *measures) measure(t telemetry.Trace, work func() error) error {
 	start := time.Now()
 	result := "panic"
 	defer func() {
-		k.duration.Observe(time.Since(start).Seconds())
+		telemetry.Observe(k.duration, time.Since(start).Seconds(), t)
 		k.results[result].Inc()
 	}()
 	err := work()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 	"time"
 
@@ -22,7 +21,7 @@ type periodic struct {
 	period   time.Duration
 	timeout  time.Duration
 	fn       func(context.Context) error
-	log      *slog.Logger
+	jobs     *Jobs
 	measures *measures
 }
 
@@ -56,7 +55,7 @@ func (j *Jobs) Every(name, queue string, period time.Duration, fn func(context.C
 	}
 	p := &periodic{
 		kind: name, queue: queue, period: period, timeout: max(period, j.cfg.Timeout),
-		fn: fn, log: j.log, measures: m,
+		fn: fn, jobs: j, measures: m,
 	}
 	j.periodic = append(j.periodic, p)
 	river.AddWorkerArgs(j.workers, tick{name}, river.Worker[tick](p))
@@ -67,14 +66,14 @@ func (j *Jobs) Every(name, queue string, period time.Duration, fn func(context.C
 
 // Work runs fn, whatever becomes of it, and puts the job off.
 func (p *periodic) Work(ctx context.Context, job *river.Job[tick]) error {
-	err := p.measures.measure(func() error { return p.run(ctx) })
+	err := p.jobs.work(ctx, p.queue, job.JobRow, p.measures, p.run)
 	switch {
 	case err == nil:
 		return river.JobSnooze(p.period)
 	case errors.Is(ctx.Err(), context.Canceled): // we are stopping: another process may go on at once
 		return river.JobSnooze(0)
 	default:
-		p.log.WarnContext(ctx, "periodic job failed", "kind", job.Kind, "error", err)
+		p.jobs.log.WarnContext(ctx, "periodic job failed", "kind", job.Kind, "error", err)
 		return river.JobSnooze(min(p.period, retryAfter))
 	}
 }

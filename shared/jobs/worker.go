@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"puente/shared/telemetry"
 )
@@ -18,7 +21,7 @@ import (
 type Worker[T river.JobArgs] struct {
 	// Work does the job. An error lets it be tried again, until its attempts are used up; see also
 	// river.JobSnooze, river.JobCancel and river.JobCompleteTx. The context carries the correlation
-	// ID of the request that enqueued the job.
+	// ID of the request that enqueued the job, and a place in its trace, however late it is.
 	Work func(context.Context, *river.Job[T]) error
 
 	Timeout time.Duration                   // zero: the configured one
@@ -32,7 +35,7 @@ func Register[T river.JobArgs](j *Jobs, queue string, w Worker[T]) error {
 	if err != nil {
 		return err
 	}
-	if err := river.AddWorkerSafely(j.workers, &worker[T]{Worker: w, measures: m}); err != nil {
+	if err := river.AddWorkerSafely(j.workers, &worker[T]{Worker: w, jobs: j, queue: queue, measures: m}); err != nil {
 		return fmt.Errorf("jobs: register %s: %w", args.Kind(), err)
 	}
 	return nil
@@ -55,15 +58,46 @@ func (j *Jobs) add(queue, kind string) (*measures, error) {
 type worker[T river.JobArgs] struct {
 	river.WorkerDefaults[T]
 	Worker[T]
+	jobs     *Jobs
+	queue    string
 	measures *measures
 }
 
-// Work measures the work and gives it the correlation ID.
+// Work measures the work and gives it the correlation ID and the trace.
 func (w *worker[T]) Work(ctx context.Context, job *river.Job[T]) error {
-	return w.measures.measure(func() error {
-		return w.Worker.Work(correlated(ctx, job.JobRow), job)
+	return w.jobs.work(correlated(ctx, job.JobRow), w.queue, job.JobRow, w.measures, func(ctx context.Context) error {
+		return w.Worker.Work(ctx, job)
 	})
 }
+
+// work does one attempt at a job of queue, measured and with a span below that of ctx, or one of its own
+// where ctx has none.
+func (j *Jobs) work(ctx context.Context, queue string, job *rivertype.JobRow, m *measures, do func(context.Context) error) error {
+	parent := telemetry.TraceOf(ctx)
+	own := parent.Child()
+	if parent.IsZero() {
+		own = j.tracer.Root(own)
+	}
+	ctx = telemetry.WithTrace(ctx, own)
+	span := j.tracer.Start(ctx, strings.ReplaceAll(job.Kind, ".", "/"), trace.SpanKindConsumer, parent)
+	result, err := "panic", errPanicked
+	defer func() {
+		if span.Recording() {
+			span.Set(attribute.String("puente.job.queue", queue), attribute.String("puente.job.kind", job.Kind), attribute.Int64("puente.job.id", job.ID),
+				attribute.Int("puente.job.attempt", job.Attempt), attribute.String("puente.job.result", result))
+		}
+		if result == snoozed || result == cancelled { // by itself: that is no failure
+			err = nil
+		}
+		span.End(err)
+	}()
+	err = m.measure(own, func() error { return do(ctx) })
+	result = outcome(err)
+	return err
+}
+
+// errPanicked is the error of work that did not return.
+var errPanicked = errors.New("panic")
 
 func (w *worker[T]) Timeout(*river.Job[T]) time.Duration { return w.Worker.Timeout }
 
@@ -76,15 +110,18 @@ func (w *worker[T]) NextRetry(job *river.Job[T]) time.Time {
 
 // origin is what a job's metadata hold of the request that enqueued it.
 type origin struct {
-	Correlation string `json:"correlation_id"`
+	Correlation string `json:"correlation_id,omitempty"`
+	Traceparent string `json:"traceparent,omitempty"`
 }
 
+// correlated carries what the job was enqueued under: the request's correlation ID, and its place in its trace.
 func correlated(ctx context.Context, job *rivertype.JobRow) context.Context {
 	var from origin
-	if err := json.Unmarshal(job.Metadata, &from); err != nil || from.Correlation == "" {
+	if err := json.Unmarshal(job.Metadata, &from); err != nil {
 		return ctx
 	}
-	return telemetry.WithCorrelation(ctx, from.Correlation)
+	parent, _ := telemetry.ParseTraceparent(from.Traceparent) // none: of a job that was enqueued by no request
+	return telemetry.WithIdentity(ctx, from.Correlation, parent)
 }
 
 // failures logs each failed attempt once. Arguments are not logged: they may name a person.
@@ -106,17 +143,23 @@ func (f failures) HandlePanic(ctx context.Context, job *rivertype.JobRow, value 
 	return nil
 }
 
+// The outcomes of an attempt whose error is none.
+const (
+	snoozed   = "snoozed"
+	cancelled = "cancelled"
+)
+
 // outcome names how an attempt ended, for the metric.
 func outcome(err error) string {
-	var snoozed *river.JobSnoozeError
-	var cancelled *river.JobCancelError
+	var snooze *river.JobSnoozeError
+	var cancel *river.JobCancelError
 	switch {
 	case err == nil:
 		return "ok"
-	case errors.As(err, &snoozed):
-		return "snoozed"
-	case errors.As(err, &cancelled):
-		return "cancelled"
+	case errors.As(err, &snooze):
+		return snoozed
+	case errors.As(err, &cancel):
+		return cancelled
 	default:
 		return "error"
 	}

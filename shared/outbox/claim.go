@@ -21,6 +21,7 @@ type claimed struct {
 	unread   error // why the payload could not be opened
 
 	correlation string
+	traceparent string // of the request; empty: of none
 	admission   httpclient.Admission
 }
 
@@ -70,7 +71,7 @@ const leaseEvent = `
 	update outbox.events e
 	set lease = $3, leased_until = clock_timestamp() + $4::interval, attempts = e.attempts + (e.lease is not null)::int
 	where e.id = $1
-	returning e.id, e.stream, e.destination, e.key, e.type, e.payload, e.sealed, e.sequence, e.created_at, e.step, e.attempts, e.lease, e.correlation`
+	returning e.id, e.stream, e.destination, e.key, e.type, e.payload, e.sealed, e.sequence, e.created_at, e.step, e.attempts, e.lease, e.correlation, coalesce(e.traceparent, '')`
 
 // claim leases events for the wants, and gives back the places that it has no use for.
 func (d *Deliverer) claim(ctx context.Context, wants []want) ([]*claimed, error) {
@@ -127,7 +128,7 @@ func (d *Deliverer) claim(ctx context.Context, wants []want) ([]*claimed, error)
 func (d *Deliverer) scan(row pgx.CollectableRow) (*claimed, error) {
 	e := &claimed{}
 	var sealed bool
-	err := row.Scan(&e.ID, &e.Stream, &e.Destination, &e.Key, &e.Type, &e.Payload, &sealed, &e.Sequence, &e.Created, &e.step, &e.attempts, &e.lease, &e.correlation)
+	err := row.Scan(&e.ID, &e.Stream, &e.Destination, &e.Key, &e.Type, &e.Payload, &sealed, &e.Sequence, &e.Created, &e.step, &e.attempts, &e.lease, &e.correlation, &e.traceparent)
 	if err == nil && sealed {
 		e.Payload, e.unread = d.outbox.open(e.Stream, e.ID, e.Payload)
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"puente/shared/database"
 	"puente/shared/telemetry"
@@ -19,6 +21,7 @@ type Deps struct {
 	DB         *database.DB
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
+	Tracer     *telemetry.Tracer // nil: attempts have no spans
 }
 
 // Deliverer delivers the events of one stream. Any number of processes may do so at once. It is a
@@ -30,6 +33,7 @@ type Deliverer struct {
 	owner    Owner
 	db       *database.DB
 	log      *slog.Logger
+	tracer   *telemetry.Tracer
 	now      func() time.Time
 	schedule schedule
 	shares   *shares
@@ -50,7 +54,7 @@ func NewDeliverer(o *Outbox, stream string, cfg Config, owner Owner, deps Deps) 
 	cfg = cfg.withDefaults()
 	log := deps.Logger.With("stream", stream)
 	d := &Deliverer{
-		outbox: o, stream: stream, cfg: cfg, owner: owner, db: deps.DB, log: log, now: o.now,
+		outbox: o, stream: stream, cfg: cfg, owner: owner, db: deps.DB, log: log, tracer: deps.Tracer, now: o.now,
 		schedule: newSchedule(cfg.Schedule, cfg.SlowFrom), shares: newShares(cfg, owner.Places, log), wake: make(chan struct{}, 1), settling: make(chan struct{}, settlers),
 	}
 	d.metrics = newMetrics(stream, func() int { return d.shares.broken(d.now()) })
@@ -154,15 +158,48 @@ func (d *Deliverer) drain(cut func()) {
 // deliver makes one attempt and writes it down. Its places are free from then on, not before: the
 // database slows us down, too.
 func (d *Deliverer) deliver(sending context.Context, e *claimed) {
-	sending = telemetry.WithIdentity(sending, e.correlation, telemetry.NewTrace())
+	sending, span := d.begin(sending, e)
 	began, clock := d.now(), time.Now()
 	r := d.send(sending, e)
 	took := time.Since(clock)
 	s := d.follow(e, r, began, took)
+	end(span, e, s)
 	err := d.persist(sending, e, s, clock.Add(d.cfg.Lease))
 	d.shares.done(e.Destination, e.admission, r.Outcome, d.now(), took)
 	d.rouse()
 	d.report(sending, e, s, err)
+}
+
+// begin gives an attempt its identity: that of the request which added the event, with a span below it; or
+// a trace of its own.
+func (d *Deliverer) begin(sending context.Context, e *claimed) (context.Context, telemetry.Span) {
+	parent, ok := telemetry.ParseTraceparent(e.traceparent)
+	own := parent.Child()
+	if !ok {
+		own = d.tracer.Root(own)
+	}
+	sending = telemetry.WithIdentity(sending, e.correlation, own)
+	return sending, d.tracer.Start(sending, "outbox/"+d.stream, trace.SpanKindConsumer, parent)
+}
+
+var errNotDelivered = errors.New("not delivered")
+
+// end ends the span of an attempt.
+func end(span telemetry.Span, e *claimed, s settlement) {
+	if !span.Recording() {
+		return
+	}
+	span.Set(attribute.String("puente.outbox.destination", e.Destination), attribute.String("puente.outbox.type", e.Type),
+		attribute.String("puente.outbox.event", e.ID.String()), attribute.Int("puente.outbox.attempt", s.attempt.Number),
+		attribute.String("puente.outbox.result", s.attempt.Result))
+	if s.attempt.Reason != "" {
+		span.Set(attribute.String("puente.outbox.reason", s.attempt.Reason))
+	}
+	if s.attempt.Result != Delivered.String() && s.attempt.Result != Postponed.String() {
+		span.End(errNotDelivered)
+		return
+	}
+	span.End(nil)
 }
 
 // send asks the owner. What it says after it was cut off is believed only where it ends the event.

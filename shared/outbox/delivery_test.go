@@ -3,14 +3,17 @@ package outbox
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
 	"github.com/jackc/pgx/v5"
 
 	"puente/shared/httpclient"
 	"puente/shared/problem"
 	"puente/shared/telemetry"
-	"strings"
-	"testing"
-	"time"
+	"puente/shared/telemetry/telemetrytest"
 )
 
 // breakerOff never opens: not for a ratio, nor for a run.
@@ -258,23 +261,61 @@ func TestPostponedIsNoAttempt(t *testing.T) {
 	}
 }
 
-// TestSendsBelongToTheRequestThatAdded: they are logged under its correlation ID.
+// TestSendsBelongToTheRequestThatAdded: they are logged under its correlation ID, and are spans of its trace.
 func TestSendsBelongToTheRequestThatAdded(t *testing.T) {
 	w := newWorld(t)
-	seen := make(chan string, 1)
+	collector := telemetrytest.Collect(t)
+	tracer, flush := collector.Tracer(t)
+	type identity struct {
+		correlation string
+		trace       telemetry.Trace
+	}
+	seen := make(chan identity, 1)
+	outcome := Retry
 	d := w.deliverer(calm, Owner{Send: func(ctx context.Context, _ Event, _ int) Result {
-		seen <- telemetry.Correlation(ctx)
-		return Result{Outcome: Delivered}
+		seen <- identity{telemetry.Correlation(ctx), telemetry.TraceOf(ctx)}
+		return Result{Outcome: outcome, Reason: "timeout"}
 	}})
-	ctx := telemetry.WithCorrelation(t.Context(), "c-1")
-	err := pgx.BeginFunc(ctx, w.db, func(tx pgx.Tx) error {
-		return w.o.Add(ctx, tx, Event{Stream: "s", Destination: "p", Type: "t"})
-	})
-	if err != nil {
+	d.tracer = tracer
+	request := tracer.Root(telemetry.NewTrace())
+	add := func(ctx context.Context) {
+		err := pgx.BeginFunc(ctx, w.db, func(tx pgx.Tx) error {
+			return w.o.Add(ctx, tx, Event{Stream: "s", Destination: "p", Key: "3000000019", Type: "t"})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(telemetry.WithIdentity(t.Context(), "c-1", request))
+	w.rounds(d)
+	first := <-seen
+	outcome = Delivered
+	w.pass(24 * time.Hour)
+	w.rounds(d)
+	second := <-seen
+	add(t.Context()) // of no request, as those of a release before
+	if _, err := w.db.Exec(t.Context(), `update outbox.events set traceparent = null where state = 'pending'`); err != nil {
 		t.Fatal(err)
 	}
 	w.rounds(d)
-	if got := <-seen; got != "c-1" {
-		t.Fatal(got)
+	alone := <-seen
+	flush()
+
+	if first.correlation != "c-1" || second.correlation != "c-1" || alone.correlation != "" {
+		t.Fatal(first, second, alone)
+	}
+	spans := collector.Spans()
+	if len(spans) != 3 {
+		t.Fatalf("%d spans", len(spans))
+	}
+	for i, place := range []telemetry.Trace{first.trace, second.trace} {
+		s, n := spans[i], strconv.Itoa(i+1)
+		if s.Trace != request.String() || s.Parent != request.Traceparent()[36:52] || s.ID != place.Traceparent()[36:52] || s.Name != "outbox/s" || s.Failed != (i == 0) ||
+			s.Attributes["puente.outbox.attempt"] != n || s.Attributes["puente.outbox.result"] != []string{"retry", "delivered"}[i] || strings.Contains(s.Text, "3000000019") {
+			t.Errorf("attempt %s: %s", n, s.Text)
+		}
+	}
+	if s := spans[2]; s.Trace == request.String() || s.Trace != alone.trace.String() || s.Parent != "" {
+		t.Errorf("an event of no request: %s", s.Text)
 	}
 }

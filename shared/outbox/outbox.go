@@ -122,8 +122,9 @@ func New(ring sealer, now func() time.Time) *Outbox { return &Outbox{ring: ring,
 // Add stores the event with tx. Transactions that add to the same stream and key wait for each
 // other from here to their end, so that the order of their events is that of their commits; a
 // delivery of that key waits, too, before it is written down. Add as late as you can, and to several
-// keys in one order. The sends are logged under the correlation ID of ctx. tx must be read committed: at any other level it could not see which events of
-// the key have ended since it began.
+// keys in one order. The sends are logged under the correlation ID of ctx and are spans
+// of its trace, however late they are. tx must be read committed: at any other level it could not see which
+// events of the key have ended since it began.
 func (o *Outbox) Add(ctx context.Context, tx pgx.Tx, e Event) error {
 	if err := e.validate(); err != nil {
 		return fmt.Errorf("outbox: add: %w", err)
@@ -152,7 +153,7 @@ func (o *Outbox) Add(ctx context.Context, tx pgx.Tx, e Event) error {
 	}
 	batch := &pgx.Batch{}
 	batch.Queue(lockKey, lane(e.Stream, e.Key))
-	batch.Queue(insertEvent, e.ID, e.Stream, e.Destination, e.Key, e.Type, payload, o.ring != nil, now, Channel, lane(e.Stream, e.Key), telemetry.Correlation(ctx), due)
+	batch.Queue(insertEvent, e.ID, e.Stream, e.Destination, e.Key, e.Type, payload, o.ring != nil, now, Channel, lane(e.Stream, e.Key), telemetry.Correlation(ctx), due, telemetry.TraceOf(ctx).Traceparent())
 	results := tx.SendBatch(ctx, batch)
 	defer func() { _ = results.Close() }() // its error was returned by one of these
 	var isolation string
@@ -177,8 +178,8 @@ const lockKey = `select pg_advisory_xact_lock(hashtextextended('outbox' || chr(3
 
 const insertEvent = `
 	with added as (
-		insert into outbox.events (id, stream, destination, key, type, payload, sealed, created_at, due_at, correlation, head)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $12, $11, (
+		insert into outbox.events (id, stream, destination, key, type, payload, sealed, created_at, due_at, correlation, traceparent, head)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $12, $11, nullif($13, ''), (
 			select p.id from outbox.events p where p.lane = $10 and p.state = 'pending' order by p.sequence limit 1
 		) is null)
 	)

@@ -75,28 +75,31 @@ type Route struct {
 func (r *Route) layer() string { return cmp.Or(r.Layer, "xapi") }
 
 // step is a policy, or what is served behind them all. What does not call next ends the chain.
-type step func(*Exchange)
+type step struct {
+	policy string // its name, where it has a mode
+	take   func(*Exchange)
+}
 
 // Chain is what a request to route passes, outermost first.
 func (e *Edge) Chain(r *Route, serve func(*Exchange)) gin.HandlerFunc {
 	chain := []step{
-		e.recover,     //  1 a defect becomes an answer, too
-		e.correlate,   //  2 correlation and trace: all that follows is logged under them
-		e.observe,     //  3 access log and metrics: see every answer
-		e.record,      //  4 audit: the record is written before the answer's last byte
-		e.transport,   //  5 transport limits: cheap, before anything is kept
-		e.shed,        //  6 load shedding: before anything is computed
-		e.deadline,    //  7 deadline: all that follows is bounded by it
-		e.address,     //  8 allowed and denied addresses
-		e.token,       //  9 token, scope
-		e.client,      // 10 client contract: who may call this API at all
-		e.clientLimit, // 11 limit by the client's tier; the last that costs no read of the body
-		e.body,        // 12 body: read once; limits, envelope, contract
-		e.origin,      // 13 system, channel and their binding to the client
-		e.limits,      // 14 limits by system and subject
-		e.switches,    // 15 switch
-		e.once,        // 16 idempotency: after it nothing refuses but the API itself
-		serve,
+		{take: e.recover},            //  1 a defect becomes an answer, too
+		{take: e.correlate},          //  2 correlation and trace: all that follows is logged under them
+		{take: e.observe},            //  3 access log and metrics: see every answer
+		{take: e.record},             //  4 audit: the record is written before the answer's last byte
+		{Transport, e.transport},     //  5 transport limits: cheap, before anything is kept
+		{Shed, e.shed},               //  6 load shedding: before anything is computed
+		{take: e.deadline},           //  7 deadline: all that follows is bounded by it
+		{Address, e.address},         //  8 allowed and denied addresses
+		{Token, e.token},             //  9 token, scope
+		{Client, e.client},           // 10 client contract: who may call this API at all
+		{ClientLimit, e.clientLimit}, // 11 limit by the client's tier; the last that costs no read of the body
+		{Body, e.body},               // 12 body: read once; limits, envelope, contract
+		{Origin, e.origin},           // 13 system, channel and their binding to the client
+		{Limits, e.limits},           // 14 limits by system and subject
+		{Switch, e.switches},         // 15 switch
+		{Idempotency, e.once},        // 16 idempotency: after it nothing refuses but the API itself
+		{take: serve},
 	}
 	return func(c *gin.Context) { e.open(c, r, chain).next() }
 }
@@ -106,7 +109,7 @@ func (e *Edge) Unmatched(r func(path string) *Route, kind problem.Kind, code fun
 	refuse := func(x *Exchange) {
 		x.Refuse(&problem.Error{Kind: kind, Code: code(x.Request.URL.Path)})
 	}
-	chain := []step{e.recover, e.correlate, e.observe, e.record, e.transport, e.shed, refuse}
+	chain := []step{{take: e.recover}, {take: e.correlate}, {take: e.observe}, {take: e.record}, {Transport, e.transport}, {Shed, e.shed}, {take: refuse}}
 	return func(c *gin.Context) { e.open(c, r(c.Request.URL.Path), chain).next() }
 }
 

@@ -62,16 +62,13 @@ func (e *Edge) correlate(x *Exchange) {
 	if given := x.Request.Header.Get(hop.CorrelationHeader); wellFormed(given) {
 		x.correlation = given
 	}
-	end := func(error) {}
-	if x.trace.Sampled { // else nobody needs a context yet
-		end = e.Tracer.Start(x.Context(), "xapi/"+x.Route.API, trace.SpanKindServer, parent)
-	}
-	x.next()
-	if x.Err != nil && x.Err.Kind.Outcome() == "server" {
-		end(x.Err)
+	if !x.trace.Sampled { // nobody needs a context yet
+		x.next()
 		return
 	}
-	end(nil)
+	span, rest := e.Tracer.Start(x.Context(), x.Route.layer()+"/"+x.Route.API, trace.SpanKindServer, parent), x.rest
+	x.next()
+	x.tell(span, rest[:len(rest)-len(x.rest)])
 }
 
 // maxCorrelation bounds a correlation ID, in bytes.

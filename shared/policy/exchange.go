@@ -50,6 +50,7 @@ type Exchange struct {
 	masked      []byte // the record's bodies
 	read        bool   // whether nothing of the request is left to be read
 	retold      string // code of the refusal that is told again
+	limit       string // name of the limit that was reached
 }
 
 // open makes the exchange that the policies of chain work on.
@@ -70,9 +71,9 @@ func (e *Edge) open(c *gin.Context, r *Route, chain []step) *Exchange {
 
 // next runs the rest of the chain.
 func (x *Exchange) next() {
-	step := x.rest[0]
+	step := &x.rest[0]
 	x.rest = x.rest[1:]
-	step(x)
+	step.take(x)
 }
 
 // Param is a parameter of the path.

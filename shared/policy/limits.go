@@ -97,6 +97,7 @@ func (e *Edge) count(x *Exchange, policy string, limits []ratelimit.Limit) bool 
 	}
 	var err error
 	if !decision.Allowed {
+		x.limit = decision.Limit.Name
 		err = &problem.Error{Kind: problem.Quota, RetryAfter: decision.RetryAfter, Detail: "The limit of " + decision.Limit.Name + " was reached"}
 	}
 	passed := x.judge(policy, err)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"puente/shared/telemetry"
 )
 
 // Metrics are the request metrics of every layer. Labels come from contracts only.
@@ -48,18 +50,14 @@ type outcomeKey struct {
 	outcome string
 }
 
-// Observe counts one request. A sampled trace is its exemplar.
-func (m *OperationMetrics) Observe(status int, outcome string, took time.Duration, sampledTrace string) {
+// Observe counts one request. t is its exemplar where it is sampled.
+func (m *OperationMetrics) Observe(status int, outcome string, took time.Duration, t telemetry.Trace) {
 	key := outcomeKey{status, outcome}
 	o, ok := m.bound.Load(key)
 	if !ok {
 		o, _ = m.bound.LoadOrStore(key, m.vec.WithLabelValues(strconv.Itoa(status), outcome))
 	}
-	if sampledTrace != "" {
-		o.(prometheus.ExemplarObserver).ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": sampledTrace})
-		return
-	}
-	o.(prometheus.Observer).Observe(took.Seconds())
+	telemetry.Observe(o.(prometheus.Observer), took.Seconds(), t)
 }
 
 // observe writes one log line and one observation per request. Reads nothing.
@@ -71,11 +69,7 @@ func (e *Edge) observe(x *Exchange) {
 	if x.Route.Operation != nil {
 		operation = x.Route.Operation.ID
 	}
-	sampled := ""
-	if x.trace.Sampled {
-		sampled = x.traceID
-	}
-	x.Route.observe(e.Metrics, operation, x.Answer.Status, outcome, took, sampled)
+	x.Route.observe(e.Metrics, operation, x.Answer.Status, outcome, took, x.trace)
 	for _, d := range x.Record.Decisions {
 		if d.Verdict == wouldRefuse {
 			e.Metrics.shadow.WithLabelValues(x.Route.API, d.Policy).Inc()
@@ -101,7 +95,7 @@ func (r *Route) logger(log *slog.Logger, operation string) *slog.Logger {
 	return r.log
 }
 
-func (r *Route) observe(m *Metrics, operation string, status int, outcome string, took time.Duration, trace string) {
+func (r *Route) observe(m *Metrics, operation string, status int, outcome string, took time.Duration, t telemetry.Trace) {
 	r.bind.Do(func() { r.metrics = m.Of(r.layer(), r.API, operation) })
-	r.metrics.Observe(status, outcome, took, trace)
+	r.metrics.Observe(status, outcome, took, t)
 }

@@ -61,12 +61,12 @@ func echoed(t testing.TB, e *Edge, r *Route, body []byte) {
 		Route: r, Settings: new(Settings), Request: httptest.NewRequest(http.MethodPost, "/echo", nil),
 		writer: c.Writer, ctx: t.Context(), Body: body, Answer: problem.Answer{Header: http.Header{}},
 	}
-	x.rest = []step{func(x *Exchange) {
+	x.rest = []step{{take: func(x *Exchange) {
 		if err := e.begin(x); err != nil {
 			t.Error(err)
 		}
 		x.Answer.Status, x.Answer.Body = http.StatusOK, x.Body
-	}}
+	}}}
 	e.record(x)
 }
 

@@ -71,7 +71,7 @@ func (e *Env) ExternalGuarded(system string, cfg httpclient.Config, guard *httpc
 
 func (e *Env) external(system string, cfg httpclient.Config, d httpclient.Deps) *httpclient.Client {
 	d.API, d.Registerer, d.Logger = e.api.Contract.Name, e.host.registerer, e.host.log
-	d.Observe, d.Propagate = observeDependency, propagate
+	d.Tracer, d.Observe, d.Propagate = e.host.tracer, observeDependency, propagate
 	client := httpclient.New(system, cfg, d)
 	e.host.externals = append(e.host.externals, client)
 	return client
@@ -83,10 +83,13 @@ func observeDependency(ctx context.Context, o httpclient.Observation) {
 	})
 }
 
-// propagate sends correlation and trace with a call out.
-func propagate(ctx context.Context, h http.Header) {
-	values := [...]string{telemetry.Correlation(ctx), telemetry.TraceOf(ctx).Child().Traceparent()}
-	h[hop.CorrelationHeader], h["Traceparent"] = values[:1:1], values[1:]
+// propagate sends the correlation of ctx and the call's place in its trace with a call out.
+func propagate(ctx context.Context, call telemetry.Trace, h http.Header) {
+	values := [...]string{telemetry.Correlation(ctx), call.Traceparent()}
+	h[hop.CorrelationHeader] = values[:1:1]
+	if !call.IsZero() {
+		h["Traceparent"] = values[1:]
+	}
 }
 
 // CallbackURL is where the listener for callbacks is on this machine: good for third-party systems that
@@ -110,6 +113,9 @@ func (e *Env) Database() *database.DB { return e.host.db }
 
 // Keyring seals what is secret at rest.
 func (e *Env) Keyring() *keyring.Ring { return e.host.ring }
+
+// Tracer makes the spans of what an API does on its own account.
+func (e *Env) Tracer() *telemetry.Tracer { return e.host.tracer }
 
 // Jobs is the durable background work of this process.
 func (e *Env) Jobs() *jobs.Jobs { return e.host.jobs }

@@ -137,7 +137,7 @@ func (h *host) open(ctx context.Context) (err error) {
 		return err
 	}
 	h.answers = idempotency.New(h.db, h.ring, s.Answers, h.log, h.registerer)
-	if h.jobs, err = jobs.New(h.db, s.Jobs, h.log, h.registerer); err != nil {
+	if h.jobs, err = jobs.New(h.db, s.Jobs, h.log, h.registerer, h.tracer); err != nil {
 		return err
 	}
 	if h.journal, err = journal.Open(filepath.Join(s.dataDir(), "journal"), s.Journal); err != nil {

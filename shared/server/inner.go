@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	oteltrace "go.opentelemetry.io/otel/trace"
 
 	"puente/shared/access"
@@ -27,7 +28,10 @@ import (
 // in this one only the hop's own begin tells what a killed process was at.
 func withHopPolicies[In, Out any](env *Env, o *contract.Operation, received bool, serve func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
 	layer, api, h := env.api.Contract.Layer, env.api.Contract.Name, env.host
-	metrics, name := h.metrics.Of(layer, api, o.ID), layer+"/"+api+"/"+o.ID
+	metrics, name, kind := h.metrics.Of(layer, api, o.ID), layer+"/"+api+"/"+o.ID, oteltrace.SpanKindInternal
+	if received {
+		kind = oteltrace.SpanKindServer
+	}
 	return func(ctx context.Context, in In) (out Out, err error) {
 		record := audit.NewRecord(audit.Hop)
 		record.Layer, record.API, record.Operation = layer, api, o.ID
@@ -36,14 +40,14 @@ func withHopPolicies[In, Out any](env *Env, o *contract.Operation, received bool
 		describeHop(ctx, record, principal, trace)
 		ctx, cancel := bounded(telemetry.WithTrace(ctx, trace), o.Deadline)
 		defer cancel()
-		end := h.tracer.Start(ctx, name, oteltrace.SpanKindInternal, parent)
+		span := h.tracer.Start(ctx, name, kind, parent)
 		defer func() {
 			if p := recover(); p != nil {
 				err = problem.Errorf(problem.Internal, "panic: %v\n%s", p, debug.Stack())
 			}
 			err = problem.Leaving(ctx, err)
-			end(err)
 			h.concludeHop(ctx, record, metrics, trace, err, o)
+			endHop(span, record, err)
 		}()
 		if err := policy.SwitchedOff(h.access.Snapshot(), access.Subject{API: api, Operation: o.ID, System: principal.System, Channel: principal.Channel}); err != nil {
 			return out, err
@@ -89,14 +93,21 @@ func (h *host) concludeHop(ctx context.Context, r *audit.Record, m *policy.Opera
 		h.log.LogAttrs(ctx, level, "hop failed", slog.String("layer", r.Layer), slog.String("api", r.API),
 			slog.String("operation", r.Operation), slog.String("outcome", r.Outcome), slog.String("error", r.Detail))
 	}
-	sampled := ""
-	if t.Sampled {
-		sampled = r.Trace
-	}
-	m.Observe(r.Status, r.Outcome, r.Duration, sampled)
+	m.Observe(r.Status, r.Outcome, r.Duration, t)
 	if err := h.audit.End(r); err != nil {
 		h.log.ErrorContext(ctx, "audit record lost", "error", err)
 	}
+}
+
+// endHop ends the span of a hop with what its record says.
+func endHop(span telemetry.Span, r *audit.Record, err error) {
+	if span.Recording() {
+		span.Set(attribute.String("puente.outcome", r.Outcome))
+		if r.Code != "" {
+			span.Set(attribute.String("puente.code", r.Code))
+		}
+	}
+	span.End(err)
 }
 
 // newRefusal begins the record of a call from address that did not become a hop: security wants to

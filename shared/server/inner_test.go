@@ -137,7 +137,7 @@ func TestParametersOfHopsAreChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := &host{log: slog.New(slog.DiscardHandler), registerer: prometheus.NewRegistry(), registry: hop.NewRegistry(), internal: router(), services: services}
-	if h.tracer, _, err = telemetry.Tracing(t.Context(), telemetry.TraceConfig{}, "test"); err != nil {
+	if h.tracer, _, err = telemetry.Tracing(t.Context(), telemetry.TraceConfig{}, "one", "test"); err != nil {
 		t.Fatal(err)
 	}
 	journalled(t, h)

@@ -41,7 +41,7 @@ func rehearse(tree *config.Tree, s settings, hops string, layers, program []Laye
 		return err
 	}
 	defer h.db.Close()
-	if h.jobs, err = jobs.New(h.db, s.Jobs, silent, h.registerer); err != nil {
+	if h.jobs, err = jobs.New(h.db, s.Jobs, silent, h.registerer, nil); err != nil {
 		return err
 	}
 	if h.ring, err = keyring.Ephemeral(); err != nil {

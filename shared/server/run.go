@@ -138,7 +138,7 @@ func (h *host) observeItself(ctx context.Context, cfg Config) (shutdown func(con
 	h.log = telemetry.NewLogger(lines, h.settings.Log.Format, level)
 	telemetry.RegisterRuntime(h.registerer)
 	h.registerer.MustRegister(h.health.metric())
-	h.tracer, shutdown, err = telemetry.Tracing(ctx, telemetry.TraceConfig{Endpoint: h.settings.Trace.Endpoint, Ratio: h.settings.Trace.Ratio, Log: h.log}, cfg.Version)
+	h.tracer, shutdown, err = telemetry.Tracing(ctx, telemetry.TraceConfig{Endpoint: h.settings.Trace.Endpoint, Ratio: h.settings.Trace.Ratio, Log: h.log}, h.instance, cfg.Version)
 	return shutdown, err
 }
 

@@ -18,3 +18,12 @@ func RegisterRuntime(reg prometheus.Registerer) {
 func MetricsHandler(reg *prometheus.Registry) http.Handler {
 	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, EnableOpenMetrics: true, Registry: reg, MaxRequestsInFlight: 4})
 }
+
+// Observe has o observe v. Where t is sampled, its ID is the exemplar.
+func Observe(o prometheus.Observer, v float64, t Trace) {
+	if exemplary, ok := o.(prometheus.ExemplarObserver); ok && t.Sampled {
+		exemplary.ObserveWithExemplar(v, prometheus.Labels{"trace_id": t.String()})
+		return
+	}
+	o.Observe(v)
+}

@@ -140,7 +140,12 @@ func TestMetricsHandlerShowsExemplarsAsOpenMetrics(t *testing.T) {
 	telemetry.RegisterRuntime(reg)
 	took := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "took_seconds"})
 	reg.MustRegister(took)
-	took.(prometheus.ExemplarObserver).ObserveWithExemplar(1, prometheus.Labels{"trace_id": "0af7651916cd43dd8448eb211c80319c"})
+	sampled, ok := telemetry.ParseTraceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	if !ok {
+		t.Fatal("no trace")
+	}
+	telemetry.Observe(took, 1, sampled)
+	telemetry.Observe(took, 1, telemetry.NewTrace()) // not sampled: nobody could look it up
 	server := httptest.NewServer(telemetry.MetricsHandler(reg))
 	defer server.Close()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)

@@ -47,14 +47,15 @@ func (c TraceConfig) traces() (string, error) {
 	return u.String(), nil
 }
 
-// Tracer makes spans. Without a collector it makes none and costs nothing.
+// Tracer makes spans. Without a collector it makes none and costs nothing; nil is such a one.
 type Tracer struct {
 	tracer trace.Tracer // nil: off
 	root   sdktrace.Sampler
 }
 
-// Tracing starts the export of spans to cfg's collector; shutdown sends what is still held back.
-func Tracing(ctx context.Context, cfg TraceConfig, version string) (t *Tracer, shutdown func(context.Context) error, err error) {
+// Tracing starts the export of spans to cfg's collector; shutdown sends what is still held back. instance is
+// the label of this replica, and version that of the program: attributes of all its spans.
+func Tracing(ctx context.Context, cfg TraceConfig, instance, version string) (t *Tracer, shutdown func(context.Context) error, err error) {
 	if cfg.Endpoint == "" {
 		return &Tracer{}, func(context.Context) error { return nil }, nil
 	}
@@ -73,7 +74,9 @@ func Tracing(ctx context.Context, cfg TraceConfig, version string) (t *Tracer, s
 	// Whether to sample is decided once, with the trace context; every span that is made is kept.
 	provider := sdktrace.NewTracerProvider(
 		sdktrace.WithBatcher(exporter, sdktrace.WithMaxQueueSize(4096)),
-		sdktrace.WithResource(resource.NewSchemaless(attribute.String("service.name", "puente"), attribute.String("service.version", version))),
+		sdktrace.WithResource(resource.NewSchemaless(
+			attribute.String("service.name", "puente"), attribute.String("service.version", version), attribute.String("service.instance.id", instance),
+		)),
 		sdktrace.WithIDGenerator(given{}),
 	)
 	return &Tracer{tracer: provider.Tracer("puente"), root: sdktrace.TraceIDRatioBased(cfg.Ratio)}, provider.Shutdown, nil
@@ -81,7 +84,7 @@ func Tracing(ctx context.Context, cfg TraceConfig, version string) (t *Tracer, s
 
 // Root decides whether a trace that begins here is sampled.
 func (t *Tracer) Root(tr Trace) Trace {
-	if t.tracer != nil {
+	if t != nil && t.tracer != nil {
 		tr.Sampled = t.root.ShouldSample(sdktrace.SamplingParameters{TraceID: tr.ID}).Decision == sdktrace.RecordAndSample
 	}
 	return tr
@@ -109,12 +112,12 @@ func (r *reported) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpa
 
 type spanKey struct{}
 
-// Start begins the span that TraceOf(ctx) names; end ends it, with err as its status. parent is the
-// position the span hangs below; its zero value makes it a root.
-func (t *Tracer) Start(ctx context.Context, name string, kind trace.SpanKind, parent Trace) (end func(err error)) {
+// Start begins the span that TraceOf(ctx) names. parent is the position the span hangs below; its zero
+// value makes it a root.
+func (t *Tracer) Start(ctx context.Context, name string, kind trace.SpanKind, parent Trace) Span {
 	own := TraceOf(ctx)
-	if t.tracer == nil || !own.Sampled {
-		return func(error) {}
+	if t == nil || t.tracer == nil || !own.Sampled {
+		return Span{}
 	}
 	carried := context.WithValue(context.Background(), spanKey{}, own)
 	if !parent.IsZero() {
@@ -122,13 +125,44 @@ func (t *Tracer) Start(ctx context.Context, name string, kind trace.SpanKind, pa
 			TraceID: parent.ID, SpanID: parent.Span, TraceFlags: trace.FlagsSampled, Remote: true,
 		}))
 	}
-	_, span := t.tracer.Start(carried, name, trace.WithSpanKind(kind), trace.WithAttributes(attribute.String("correlation_id", Correlation(ctx))))
-	return func(err error) {
-		if err != nil {
-			span.SetStatus(codes.Error, "") // its text is for the log, which masks
-		}
-		span.End()
+	_, span := t.tracer.Start(carried, name, trace.WithSpanKind(kind))
+	if id := Correlation(ctx); id != "" {
+		span.SetAttributes(attribute.String("correlation_id", id))
 	}
+	return Span{span}
+}
+
+// Span is a span under way. The zero Span is none: its methods do nothing, and its arguments may be spared
+// by asking Recording. Names and values of attributes and events are the contracts', the configuration's or
+// ours, never what a caller or a system sent: a collector masks nothing.
+type Span struct{ span trace.Span }
+
+// Recording reports whether s is one.
+func (s Span) Recording() bool { return s.span != nil }
+
+// Set adds attributes.
+func (s Span) Set(attributes ...attribute.KeyValue) {
+	if s.span != nil {
+		s.span.SetAttributes(attributes...)
+	}
+}
+
+// Event notes that something happened, now.
+func (s Span) Event(name string, attributes ...attribute.KeyValue) {
+	if s.span != nil {
+		s.span.AddEvent(name, trace.WithAttributes(attributes...))
+	}
+}
+
+// End ends s, with err as its status; its text is for the log, which masks.
+func (s Span) End(err error) {
+	if s.span == nil {
+		return
+	}
+	if err != nil {
+		s.span.SetStatus(codes.Error, "")
+	}
+	s.span.End()
 }
 
 // given takes the IDs that the trace context already has.

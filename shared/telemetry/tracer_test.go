@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -52,7 +53,7 @@ func TestSpansArriveWithTheIDsOfTheirContext(t *testing.T) {
 	peer := &spans{status: http.StatusOK}
 	server := httptest.NewServer(peer)
 	defer server.Close()
-	tracer, shutdown, err := telemetry.Tracing(t.Context(), telemetry.TraceConfig{Endpoint: server.URL, Ratio: 1}, "v1")
+	tracer, shutdown, err := telemetry.Tracing(t.Context(), telemetry.TraceConfig{Endpoint: server.URL, Ratio: 1}, "one", "v1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,11 +62,13 @@ func TestSpansArriveWithTheIDsOfTheirContext(t *testing.T) {
 	unsampled := telemetry.NewTrace()
 
 	ctx := telemetry.WithCorrelation(t.Context(), "TIENDA-1")
-	endRoot := tracer.Start(telemetry.WithTrace(ctx, root), "edge", trace.SpanKindServer, telemetry.Trace{})
-	endChild := tracer.Start(telemetry.WithTrace(ctx, child), "hop", trace.SpanKindInternal, root)
-	tracer.Start(telemetry.WithTrace(ctx, unsampled), "unsampled", trace.SpanKindServer, telemetry.Trace{})(nil)
-	endChild(errors.New("canary: 3000000019"))
-	endRoot(nil)
+	rootSpan := tracer.Start(telemetry.WithTrace(ctx, root), "edge", trace.SpanKindServer, telemetry.Trace{})
+	childSpan := tracer.Start(telemetry.WithTrace(ctx, child), "hop", trace.SpanKindInternal, root)
+	tracer.Start(telemetry.WithTrace(ctx, unsampled), "unsampled", trace.SpanKindServer, telemetry.Trace{}).End(nil)
+	childSpan.Set(attribute.String("puente.outcome", "server"))
+	childSpan.Event("circuit breaker open")
+	childSpan.End(errors.New("canary: 3000000019"))
+	rootSpan.End(nil)
 	if err := shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -80,6 +83,9 @@ func TestSpansArriveWithTheIDsOfTheirContext(t *testing.T) {
 	if hex.EncodeToString(hop.TraceId) != root.String() || !bytes.Equal(hop.SpanId, child.Span[:]) || !bytes.Equal(hop.ParentSpanId, root.Span[:]) {
 		t.Errorf("hop: %v", hop)
 	}
+	if len(hop.Attributes) != 2 /* the correlation ID is the other */ || len(hop.Events) != 1 || hop.Events[0].Name != "circuit breaker open" {
+		t.Errorf("hop tells %v, %v", hop.Attributes, hop.Events)
+	}
 	if hop.Status.Code != otlp.Status_STATUS_CODE_ERROR || strings.Contains(hop.String(), "canary") {
 		t.Errorf("hop's error: %v", hop)
 	}
@@ -89,12 +95,12 @@ func TestACollectorThatFailsIsLoggedOnce(t *testing.T) {
 	server := httptest.NewServer(&spans{status: http.StatusBadRequest})
 	defer server.Close()
 	var log bytes.Buffer
-	tracer, shutdown, err := telemetry.Tracing(t.Context(), telemetry.TraceConfig{Endpoint: server.URL + "/custom/path", Ratio: 1, Log: telemetry.NewLogger(&log, "json", slog.LevelInfo)}, "v1")
+	tracer, shutdown, err := telemetry.Tracing(t.Context(), telemetry.TraceConfig{Endpoint: server.URL + "/custom/path", Ratio: 1, Log: telemetry.NewLogger(&log, "json", slog.LevelInfo)}, "one", "v1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 1200 { // more than two batches
-		tracer.Start(telemetry.WithTrace(t.Context(), tracer.Root(telemetry.NewTrace())), "edge", trace.SpanKindServer, telemetry.Trace{})(nil)
+		tracer.Start(telemetry.WithTrace(t.Context(), tracer.Root(telemetry.NewTrace())), "edge", trace.SpanKindServer, telemetry.Trace{}).End(nil)
 	}
 	if err := shutdown(t.Context()); err != nil {
 		t.Fatal(err)
@@ -105,12 +111,23 @@ func TestACollectorThatFailsIsLoggedOnce(t *testing.T) {
 }
 
 func TestWithoutACollectorNothingIsSampled(t *testing.T) {
-	tracer, shutdown, err := telemetry.Tracing(t.Context(), telemetry.TraceConfig{Ratio: 1}, "v1")
+	tracer, shutdown, err := telemetry.Tracing(t.Context(), telemetry.TraceConfig{Ratio: 1}, "one", "v1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if tracer.Root(telemetry.NewTrace()).Sampled {
 		t.Error("sampled")
+	}
+	ctx := telemetry.WithTrace(t.Context(), telemetry.Trace{ID: [16]byte{1}, Sampled: true}) // its caller has a collector
+	if n := testing.AllocsPerRun(100, func() {
+		span := tracer.Start(ctx, "edge", trace.SpanKindServer, telemetry.Trace{})
+		span.Event("attempt")
+		span.End(nil)
+		if span.Recording() {
+			t.Error("recording")
+		}
+	}); n > 0 {
+		t.Errorf("a span that is not made takes %v allocations", n)
 	}
 	if err := shutdown(t.Context()); err != nil {
 		t.Error(err)
@@ -121,7 +138,7 @@ func TestTraceConfigIsRefused(t *testing.T) {
 	for _, cfg := range []telemetry.TraceConfig{
 		{Endpoint: "collector:4318"}, {Endpoint: "ftp://collector"}, {Endpoint: "http://"}, {Endpoint: "http://c", Ratio: 1.1}, {Endpoint: "http://c", Ratio: -1},
 	} {
-		if _, _, err := telemetry.Tracing(t.Context(), cfg, "v1"); err == nil {
+		if _, _, err := telemetry.Tracing(t.Context(), cfg, "one", "v1"); err == nil {
 			t.Errorf("%+v was accepted", cfg)
 		}
 	}

@@ -77,6 +77,7 @@ var together = []scenario{
 
 // alone are played one after another: each changes what all requests of the shape meet.
 var alone = []scenario{
+	{"series", hostileSeries},
 	{"rotation", rotation},
 	{"introspection", introspection},
 	{"keys away", keysAway},

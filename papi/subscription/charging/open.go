@@ -51,6 +51,7 @@ func (c *Charging) Open(ctx context.Context, tx pgx.Tx, now time.Time, intents .
 		in.Consents = append(in.Consents, i.ConsentID)
 		in.Fingerprints = append(in.Fingerprints, append([]byte{}, i.Fingerprint...))
 		in.Correlations = append(in.Correlations, telemetry.Correlation(ctx))
+		in.Traceparents = append(in.Traceparents, telemetry.TraceOf(ctx).Traceparent())
 	}
 	charges, err := q.OpenCharges(ctx, in)
 	if err != nil {

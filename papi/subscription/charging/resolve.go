@@ -52,11 +52,20 @@ func (c *Charging) resolveAll(ctx context.Context, open []sql.SubscriptionCharge
 				}
 				<-slots
 			}()
-			errs[i] = c.resolve(telemetry.WithIdentity(ctx, charge.Correlation, telemetry.NewTrace()), charge)
+			errs[i] = c.resolve(following(ctx, charge), charge)
 		})
 	}
 	all.Wait()
 	return errors.Join(errs...)
+}
+
+// following is in the trace of the request whose charge it is; of one of a release before, in that of the run.
+func following(ctx context.Context, charge sql.SubscriptionCharge) context.Context {
+	trace, ok := telemetry.ParseTraceparent(charge.Traceparent)
+	if !ok {
+		trace = telemetry.TraceOf(ctx)
+	}
+	return telemetry.WithIdentity(ctx, charge.Correlation, trace)
 }
 
 func (c *Charging) resolve(ctx context.Context, charge sql.SubscriptionCharge) error {

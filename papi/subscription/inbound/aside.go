@@ -59,7 +59,7 @@ func (i *Inbound) Again(ctx context.Context) error {
 
 // again tries one, and notes that it did. Its error is one of the surroundings.
 func (i *Inbound) again(ctx context.Context, row sql.SubscriptionMessage, now time.Time) error {
-	limited, cancel := context.WithTimeout(telemetry.WithIdentity(ctx, row.ID.String(), telemetry.NewTrace()), i.cfg.Timeout)
+	limited, cancel := context.WithTimeout(telemetry.WithCorrelation(ctx, row.ID.String()), i.cfg.Timeout)
 	defer cancel()
 	result, err := i.redo(limited, row)
 	if err == nil {

@@ -172,7 +172,7 @@ func (i *Inbound) work(ctx context.Context, page []smsc.Item) (done []string, fa
 		if ctx.Err() != nil {
 			return done, ctx.Err()
 		}
-		ctx := telemetry.WithIdentity(ctx, item.ID, telemetry.NewTrace())
+		ctx := telemetry.WithCorrelation(ctx, item.ID)
 		result, err := i.item(ctx, item)
 		if errors.Is(err, context.DeadlineExceeded) {
 			late++

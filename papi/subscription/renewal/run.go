@@ -55,7 +55,7 @@ func (r *Renewal) Run(ctx context.Context) (more bool, again time.Duration, err 
 
 // identified gives a run its own identity, under which its charges, their history and its calls are found.
 func identified(ctx context.Context) context.Context {
-	return telemetry.WithIdentity(ctx, uuid.NewString(), telemetry.NewTrace())
+	return telemetry.WithCorrelation(ctx, uuid.NewString())
 }
 
 // chunk claims subscriptions and works them. It reports how many came to something, and whether there may be

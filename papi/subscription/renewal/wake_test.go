@@ -16,7 +16,7 @@ const queue = "papi.subscription"
 
 func newJobs(t *testing.T, w *world) *jobs.Jobs {
 	t.Helper()
-	j, err := jobs.New(w.db, jobs.Config{}, databasetest.Logger(t), prometheus.NewRegistry())
+	j, err := jobs.New(w.db, jobs.Config{}, databasetest.Logger(t), prometheus.NewRegistry(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

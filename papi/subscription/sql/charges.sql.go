@@ -30,7 +30,7 @@ func (q *Queries) BeginRefund(ctx context.Context, arg BeginRefundParams) (int64
 }
 
 const charge = `-- name: Charge :one
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days FROM subscription.charges WHERE key = $1
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent FROM subscription.charges WHERE key = $1
 `
 
 func (q *Queries) Charge(ctx context.Context, key string) (SubscriptionCharge, error) {
@@ -71,12 +71,13 @@ func (q *Queries) Charge(ctx context.Context, key string) (SubscriptionCharge, e
 		&i.NextAt,
 		&i.Late,
 		&i.Days,
+		&i.Traceparent,
 	)
 	return i, err
 }
 
 const chargeByID = `-- name: ChargeByID :one
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days FROM subscription.charges WHERE id = $1
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent FROM subscription.charges WHERE id = $1
 `
 
 func (q *Queries) ChargeByID(ctx context.Context, id int64) (SubscriptionCharge, error) {
@@ -117,6 +118,7 @@ func (q *Queries) ChargeByID(ctx context.Context, id int64) (SubscriptionCharge,
 		&i.NextAt,
 		&i.Late,
 		&i.Days,
+		&i.Traceparent,
 	)
 	return i, err
 }
@@ -124,7 +126,7 @@ func (q *Queries) ChargeByID(ctx context.Context, id int64) (SubscriptionCharge,
 const claimOpenCharges = `-- name: ClaimOpenCharges :many
 UPDATE subscription.charges c SET next_at = now() + $1::interval
 WHERE c.id = ANY (ARRAY (SELECT o.id FROM subscription.charges o WHERE o.next_at <= now() ORDER BY o.next_at LIMIT $2 FOR UPDATE SKIP LOCKED))
-RETURNING c.id, c.key, c.kind, c.state, c.subscription_id, c.line_id, c.partner_id, c.service_id, c.product_id, c.pricepoint_id, c.amount, c.currency, c.channel, c.short_code, c.tid, c.user_type, c.consent_id, c.fingerprint, c.reason, c.told, c.attempts, c.openings, c.refund_reason, c.refund_by, c.correlation, c.created_at, c.opened_at, c.ended_at, c.refunded_at, c.notice_id, c.noticed_at, c.next_at, c.late, c.days
+RETURNING c.id, c.key, c.kind, c.state, c.subscription_id, c.line_id, c.partner_id, c.service_id, c.product_id, c.pricepoint_id, c.amount, c.currency, c.channel, c.short_code, c.tid, c.user_type, c.consent_id, c.fingerprint, c.reason, c.told, c.attempts, c.openings, c.refund_reason, c.refund_by, c.correlation, c.created_at, c.opened_at, c.ended_at, c.refunded_at, c.notice_id, c.noticed_at, c.next_at, c.late, c.days, c.traceparent
 `
 
 type ClaimOpenChargesParams struct {
@@ -178,6 +180,7 @@ func (q *Queries) ClaimOpenCharges(ctx context.Context, arg ClaimOpenChargesPara
 			&i.NextAt,
 			&i.Late,
 			&i.Days,
+			&i.Traceparent,
 		); err != nil {
 			return nil, err
 		}
@@ -272,7 +275,7 @@ func (q *Queries) LastAttempt(ctx context.Context, arg LastAttemptParams) (LastA
 }
 
 const lockCharges = `-- name: LockCharges :many
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days FROM subscription.charges WHERE id = ANY (ARRAY (SELECT unnest($1::bigint[]))) ORDER BY id FOR UPDATE
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent FROM subscription.charges WHERE id = ANY (ARRAY (SELECT unnest($1::bigint[]))) ORDER BY id FOR UPDATE
 `
 
 func (q *Queries) LockCharges(ctx context.Context, ids []int64) ([]SubscriptionCharge, error) {
@@ -319,6 +322,7 @@ func (q *Queries) LockCharges(ctx context.Context, ids []int64) ([]SubscriptionC
 			&i.NextAt,
 			&i.Late,
 			&i.Days,
+			&i.Traceparent,
 		); err != nil {
 			return nil, err
 		}
@@ -481,20 +485,20 @@ func (q *Queries) OpenAttempts(ctx context.Context, arg OpenAttemptsParams) ([]O
 
 const openCharges = `-- name: OpenCharges :many
 INSERT INTO subscription.charges AS c (key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id,
-    amount, days, currency, channel, short_code, tid, user_type, consent_id, fingerprint, attempts, correlation, created_at, opened_at, next_at)
+    amount, days, currency, channel, short_code, tid, user_type, consent_id, fingerprint, attempts, correlation, traceparent, created_at, opened_at, next_at)
 SELECT i.key, i.kind, 'SENT', nullif(i.subscription_id, 0), i.line_id, i.partner_id, i.service_id, i.product_id, i.pricepoint_id,
-    i.amount, i.days, i.currency, i.channel, i.short_code, i.tid, i.user_type, nullif(i.consent_id, '00000000-0000-0000-0000-000000000000'), i.fingerprint, 1, i.correlation, $1::timestamptz, $1::timestamptz, clock_timestamp() + $2::interval
+    i.amount, i.days, i.currency, i.channel, i.short_code, i.tid, i.user_type, nullif(i.consent_id, '00000000-0000-0000-0000-000000000000'), i.fingerprint, 1, i.correlation, i.traceparent, $1::timestamptz, $1::timestamptz, clock_timestamp() + $2::interval
 FROM (SELECT unnest($3::text[]) AS key, unnest($4::text[]) AS kind, unnest($5::bigint[]) AS subscription_id,
     unnest($6::bigint[]) AS line_id, unnest($7::bigint[]) AS partner_id, unnest($8::bigint[]) AS service_id,
     unnest($9::bigint[]) AS product_id, unnest($10::bigint[]) AS pricepoint_id, unnest($11::bigint[]) AS amount, unnest($12::integer[]) AS days,
     unnest($13::text[]) AS currency, unnest($14::text[]) AS channel, unnest($15::text[]) AS short_code,
     unnest($16::text[]) AS tid, unnest($17::text[]) AS user_type, unnest($18::uuid[]) AS consent_id,
-    unnest($19::bytea[]) AS fingerprint, unnest($20::text[]) AS correlation) i
+    unnest($19::bytea[]) AS fingerprint, unnest($20::text[]) AS correlation, unnest($21::text[]) AS traceparent) i
 ON CONFLICT (key) DO UPDATE SET state = 'SENT', reason = '', told = '', ended_at = NULL, next_at = excluded.next_at, opened_at = excluded.opened_at,
     attempts = c.attempts + (c.state = 'DECLINED' OR (c.amount, c.currency, c.pricepoint_id) <> (excluded.amount, excluded.currency, excluded.pricepoint_id))::integer,
     openings = c.openings + 1, amount = excluded.amount, days = excluded.days, currency = excluded.currency, pricepoint_id = excluded.pricepoint_id, user_type = excluded.user_type
     WHERE c.state = 'CREATED' OR c.state = 'DECLINED' AND (c.kind IN ('RENEWAL', 'SUBSCRIPTION') OR c.kind = 'ONE_SHOT' AND c.reason = 'NOT_CHARGED')
-RETURNING id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days
+RETURNING id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent
 `
 
 type OpenChargesParams struct {
@@ -518,6 +522,7 @@ type OpenChargesParams struct {
 	Consents      []uuid.UUID
 	Fingerprints  [][]byte
 	Correlations  []string
+	Traceparents  []string
 }
 
 // Writes intentions down, or opens one again whose last attempt was declined or did nothing, at the price
@@ -545,6 +550,7 @@ func (q *Queries) OpenCharges(ctx context.Context, arg OpenChargesParams) ([]Sub
 		arg.Consents,
 		arg.Fingerprints,
 		arg.Correlations,
+		arg.Traceparents,
 	)
 	if err != nil {
 		return nil, err
@@ -588,6 +594,7 @@ func (q *Queries) OpenCharges(ctx context.Context, arg OpenChargesParams) ([]Sub
 			&i.NextAt,
 			&i.Late,
 			&i.Days,
+			&i.Traceparent,
 		); err != nil {
 			return nil, err
 		}
@@ -692,7 +699,7 @@ func (q *Queries) Spend(ctx context.Context, arg SpendParams) ([]SpendRow, error
 const tellCharge = `-- name: TellCharge :one
 UPDATE subscription.charges SET told = CASE WHEN told <> '' THEN told WHEN state IN ('SUCCEEDED', 'REFUNDING', 'REFUNDED') THEN 'DONE'
     WHEN state = 'DECLINED' THEN reason ELSE 'OUTCOME_UNKNOWN' END
-WHERE id = $1 RETURNING id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days
+WHERE id = $1 RETURNING id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent
 `
 
 // Notes what the one who asked is answered, by what is known now, unless somebody was answered before.
@@ -734,6 +741,7 @@ func (q *Queries) TellCharge(ctx context.Context, id int64) (SubscriptionCharge,
 		&i.NextAt,
 		&i.Late,
 		&i.Days,
+		&i.Traceparent,
 	)
 	return i, err
 }

@@ -47,7 +47,7 @@ func (q *Queries) AttemptsOf(ctx context.Context, chargeID int64) ([]Subscriptio
 }
 
 const chargesOfLine = `-- name: ChargesOfLine :many
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days FROM subscription.charges WHERE line_id = $1 ORDER BY id DESC LIMIT $2
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent FROM subscription.charges WHERE line_id = $1 ORDER BY id DESC LIMIT $2
 `
 
 type ChargesOfLineParams struct {
@@ -99,6 +99,7 @@ func (q *Queries) ChargesOfLine(ctx context.Context, arg ChargesOfLineParams) ([
 			&i.NextAt,
 			&i.Late,
 			&i.Days,
+			&i.Traceparent,
 		); err != nil {
 			return nil, err
 		}
@@ -111,7 +112,7 @@ func (q *Queries) ChargesOfLine(ctx context.Context, arg ChargesOfLineParams) ([
 }
 
 const chargesOfSubscription = `-- name: ChargesOfSubscription :many
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days FROM subscription.charges WHERE subscription_id = $1 ORDER BY id DESC LIMIT $2
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent FROM subscription.charges WHERE subscription_id = $1 ORDER BY id DESC LIMIT $2
 `
 
 type ChargesOfSubscriptionParams struct {
@@ -163,6 +164,7 @@ func (q *Queries) ChargesOfSubscription(ctx context.Context, arg ChargesOfSubscr
 			&i.NextAt,
 			&i.Late,
 			&i.Days,
+			&i.Traceparent,
 		); err != nil {
 			return nil, err
 		}
@@ -297,7 +299,7 @@ func (q *Queries) CountDifferences(ctx context.Context) (int64, error) {
 }
 
 const differences = `-- name: Differences :many
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days FROM subscription.charges WHERE created_at >= $1::timestamptz AND created_at < $2::timestamptz
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent FROM subscription.charges WHERE created_at >= $1::timestamptz AND created_at < $2::timestamptz
     AND (state = 'SUCCEEDED' AND notice_id IS NULL OR notice_id IS NOT NULL AND state NOT IN ('SUCCEEDED', 'REFUNDING', 'REFUNDED')
         OR notice_id IS NOT NULL AND refund_by = 'hub')
 ORDER BY id LIMIT $3
@@ -354,6 +356,7 @@ func (q *Queries) Differences(ctx context.Context, arg DifferencesParams) ([]Sub
 			&i.NextAt,
 			&i.Late,
 			&i.Days,
+			&i.Traceparent,
 		); err != nil {
 			return nil, err
 		}
@@ -366,7 +369,7 @@ func (q *Queries) Differences(ctx context.Context, arg DifferencesParams) ([]Sub
 }
 
 const recentCharges = `-- name: RecentCharges :many
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days FROM subscription.charges ORDER BY id DESC LIMIT $1
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent FROM subscription.charges ORDER BY id DESC LIMIT $1
 `
 
 func (q *Queries) RecentCharges(ctx context.Context, most int32) ([]SubscriptionCharge, error) {
@@ -413,6 +416,7 @@ func (q *Queries) RecentCharges(ctx context.Context, most int32) ([]Subscription
 			&i.NextAt,
 			&i.Late,
 			&i.Days,
+			&i.Traceparent,
 		); err != nil {
 			return nil, err
 		}

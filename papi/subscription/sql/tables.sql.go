@@ -69,6 +69,7 @@ type SubscriptionCharge struct {
 	NextAt         *time.Time
 	Late           bool
 	Days           int32
+	Traceparent    string
 }
 
 type SubscriptionConsent struct {

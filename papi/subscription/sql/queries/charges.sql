@@ -3,15 +3,15 @@
 -- that holds now: a TxID is one of one amount. Time runs from here, not from the transaction's beginning. What is
 -- in work or came true is left alone, and is not among the rows.
 INSERT INTO subscription.charges AS c (key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id,
-    amount, days, currency, channel, short_code, tid, user_type, consent_id, fingerprint, attempts, correlation, created_at, opened_at, next_at)
+    amount, days, currency, channel, short_code, tid, user_type, consent_id, fingerprint, attempts, correlation, traceparent, created_at, opened_at, next_at)
 SELECT i.key, i.kind, 'SENT', nullif(i.subscription_id, 0), i.line_id, i.partner_id, i.service_id, i.product_id, i.pricepoint_id,
-    i.amount, i.days, i.currency, i.channel, i.short_code, i.tid, i.user_type, nullif(i.consent_id, '00000000-0000-0000-0000-000000000000'), i.fingerprint, 1, i.correlation, @at::timestamptz, @at::timestamptz, clock_timestamp() + @lasts::interval
+    i.amount, i.days, i.currency, i.channel, i.short_code, i.tid, i.user_type, nullif(i.consent_id, '00000000-0000-0000-0000-000000000000'), i.fingerprint, 1, i.correlation, i.traceparent, @at::timestamptz, @at::timestamptz, clock_timestamp() + @lasts::interval
 FROM (SELECT unnest(@keys::text[]) AS key, unnest(@kinds::text[]) AS kind, unnest(@subscriptions::bigint[]) AS subscription_id,
     unnest(@lines::bigint[]) AS line_id, unnest(@partners::bigint[]) AS partner_id, unnest(@services::bigint[]) AS service_id,
     unnest(@products::bigint[]) AS product_id, unnest(@pricepoints::bigint[]) AS pricepoint_id, unnest(@amounts::bigint[]) AS amount, unnest(@days::integer[]) AS days,
     unnest(@currencies::text[]) AS currency, unnest(@channels::text[]) AS channel, unnest(@short_codes::text[]) AS short_code,
     unnest(@tids::text[]) AS tid, unnest(@user_types::text[]) AS user_type, unnest(@consents::uuid[]) AS consent_id,
-    unnest(@fingerprints::bytea[]) AS fingerprint, unnest(@correlations::text[]) AS correlation) i
+    unnest(@fingerprints::bytea[]) AS fingerprint, unnest(@correlations::text[]) AS correlation, unnest(@traceparents::text[]) AS traceparent) i
 ON CONFLICT (key) DO UPDATE SET state = 'SENT', reason = '', told = '', ended_at = NULL, next_at = excluded.next_at, opened_at = excluded.opened_at,
     attempts = c.attempts + (c.state = 'DECLINED' OR (c.amount, c.currency, c.pricepoint_id) <> (excluded.amount, excluded.currency, excluded.pricepoint_id))::integer,
     openings = c.openings + 1, amount = excluded.amount, days = excluded.days, currency = excluded.currency, pricepoint_id = excluded.pricepoint_id, user_type = excluded.user_type
