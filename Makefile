@@ -13,9 +13,9 @@ ARGS     ?=
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
-build: ## build bin/puente
+build: ## build bin/puente, a static binary
 	@mkdir -p bin
-	go build -trimpath -ldflags '-X main.release=$(VERSION)' -o $(BIN) ./deploy/puente
+	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.release=$(VERSION)' -o $(BIN) ./deploy/puente
 
 run: build postgres ## bring up everything on loopback: sandbox, private PostgreSQL, demo clients
 	$(BIN) run --demo $(ARGS)
