@@ -25,6 +25,8 @@ type process struct {
 	args   []string // of `puente run`
 	log    logbook  // standard error of all runs
 
+	confine func(*exec.Cmd) // puts a run elsewhere than into this process's file system; nil: nowhere
+
 	cmd   *exec.Cmd
 	ended chan struct{}
 	err   error // how it ended; read after ended
@@ -51,6 +53,9 @@ func (p *process) launch(t testing.TB) {
 	t.Helper()
 	p.log.ready = make(chan addresses, 1)
 	p.cmd = command(append([]string{"run", "--config", p.config}, p.args...)...)
+	if p.confine != nil {
+		p.confine(p.cmd)
+	}
 	p.cmd.Stderr = &p.log
 	p.ended = make(chan struct{})
 	ended := p.ended
