@@ -8,7 +8,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TOOLS    := $(CURDIR)/.tools
 ARGS     ?=
 
-.PHONY: help build run test check format vet staticcheck generated generate bench soak soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts screenshots bench-pages axe clean
+.PHONY: help build run image test check format vet staticcheck generated generate bench soak soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts screenshots bench-pages axe clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -19,6 +19,9 @@ build: ## build bin/puente, a static binary
 
 run: build postgres ## bring up everything on loopback: sandbox, private PostgreSQL, demo clients
 	$(BIN) run --demo $(ARGS)
+
+image: ## build the container image puente:VERSION, also named puente:local, which deploy/docker/compose.yaml runs
+	docker build -f deploy/docker/Dockerfile --build-arg VERSION=$(VERSION) -t puente:$(VERSION) -t puente:local .
 
 # A browser and all shapes beside each other are too much for a small machine.
 test: postgres axe ## run all tests
@@ -59,6 +62,11 @@ $(TOOLS)/sqlc:
 
 $(TOOLS)/templ: # of the release that go.mod has
 	GOBIN=$(TOOLS) GOFLAGS=-mod=mod go install github.com/a-h/templ/cmd/templ@v0.3.977
+
+# The loader of docker compose, as a program: by it, or by docker compose, deploy/docker's test checks the compose files.
+$(TOOLS)/compose:
+	GOBIN=$(TOOLS)/new GOFLAGS=-mod=mod go install github.com/compose-spec/compose-go/v2/cmd@v2.16.2
+	mv $(TOOLS)/new/cmd $@
 
 bench: build postgres ## cost per request as a ratio to a plain reverse proxy
 	go run ./test/bench $(ARGS)
