@@ -67,19 +67,19 @@ $(TOOLS)/templ: # of the release that go.mod has
 # looks at the chart only where it is at hand; what the tests look at without it is committed in deploy/k8s/testdata.
 KUBERNETES = v1.36.3
 CHART = deploy/k8s/puente
-chart: $(TOOLS)/helm $(TOOLS)/kubeconform $(TOOLS)/k8s-schemas ## render the Helm chart's value sets anew, and check them
+chart: $(TOOLS)/helm $(TOOLS)/kubeconform $(TOOLS)/k8s-schemas $(TOOLS)/operator ## render the Helm chart's value sets anew, and check them
 	for set in minimal full; do \
 	  $(TOOLS)/helm template puente $(CHART) --namespace puente --kube-version $(KUBERNETES:v%=%) -f $(CHART)/ci/$$set-values.yaml \
 	    --set monitoring.rules.enabled=false --set monitoring.dashboards.enabled=false >deploy/k8s/testdata/$$set.new 2>$(TOOLS)/helm.log || { cat $(TOOLS)/helm.log; exit 1; }; \
 	  mv deploy/k8s/testdata/$$set.new deploy/k8s/testdata/$$set.yaml; \
 	done
 	cd deploy/k8s && find puente -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum >testdata/chart.sums
-	PUENTE_TEST_REQUIRE=helm,kubeconform go test ./deploy/k8s -count=1
+	PUENTE_TEST_REQUIRE=helm,kubeconform,operator go test ./deploy/k8s -count=1
 	go test ./test/e2e -run '^TestChart' -count=1
 
 chart-at-hand:
-	@if [ -x $(TOOLS)/helm ] && [ -x $(TOOLS)/kubeconform ] && [ -d $(TOOLS)/k8s-schemas ]; then \
-	  PUENTE_TEST_REQUIRE=helm,kubeconform go test ./deploy/k8s -count=1; \
+	@if [ -x $(TOOLS)/helm ] && [ -x $(TOOLS)/kubeconform ] && [ -x $(TOOLS)/operator ] && [ -d $(TOOLS)/k8s-schemas ]; then \
+	  PUENTE_TEST_REQUIRE=helm,kubeconform,operator go test ./deploy/k8s -count=1; \
 	else echo "chart: helm is not at hand: the committed renderings are tested, not the chart itself (make chart installs it)"; fi
 
 $(TOOLS)/helm:
@@ -97,6 +97,10 @@ $(TOOLS)/compose:
 $(TOOLS)/k8s-schemas:
 	swagger=$$(GOFLAGS=-mod=mod go mod download -json k8s.io/kubernetes@$(KUBERNETES) | sed -n 's/.*"Dir": "\(.*\)",/\1/p')/api/openapi-spec/swagger.json && \
 	  go run ./deploy/k8s/schemas "$$swagger" $@
+
+# A module of its own: the platform does not depend on Kubernetes.
+$(TOOLS)/operator: $(wildcard deploy/k8s/operator/*)
+	cd deploy/k8s/operator && go build -o $@ .
 
 bench: build postgres ## cost per request as a ratio to a plain reverse proxy
 	go run ./test/bench $(ARGS)

@@ -98,6 +98,29 @@ func TestSchemas(t *testing.T) {
 	}
 }
 
+// What Prometheus Operator reads is right to it.
+func TestOperatorObjects(t *testing.T) {
+	operator := tool(t, "operator")
+	out, err := template(t, "full")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	check := func(manifests []byte) (string, error) {
+		cmd := exec.CommandContext(t.Context(), operator)
+		cmd.Stdin = bytes.NewReader(manifests)
+		said, err := cmd.CombinedOutput()
+		return string(said), err
+	}
+	if said, err := check(out); err != nil || !strings.HasPrefix(said, "6 objects") {
+		t.Errorf("%v %s", err, said)
+	}
+	for good, bad := range map[string]string{"targetLabel:": "target_label:", "tlsConfig:": "tls:", "runbook_url:": "&x runbook_url: [", "interval: 15s": "interval: [15s]"} {
+		if said, err := check(bytes.Replace(out, []byte(good), []byte(bad), 1)); err == nil {
+			t.Errorf("%q passes: %s", bad, said)
+		}
+	}
+}
+
 // The rules that the cluster's Prometheus is given are those of the repository, to the letter.
 func TestRulesAreTheRepositorys(t *testing.T) {
 	out, err := template(t, "full")
