@@ -67,8 +67,10 @@ func TestScratchImage(t *testing.T) {
 	if strings.Trim(about["CapEff"]+about["CapPrm"], "0") != "" {
 		t.Errorf("it has capabilities: effective %s, permitted %s", about["CapEff"], about["CapPrm"])
 	}
-	if options := mountOptions(t, process+"/mountinfo", "/"); !slices.Contains(options, "ro") {
-		t.Errorf("its root is mounted %v", options)
+	for _, at := range []string{"/", "/etc/puente/puente.yaml"} {
+		if options := mountOptions(t, process+"/mountinfo", at); !slices.Contains(options, "ro") {
+			t.Errorf("%s is mounted %v", at, options)
+		}
 	}
 	c := p.caller(t)
 	c.wantNIP(t, c.nip(t, p.phone()))
@@ -134,6 +136,7 @@ root=$1 data=$2 config=$3; shift 3
 mount --bind "$root" "$root"
 mount --bind "$data" "$root$data"
 mount --bind "$config" "$root/etc/puente/puente.yaml"
+mount -o remount,bind,ro "$root/etc/puente/puente.yaml"
 mount -o remount,bind,ro "$root"
 cd "$root"
 `
