@@ -1,5 +1,6 @@
 # Puente: `make` lists the targets.
 SHELL := /bin/bash
+export CGO_ENABLED := 0
 .DEFAULT_GOAL := help
 
 BIN      := bin/puente
@@ -8,24 +9,27 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TOOLS    := $(CURDIR)/.tools
 ARGS     ?=
 
-.PHONY: help build run test check format vet staticcheck generated generate bench soak soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts soak-drill screenshots bench-pages axe clean
+.PHONY: help build run image test check format vet staticcheck generated generate chart chart-at-hand bench soak soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts soak-drill screenshots bench-pages axe clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
-build: ## build bin/puente
+build: ## build bin/puente, a static binary
 	@mkdir -p bin
 	go build -trimpath -ldflags '-X main.release=$(VERSION)' -o $(BIN) ./deploy/puente
 
 run: build postgres ## bring up everything on loopback: sandbox, private PostgreSQL, demo clients
 	$(BIN) run --demo $(ARGS)
 
+image: ## build the container image puente:VERSION, also named puente:local, which deploy/docker/compose.yaml runs
+	docker build -f deploy/docker/Dockerfile --build-arg VERSION=$(VERSION) -t puente:$(VERSION) -t puente:local .
+
 # A browser and all shapes beside each other are too much for a small machine.
 test: postgres axe ## run all tests
 	go test $(ARGS) $$(go list ./... | grep -v /test/browser$$)
 	go test $(ARGS) ./test/browser
 
-check: format vet staticcheck generated test ## what CI runs
+check: format vet staticcheck generated chart-at-hand test ## what CI runs
 
 format:
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofmt: $$out"; exit 1; }
@@ -60,6 +64,47 @@ $(TOOLS)/sqlc:
 
 $(TOOLS)/templ: # of the release that go.mod has
 	GOBIN=$(TOOLS) GOFLAGS=-mod=mod go install github.com/a-h/templ/cmd/templ@v0.3.977
+
+# The Helm chart: linted, rendered, held against Kubernetes' schemas. helm takes minutes to compile, so make check
+# looks at the chart only where it is at hand; what tests look at without it is committed in deploy/k8s/testdata.
+KUBERNETES = v1.36.3
+CHART = deploy/k8s/puente
+chart: $(TOOLS)/helm $(TOOLS)/kubeconform $(TOOLS)/k8s-schemas $(TOOLS)/operator ## render the Helm chart's value sets anew, and check them
+	for set in minimal full; do \
+	  $(TOOLS)/helm template puente $(CHART) --namespace puente --kube-version $(KUBERNETES:v%=%) -f $(CHART)/ci/$$set-values.yaml \
+	    --set monitoring.rules.enabled=false --set monitoring.dashboards.enabled=false >deploy/k8s/testdata/$$set.new 2>$(TOOLS)/helm.log || { cat $(TOOLS)/helm.log; exit 1; }; \
+	  mv deploy/k8s/testdata/$$set.new deploy/k8s/testdata/$$set.yaml; \
+	done
+	cd deploy/k8s && find puente -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum >testdata/chart.sums
+	PUENTE_TEST_REQUIRE=helm,kubeconform,operator go test ./deploy/k8s -count=1
+	go test ./test/e2e -run '^TestChart' -count=1
+
+chart-at-hand:
+	@have() { [ -x $(TOOLS)/$$1 ] || command -v $$1 >/dev/null; }; want=helm; \
+	if [ -d $(TOOLS)/k8s-schemas ] && have kubeconform; then want=$$want,kubeconform; fi; \
+	if have operator; then want=$$want,operator; fi; \
+	if have helm; then PUENTE_TEST_REQUIRE=$$want go test ./deploy/k8s -count=1; \
+	else echo "chart: no helm here: tests look at its committed renderings, not at the chart itself (make chart installs it)"; fi
+
+$(TOOLS)/helm:
+	GOBIN=$(TOOLS) GOFLAGS=-mod=mod go install helm.sh/helm/v3/cmd/helm@v3.22.0
+
+$(TOOLS)/kubeconform:
+	GOBIN=$(TOOLS) GOFLAGS=-mod=mod go install github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
+
+# The loader of docker compose, as a program: by it, or by docker compose, deploy/docker's test checks the compose files.
+$(TOOLS)/compose:
+	GOBIN=$(TOOLS)/new GOFLAGS=-mod=mod go install github.com/compose-spec/compose-go/v2/cmd@v2.16.2
+	mv $(TOOLS)/new/cmd $@
+
+# From the document in the source of Kubernetes; kubeconform would fetch them from elsewhere.
+$(TOOLS)/k8s-schemas:
+	swagger=$$(GOFLAGS=-mod=mod go mod download -json k8s.io/kubernetes@$(KUBERNETES) | sed -n 's/.*"Dir": "\(.*\)",/\1/p')/api/openapi-spec/swagger.json && \
+	  go run ./deploy/k8s/schemas "$$swagger" $@
+
+# A module of its own: the platform does not depend on Kubernetes.
+$(TOOLS)/operator: $(wildcard deploy/k8s/operator/*)
+	cd deploy/k8s/operator && go build -o $@ .
 
 bench: build postgres ## cost per request as a ratio to a plain reverse proxy
 	go run ./test/bench $(ARGS)

@@ -28,6 +28,7 @@ type program struct {
 	Run      runCommand      `cmd:"" help:"Serve the layers until SIGTERM, then drain."`
 	Check    checkCommand    `cmd:"" help:"Validate configuration and contracts, and exit."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this version."`
+	Health   healthCommand   `cmd:"" help:"Ask a running process whether it takes requests."`
 	Sandbox  sandboxCommand  `cmd:"" help:"Play the third-party systems, without the platform."`
 	Policies policiesCommand `cmd:"" help:"Show the policy chain in force for each operation."`
 	Audit    auditCommand    `cmd:"" help:"Show the records of a correlation ID, or verify the chain."`

@@ -14,14 +14,23 @@ import (
 
 // sandboxCommand plays the third-party systems alone.
 type sandboxCommand struct {
-	Addr    string   `help:"Address, on loopback." env:"PUENTE_SANDBOX_ADDR" default:"127.0.0.1:9100"`
-	Clients []string `help:"Clients of the authorization server, as id:secret:scope+scope." placeholder:"ID:SECRET:SCOPES"`
-	Journal string   `help:"File in which BotService keeps its ledger over restarts; orders, PQRs and charges are beside it." placeholder:"FILE"`
+	Addr        string   `help:"Address, on loopback." env:"PUENTE_SANDBOX_ADDR" default:"127.0.0.1:9100"`
+	Clients     []string `help:"Clients of the authorization server, as id:secret:scope+scope." placeholder:"ID:SECRET:SCOPES"`
+	ClientsFile string   `help:"File of more clients, one on a line, so that their secrets are not on the command line." type:"existingfile" placeholder:"FILE"`
+	Journal     string   `help:"File in which BotService keeps its ledger over restarts; orders, PQRs and charges are beside it." placeholder:"FILE"`
 }
 
 // Run serves until ctx ends.
 func (s *sandboxCommand) Run(ctx context.Context) error {
-	clients, err := parseClients(s.Clients)
+	texts := s.Clients
+	if s.ClientsFile != "" {
+		lines, err := os.ReadFile(s.ClientsFile)
+		if err != nil {
+			return err
+		}
+		texts = append(texts, strings.Fields(string(lines))...)
+	}
+	clients, err := parseClients(texts)
 	if err != nil {
 		return err
 	}
@@ -42,7 +51,7 @@ func parseClients(texts []string) ([]oauthprovider.Client, error) {
 	for _, text := range texts {
 		parts := credentials(text)
 		if parts == nil {
-			return nil, fmt.Errorf("--clients: must be id:secret:scope+scope: %w", errUsage)
+			return nil, fmt.Errorf("clients: must be id:secret:scope+scope: %w", errUsage)
 		}
 		clients = append(clients, oauthprovider.Client{ClientID: parts[0], Secret: config.NewSecret(parts[1]), Scopes: parts[2:], Name: parts[0]})
 	}

@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 // The metric says when what is served ends, and nothing of a listener without a certificate.
@@ -24,7 +27,9 @@ func TestCertificateExpiry(t *testing.T) {
 	if left := time.Until(p.expiry()); left <= 0 || left > 400*24*time.Hour {
 		t.Errorf("ends in %s", left)
 	}
-	if n := len(listeners{public: &gate{pair: p}, operations: &gate{}}.certificates()); n != 1 {
-		t.Errorf("%d certificates", n)
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(listeners{public: &gate{pair: p}, operations: &gate{}}.metrics()...)
+	if n, err := testutil.GatherAndCount(reg, "server_certificate_expiry_timestamp_seconds"); n != 1 || err != nil {
+		t.Errorf("%d certificates, %v", n, err)
 	}
 }

@@ -22,6 +22,7 @@ type gate struct {
 	listener net.Listener
 	handler  atomic.Pointer[http.Handler]
 	draining atomic.Bool
+	inFlight atomic.Int64
 	pair     *pair // nil: plain
 }
 
@@ -74,6 +75,8 @@ var nosniff = []string{"nosniff"}
 
 // ServeHTTP implements http.Handler.
 func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g.inFlight.Add(1)
+	defer g.inFlight.Add(-1)
 	if g.draining.Load() {
 		w.Header().Set("Connection", "close")
 	}

@@ -145,11 +145,18 @@ func (h *host) observeItself(ctx context.Context, cfg Config) (shutdown func(con
 // listeners are the open doors of the process; all but operations are nil where nothing hosted needs them.
 type listeners struct{ public, plain, callbacks, internal, operations *gate }
 
-// certificates tell until when each certificate is good.
-func (l listeners) certificates() []prometheus.Collector {
+// metrics tell of each listener what it has in flight, and until when its certificate is good.
+func (l listeners) metrics() []prometheus.Collector {
 	var all []prometheus.Collector
 	for name, g := range map[string]*gate{"public": l.public, "plain": l.plain, "callbacks": l.callbacks, "internal": l.internal, "ops": l.operations} {
-		if g != nil && g.pair != nil {
+		if g == nil {
+			continue
+		}
+		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "server_requests_in_flight", ConstLabels: prometheus.Labels{"listener": name},
+			Help: "Requests that the listener has taken and not answered.",
+		}, func() float64 { return float64(g.inFlight.Load()) }))
+		if g.pair != nil {
 			all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "server_certificate_expiry_timestamp_seconds", ConstLabels: prometheus.Labels{"listener": name},
 				Help: "When the certificate that the listener serves ends, in Unix time.",
@@ -160,7 +167,7 @@ func (l listeners) certificates() []prometheus.Collector {
 }
 
 func (h *host) listen() (l listeners, err error) {
-	defer func() { h.registerer.MustRegister(l.certificates()...) }()
+	defer func() { h.registerer.MustRegister(l.metrics()...) }()
 	s := &h.settings
 	if l.operations, err = listen(s.Ops.listenConfig, h.log); err != nil {
 		return l, fmt.Errorf("ops: %w", err)

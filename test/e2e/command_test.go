@@ -2,6 +2,9 @@ package e2e
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -174,5 +177,41 @@ func TestExampleConfigurations(t *testing.T) {
 				t.Errorf("%s: a secret is given: %s", example, line)
 			}
 		}
+	}
+}
+
+// What a container's health is checked by: 0 while /readyz takes requests, else 1, also where nobody answers in time. On
+// loopback no certificate needs to name 127.0.0.1.
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	over := make(chan struct{})
+	for _, start := range []func(http.Handler) *httptest.Server{httptest.NewServer, httptest.NewTLSServer} {
+		server := start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch r.URL.Path {
+			case "/readyz":
+				_, _ = io.WriteString(w, `{"status":"warn"}`)
+			case "/draining/readyz":
+				w.WriteHeader(http.StatusServiceUnavailable)
+			case "/hanging/readyz":
+				<-over
+			}
+		}))
+		t.Cleanup(server.Close)
+		for path, want := range map[string]int{"": 0, "/": 0, "/draining": 1, "/hanging": 1} {
+			if code, text := says(t, "health", "--timeout", "1s", "--url", server.URL+path); code != want || want == 0 && text != `{"status":"warn"}` {
+				t.Errorf("%s%s: %d %s", server.URL, path, code, text)
+			}
+		}
+	}
+	t.Cleanup(func() { close(over) }) // before the servers wait for it
+	for _, wrong := range []string{"127.0.0.1:9090", "ftp://127.0.0.1", "http://"} {
+		if code, text := says(t, "health", "--url", wrong); code != 2 {
+			t.Errorf("%s: %d %s", wrong, code, text)
+		}
+	}
+	cmd := command("health")
+	cmd.Env = append(cmd.Env, "PUENTE_CLI_URL=http://127.0.0.1:1")
+	if out, err := cmd.CombinedOutput(); err == nil || cmd.ProcessState.ExitCode() != 1 {
+		t.Errorf("where nobody listens: %v %s", err, out)
 	}
 }

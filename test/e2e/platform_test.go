@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -58,21 +59,22 @@ type platform struct {
 
 // settings are what a test wants to differ; the zero value is right for most.
 type settings struct {
-	database   string // URL; empty: a fresh one
-	patience   string // more YAML of section database; empty: that of a machine which is busy with tests
-	redis      string // URL; empty: none
-	botService string // URL; empty: the sandbox's
-	breaker    string // YAML of the systems' http.breaker; empty: never opens by itself
-	timeouts   string // more YAML of sapi.salesorder.http; empty: shorter than the defaults, to save time
-	salesorder string // more YAML of sapi.salesorder
-	reconnect  string // YAML of papi.reconnection; empty: outcomes are resolved sooner than by default, to save time
-	television string // YAML of papi.tvvalidation; empty: the defaults
-	platforms  string // more YAML of the sections http of sapi.tvplatforms; empty: shorter than the defaults, to save time
-	hub        string // YAML of papi.subscription; empty: outcomes and deliveries come sooner than by default, at any hour
-	policies   string // more YAML of section policies
-	more       string // more YAML, at the top level
-	program    string // the binary that is started first; empty: the one under test
-	balanced   bool   // the layers call each other through balancers, and every process has its addresses before it starts
+	database   string                    // URL; empty: a fresh one
+	patience   string                    // more YAML of section database; empty: that of a machine which is busy with tests
+	redis      string                    // URL; empty: none
+	botService string                    // URL; empty: the sandbox's
+	breaker    string                    // YAML of the systems' http.breaker; empty: never opens by itself
+	timeouts   string                    // more YAML of sapi.salesorder.http; empty: shorter than the defaults, to save time
+	salesorder string                    // more YAML of sapi.salesorder
+	reconnect  string                    // YAML of papi.reconnection; empty: outcomes are resolved sooner than by default, to save time
+	television string                    // YAML of papi.tvvalidation; empty: the defaults
+	platforms  string                    // more YAML of the sections http of sapi.tvplatforms; empty: shorter than the defaults, to save time
+	hub        string                    // YAML of papi.subscription; empty: outcomes and deliveries come sooner than by default, at any hour
+	policies   string                    // more YAML of section policies
+	more       string                    // more YAML, at the top level
+	confine    func(*process, *exec.Cmd) // where each run is put; nil: nowhere
+	program    string                    // the binary that is started first; empty: the one under test
+	balanced   bool                      // the layers call each other through balancers, and every process has its addresses before it starts
 }
 
 const (
@@ -118,6 +120,9 @@ func begin(t *testing.T, s shape, with settings) *platform {
 	for i, args := range s.processes {
 		one := &process{name: fmt.Sprintf("%s-%d", s.name, i), args: args, program: with.program}
 		one.config = filepath.Join(p.dir, one.name+".yaml")
+		if with.confine != nil {
+			one.confine = func(cmd *exec.Cmd) { with.confine(one, cmd) }
+		}
 		p.processes = append(p.processes, one)
 		if with.balanced {
 			one.at = addresses{unused(t), unused(t), unused(t), unused(t)}

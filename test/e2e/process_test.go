@@ -26,6 +26,8 @@ type process struct {
 	program string   // the binary; empty: the one under test
 	log     logbook  // standard error of all runs
 
+	confine func(*exec.Cmd) // puts a run elsewhere than into this process's file system; nil: nowhere
+
 	cmd   *exec.Cmd
 	ended chan struct{}
 	err   error // how it ended; read after ended
@@ -54,6 +56,9 @@ func (p *process) launch(t testing.TB) {
 	p.cmd = command(append([]string{"run", "--config", p.config}, p.args...)...)
 	if p.program != "" {
 		p.cmd.Path = p.program
+	}
+	if p.confine != nil {
+		p.confine(p.cmd)
 	}
 	p.cmd.Stderr = &p.log
 	p.ended = make(chan struct{})

@@ -18,6 +18,7 @@ import (
 	"puente/shared/hop"
 	"puente/shared/policy"
 	"puente/shared/server"
+	"puente/shared/telemetry"
 	"puente/xapi"
 )
 
@@ -99,7 +100,7 @@ func TestNoObjectiveIsAnError(t *testing.T) {
 // Whether an answer came in time is read off the histogram: every deadline is one of its bounds.
 func TestDeadlinesAreBounds(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	policy.NewMetrics(registry).Of("xapi", "a", "o").Observe(200, "ok", time.Second, "")
+	policy.NewMetrics(registry).Of("xapi", "a", "o").Observe(200, "ok", time.Second, telemetry.Trace{})
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
