@@ -62,7 +62,7 @@ func TestRenewalPace(t *testing.T) {
 func rate(n int, since time.Time) float64 { return float64(n) / time.Since(since).Seconds() }
 
 // due stores so many subscriptions whose next charge was due a minute ago, as an import would. Their lines are charged:
-// below 2000 the last digits may say otherwise.
+// below 3000 the last digits may say otherwise.
 func (p *platform) due(t *testing.T, n int) {
 	t.Helper()
 	ring, err := keyring.New([]keyring.Key{{ID: "e2e", Secret: config.NewSecret(p.key)}}, "e2e")
@@ -81,7 +81,7 @@ func (p *platform) due(t *testing.T, n int) {
 	began := now.Add(-7*24*time.Hour - time.Minute)
 	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		_, err := tx.CopyFrom(ctx, pgx.Identifier{"subscription", "lines"}, []string{"key", "msisdn"}, pgx.CopyFromSlice(n, func(i int) ([]any, error) {
-			key, sealed := book.Entry(fmt.Sprintf("5692%03d%d", i/8000, 2000+i%8000))
+			key, sealed := book.Entry(fmt.Sprintf("5692%03d%d", i/7000, 3000+i%7000))
 			return []any{key, sealed}, nil
 		}))
 		if err != nil {
