@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
@@ -35,7 +36,9 @@ var schemaName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 // Migrate brings each schema to its newest version, creating it if absent. Replicas that start at
 // once wait for each other, schema by schema; one that finds all done is through in milliseconds.
 func (db *DB) Migrate(ctx context.Context, all []Migrations) error {
-	conns := stdlib.OpenDB(*db.Config().ConnConfig)
+	config := db.Config().ConnConfig.Copy()
+	config.RuntimeParams["lock_timeout"] = lockWait
+	conns := stdlib.OpenDB(*config)
 	defer conns.Close()
 	for _, m := range all {
 		if err := m.up(ctx, conns); err != nil {
@@ -72,8 +75,26 @@ func (m Migrations) up(ctx context.Context, conns *sql.DB) error {
 	if _, err := conn.ExecContext(ctx, "create schema if not exists "+m.Schema); err != nil {
 		return err
 	}
-	_, err = p.Up(ctx)
-	return err
+	for {
+		if _, err = p.Up(ctx); !lockNotAvailable(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("somebody holds a table for long: %w", err)
+		case <-time.After(10 * lockPoll):
+		}
+	}
+}
+
+// lockWait is for how long a migration waits for a table that somebody holds, such as a backup: whoever comes after it
+// waits behind it. Then it lets them pass, and tries again. A migration that waits for other reasons, as one that builds
+// an index concurrently does, sets lock_timeout to 0 itself.
+const lockWait = "1s"
+
+func lockNotAvailable(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && refused.Code == "55P03"
 }
 
 // lockPoll is how often a replica that waits looks whether the other is through. It asks anew each

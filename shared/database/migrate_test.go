@@ -1,6 +1,7 @@
 package database_test
 
 import (
+	"context"
 	"io/fs"
 	"strings"
 	"sync"
@@ -74,5 +75,52 @@ func TestMigrateErrorNamesTheSchema(t *testing.T) {
 		if err := db.Migrate(t.Context(), []database.Migrations{m}); err == nil || !strings.Contains(err.Error(), m.Schema) {
 			t.Errorf("%v, want an error that names %s", err, m.Schema)
 		}
+	}
+}
+
+// Whoever holds a table does not make others wait behind a migration: it lets them pass, and is done when the table
+// is free.
+func TestMigrateLetsOthersPass(t *testing.T) {
+	db := databasetest.New(t, notes)
+	newer := database.Migrations{Schema: "notes", FS: files{
+		"00001_notes.sql":  notes.FS.(files)["00001_notes.sql"],
+		"00002_author.sql": "-- +goose Up\nalter table notes.notes add author text;\n",
+	}}
+	holder, err := db.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Rollback(context.WithoutCancel(t.Context()))
+	if _, err := holder.Exec(t.Context(), "lock table notes.notes in access share mode"); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- db.Migrate(t.Context(), []database.Migrations{newer}) }()
+	waiting := func(want bool) {
+		for {
+			var found bool
+			if err := db.QueryRow(t.Context(), "select exists (select from pg_locks where not granted and relation = 'notes.notes'::regclass)").Scan(&found); err != nil {
+				t.Fatal(err)
+			}
+			if found == want {
+				return
+			}
+		}
+	}
+	waiting(true)
+	if _, err := db.Exec(t.Context(), "select count(*) from notes.notes"); err != nil { // behind it, until it gives way
+		t.Fatal(err)
+	}
+	waiting(false)
+	select {
+	case err := <-done:
+		t.Fatalf("it is done while the table is held: %v", err)
+	default:
+	}
+	if err := holder.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

@@ -73,15 +73,18 @@ func (p *periodic) Work(ctx context.Context, job *river.Job[tick]) error {
 	case errors.Is(ctx.Err(), context.Canceled): // we are stopping: another process may go on at once
 		return river.JobSnooze(0)
 	default:
-		p.jobs.log.WarnContext(ctx, "periodic job failed", "kind", job.Kind, "error", err)
 		return river.JobSnooze(min(p.period, retryAfter))
 	}
 }
 
+// run calls fn, and tells under the context of the attempt when it failed.
 func (p *periodic) run(ctx context.Context) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+		if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
+			p.jobs.log.WarnContext(ctx, "periodic job failed", "kind", p.kind, "error", err)
 		}
 	}()
 	return p.fn(ctx)

@@ -116,13 +116,13 @@ type traceConfig struct {
 // layersConfig says where layers are that this process does not host, and how the layers trust
 // each other.
 type layersConfig struct {
-	XAPI    layerConfig      `yaml:"xapi"`
-	PAPI    layerConfig      `yaml:"papi"`
-	SAPI    layerConfig      `yaml:"sapi"`
-	Service config.Secret    `yaml:"serviceKey"`          // base64 of at least 32 bytes, the same in all processes
-	Also    []config.Secret  `yaml:"acceptedServiceKeys"` // trusted, too, while the key is replaced
-	JWE     []keyring.JWEKey `yaml:"jwe"`
-	Active  string           `yaml:"jweActive"`
+	XAPI     layerConfig      `yaml:"xapi"`
+	PAPI     layerConfig      `yaml:"papi"`
+	SAPI     layerConfig      `yaml:"sapi"`
+	Service  config.Secret    `yaml:"serviceKey"`          // base64 of at least 32 bytes, the same in all processes
+	Accepted []config.Secret  `yaml:"acceptedServiceKeys"` // trusted, too, while the key is replaced
+	JWE      []keyring.JWEKey `yaml:"jwe"`
+	Active   string           `yaml:"jweActive"`
 }
 
 type layerConfig struct {
@@ -203,10 +203,15 @@ func (s *settings) Validate() error {
 	if key := s.Layers.Service; !key.IsZero() && !isServiceKey(key) {
 		errs = append(errs, errors.New("layers.serviceKey: must be base64 of at least 32 bytes"))
 	}
-	for i, key := range s.Layers.Also {
+	known := []string{s.Layers.Service.Reveal()}
+	for i, key := range s.Layers.Accepted {
 		if !isServiceKey(key) {
 			errs = append(errs, fmt.Errorf("layers.acceptedServiceKeys.%d: must be base64 of at least 32 bytes", i))
 		}
+		if slices.Contains(known, key.Reveal()) {
+			errs = append(errs, fmt.Errorf("layers.acceptedServiceKeys.%d: is a key already", i))
+		}
+		known = append(known, key.Reveal())
 	}
 	return errors.Join(append(errs, s.validateKeys())...)
 }

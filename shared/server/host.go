@@ -245,7 +245,7 @@ func (h *host) openServiceKeys() (err error) {
 		_, _ = rand.Read(key)
 	}
 	var accepted [][]byte
-	for _, secret := range h.settings.Layers.Also {
+	for _, secret := range h.settings.Layers.Accepted {
 		old, err := base64.StdEncoding.DecodeString(secret.Reveal())
 		if err != nil {
 			return fmt.Errorf("layers.acceptedServiceKeys: %w", err)

@@ -134,7 +134,8 @@ func (t *Tracer) Start(ctx context.Context, name string, kind trace.SpanKind, pa
 
 // Span is a span under way. The zero Span is none: its methods do nothing, and its arguments may be spared
 // by asking Recording. Names and values of attributes and events are the contracts', the configuration's or
-// ours, never what a caller or a system sent: a collector masks nothing.
+// ours, never what a caller or a system sent, but for the correlation ID, which is no personal datum and which logs
+// show as well: a collector masks nothing.
 type Span struct{ span trace.Span }
 
 // Recording reports whether s is one.

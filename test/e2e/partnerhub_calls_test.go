@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -15,7 +16,7 @@ import (
 func (h *hubPartner) issue(t testing.TB, api, client, secret string) answer {
 	t.Helper()
 	form := url.Values{"client_id": {client}, "client_secret": {secret}, "grant_type": {"client_credentials"}}
-	req, err := http.NewRequest(http.MethodPost, "http://"+h.p.edge().at.Public+"/"+api+"/oauth2/token", strings.NewReader(form.Encode()))
+	req, err := http.NewRequest(http.MethodPost, "http://"+cmp.Or(h.front, h.p.edge()).at.Public+"/"+api+"/oauth2/token", strings.NewReader(form.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}

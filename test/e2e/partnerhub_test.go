@@ -48,6 +48,7 @@ const hubDelivery = `{schedule: [0s, 300ms, 300ms, 300ms, 300ms, 300ms, 500ms, 5
 
 // hubPartner is a partner of the catalogue, with a client that may call all three APIs.
 type hubPartner struct {
+	front        *process // whom it calls; nil: the edge
 	p            *platform
 	id           int64
 	client       string

@@ -29,7 +29,7 @@ func switches(t *testing.T, p *platform) {
 	}
 	obeyed := func(what string, status int) (last answer) {
 		t.Helper()
-		eventually(t, within, what, func() bool { last = c.nip(t, p.phone()); return last.status == status })
+		eventually(t, campaign(within, time.Second), what, func() bool { last = c.nip(t, p.phone()); return last.status == status })
 		return last
 	}
 	for _, off := range []struct{ what, spec, retryAfter string }{

@@ -118,9 +118,11 @@ func before(t *testing.T) (program, revision string) {
 	if revision = os.Getenv("PUENTE_TEST_UPGRADE_FROM"); revision == "" {
 		revision = git("log", "-1", "--format=%h", "--diff-filter=A", "--", ":/*/sql/migrations/*.sql") + "^"
 	}
-	tree := filepath.Join(t.TempDir(), "before")
-	git("worktree", "add", "--detach", tree, revision)
-	t.Cleanup(func() { git("worktree", "remove", "--force", tree) })
+	tree, archive := t.TempDir(), filepath.Join(t.TempDir(), "before.tar")
+	git("-C", git("rev-parse", "--show-toplevel"), "archive", "--output="+archive, revision)
+	if out, err := exec.Command("tar", "-xf", archive, "-C", tree).CombinedOutput(); err != nil {
+		t.Fatalf("tar: %v %s", err, out)
+	}
 	program = filepath.Join(t.TempDir(), "puente")
 	build := exec.Command("go", "build", "-o", program, "./deploy/puente")
 	build.Dir = tree
@@ -184,6 +186,9 @@ func (p *platform) steady(t *testing.T) *steady {
 			return c.try(http.MethodPost, validateTVPath, inEnvelope(c.system, c.correlation(), text(members{"Phone": set.phone, "Audit": members{"Canal": "web"}})), "X-System-Name", "")
 		},
 	}
+	asks["charges"] = func(*caller) (answer, error) { return p.hub.rest.try(t, "charge", p.hub.rest.order(p.hub.line(), nil)) }
+	p.hub.rest.token(t, "charge")
+	p.hub.rest.front = edge
 	first := p.caller(t)
 	first.wantNIP(t, first.nip(t, known))
 	over := make(chan struct{})

@@ -11,6 +11,7 @@ import (
 	"puente/papi/subscription/sql"
 	"puente/shared/database"
 	"puente/shared/jobs"
+	"puente/shared/telemetry"
 )
 
 // chunkJob works chunks for a while. There is one live job of a number, so that no more than Config.Jobs are at
@@ -53,6 +54,7 @@ func (r *Renewal) wake(ctx context.Context, j *jobs.Jobs, queue string) error {
 	for n := 0; n < r.cfg.Jobs && n*r.cfg.Chunk < int(due); n++ {
 		all = append(all, chunkJob{Number: n})
 	}
+	ctx = telemetry.WithTrace(ctx, telemetry.Trace{}) // a chunk job lasts for as long as more is due: each of its slices is a trace
 	err = pgx.BeginFunc(ctx, r.DB, func(tx pgx.Tx) error {
 		_, err := j.EnqueueAll(ctx, tx, queue, all, jobs.Options{Unique: true, Attempts: attempts, Priority: behind})
 		return err
