@@ -2,6 +2,7 @@
 package prometheus
 
 import (
+	"encoding/json"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -155,7 +156,10 @@ func TestWhatFollowsIsInhibited(t *testing.T) {
 }
 
 // given are metrics that Prometheus and its Go client make.
-var given = []string{"up", "go_goroutines", "process_open_fds", "process_max_fds"}
+var given = []string{
+	"up", "go_goroutines", "go_gc_duration_seconds", "go_memstats_heap_inuse_bytes",
+	"process_open_fds", "process_max_fds", "process_cpu_seconds_total", "process_resident_memory_bytes",
+}
 
 var (
 	text      = regexp.MustCompile(`"[^"]*"`)
@@ -164,7 +168,7 @@ var (
 	suffix    = regexp.MustCompile(`_(bucket|count|sum)$`)
 )
 
-// A rule about a metric that nobody exposes never fires. Names are looked for where the program makes them.
+// A rule about a metric that nobody exposes never fires, and a panel stays empty. Names are looked for where the program makes them.
 func TestMetricsExist(t *testing.T) {
 	made := make(map[string]bool)
 	for _, layer := range []string{"shared", "papi", "sapi", "xapi"} {
@@ -189,13 +193,13 @@ func TestMetricsExist(t *testing.T) {
 		made[r.Record] = true
 	}
 	checked := 0
-	for _, r := range all {
+	for _, r := range append(all, panels(t)...) {
 		for _, name := range word.FindAllString(selectors.ReplaceAllString(text.ReplaceAllString(r.Expr, ""), ""), -1) {
 			if strings.HasSuffix(name, "(") || slices.Contains([]string{"and", "or", "offset", "bool", "by", "on", "max", "min", "sum", "count"}, name) {
 				continue
 			}
 			checked++
-			if !made[name] && !made[suffix.ReplaceAllString(name, "")] && !snapshotAge(name, made) {
+			if !made[name] && !made[suffix.ReplaceAllString(name, "")] && !snapshot(name, made) {
 				t.Errorf("%s%s asks for %s, which nothing exposes", r.Record, r.Alert, name)
 			}
 		}
@@ -205,10 +209,32 @@ func TestMetricsExist(t *testing.T) {
 	}
 }
 
-// snapshotAge is a metric whose name a follower of tables is given the beginning of.
-func snapshotAge(name string, made map[string]bool) bool {
-	of, ok := strings.CutSuffix(name, "_snapshot_age_seconds")
-	return ok && made[of] && made["_snapshot_age_seconds"]
+// panels are the queries of dashboards, as rules of theirs.
+func panels(t *testing.T) []rule {
+	var all []rule
+	for _, name := range files(t, "../grafana/dashboards/*.json") {
+		var board struct {
+			Panels []struct {
+				Title   string
+				Targets []struct{ Expr string }
+			}
+		}
+		if err := json.Unmarshal(read(t, name), &board); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, p := range board.Panels {
+			for _, target := range p.Targets {
+				all = append(all, rule{Alert: filepath.Base(name) + ": " + p.Title, Expr: target.Expr})
+			}
+		}
+	}
+	return all
+}
+
+// snapshot is a metric whose name a follower of tables is given the beginning of.
+func snapshot(name string, made map[string]bool) bool {
+	of, rest, ok := strings.Cut(name, "_snapshot_")
+	return ok && made[of] && made["_snapshot_"+rest]
 }
 
 // tool finds a program of the machine's. Without it the test is left out, unless PUENTE_TEST_REQUIRE, a list
