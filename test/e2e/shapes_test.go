@@ -77,7 +77,6 @@ var together = []scenario{
 
 // alone are played one after another: each changes what all requests of the shape meet.
 var alone = []scenario{
-	{"series", hostileSeries},
 	{"rotation", rotation},
 	{"introspection", introspection},
 	{"keys away", keysAway},
@@ -100,6 +99,7 @@ var alone = []scenario{
 	{"hung up", hungUp},
 	{"circuit", circuit},
 	{"restarted", restarted},
+	{"series", hostileSeries}, // after it no token is issued for a minute
 	{"every answer", everyAnswer},
 	{"logs", logs},
 	{"drained", drained},
