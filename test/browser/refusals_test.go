@@ -69,9 +69,7 @@ func TestThreeWrongPINs(t *testing.T) {
 	for _, typed := range []string{wrong(pin), wrong(pin), wrong(pin), pin} {
 		w.give(typed, spanish.subscribe)
 		w.sees(spanish.pinWrong)
-		if on := value[string](w, `document.activeElement.id`); on != "pin" {
-			t.Errorf("the focus is on %q", on)
-		}
+		w.focuses("pin")
 	}
 	w.unsold(msisdn)
 }

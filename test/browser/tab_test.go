@@ -131,6 +131,23 @@ func (w *tab) sees(texts ...string) {
 	}
 }
 
+// focuses waits until the field has the focus.
+func (w *tab) focuses(field string) {
+	w.t.Helper()
+	late := time.After(patience)
+	for {
+		on := value[string](w, `document.activeElement.id`)
+		if on == field {
+			return
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-late:
+			w.t.Fatalf("the focus is on %q, not on %s", on, field)
+		}
+	}
+}
+
 func containsAll(text string, parts []string) bool {
 	for _, part := range parts {
 		if !strings.Contains(text, part) {
