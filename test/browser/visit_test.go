@@ -120,7 +120,7 @@ func (w *tab) pin(msisdn string, so int) string {
 	w.phone.visit(w.Sandbox + "/mobile?msisdn=" + msisdn) // which loads itself again while one waits
 	var got []string
 	eventually(w.t, fmt.Sprintf("the phone has %d PINs", so), func() bool {
-		got = pins.FindAllString(value[string](w.phone, `[...document.querySelectorAll(".sms")].map(e => e.textContent).join("\n")`), -1)
+		got = pins.FindAllString(value[string](w.phone, `location.search.includes("`+msisdn+`") ? [...document.querySelectorAll(".sms")].map(e => e.textContent).join("\n") : ""`), -1)
 		return len(got) >= so
 	})
 	return got[0] // the newest stands first
