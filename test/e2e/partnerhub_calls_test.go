@@ -66,7 +66,7 @@ func (h *hubPartner) call(t testing.TB, api string, body members, headers ...str
 // try is call for tests that expect connections to break.
 func (h *hubPartner) try(t testing.TB, api string, body members, headers ...string) (answer, error) {
 	t.Helper()
-	req, err := http.NewRequest(http.MethodPost, "http://"+h.p.edge().at.Public+"/"+api, strings.NewReader(text(body)))
+	req, err := http.NewRequest(http.MethodPost, "http://"+cmp.Or(h.front, h.p.edge()).at.Public+"/"+api, strings.NewReader(text(body)))
 	if err != nil {
 		t.Fatal(err)
 	}
