@@ -2,6 +2,7 @@ package renewal
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,7 +14,7 @@ import (
 
 // pace is how fast the operator is called. There is a configured rate, or none; the operator may bear less, and
 // says so by refusing calls, perhaps with the time after which it will take some again. Then nobody calls until
-// that is over, and afterwards a little slower than what it took before; after a while without a refusal faster
+// that is over, and afterwards a little slower than what it took in a second before; after a while without a refusal faster
 // again, a while that doubles each time, so that a limit that stands is met seldom and used fully.
 type pace struct {
 	waiting atomic.Int64 // groups
@@ -22,14 +23,16 @@ type pace struct {
 	configured rate.Limit
 	limiter    *rate.Limiter
 	until      time.Time // nobody calls before
+	took       int       // in a second, the one before the refusal or a later one, for calls are under way; zero: as was known
 	refusals   int       // pauses in a row, of which none was followed by a call that was taken
 	changed    time.Time // the limit was set or grew
 	steps      int       // of growth since it was set
 	hold       time.Duration
+	taken      []time.Time // the calls of the last second that were taken, by their answers
 	now, last  window
 }
 
-// window counts calls that were taken.
+// window counts answers.
 type window struct {
 	since          time.Time
 	taken, refused int
@@ -38,18 +41,18 @@ type window struct {
 const (
 	leastRate = 1                      // calls a second
 	ahead     = 500 * time.Millisecond // how long before its call an order may be opened
-	windows   = 5 * time.Second        // over which the rate is measured that the operator takes
+	windows   = 5 * time.Second        // over which refusals are counted
 
-	firstHold  = 10 * time.Second
+	firstHold  = time.Minute
 	mostHold   = 5 * time.Minute
 	firstPause = time.Second // where the operator does not say
 	mostPause  = time.Minute
 
 	seldom = 50 // calls that are taken for one that is not, which then says nothing of the rate
 
-	slower = 0.98 // than what was taken
-	faster = 0.02 // in the first second of growth, twice as much in the next
-	grows  = 0.5  // at most, in a second
+	slower = 0.985 // than what was taken
+	faster = 0.02  // in the first second of growth, twice as much in the next
+	grows  = 0.5   // at most, in a second
 )
 
 func newPace(perSecond float64) *pace {
@@ -105,6 +108,9 @@ func (p *pace) take(n int) (given []moment, wait time.Duration) {
 	if now.Before(p.until) {
 		return nil, p.until.Sub(now)
 	}
+	if p.took > 0 {
+		p.slowDown(now)
+	}
 	p.grow(now)
 	if p.refusals > 0 { // one is enough to see whether it takes calls again
 		n = 1
@@ -153,27 +159,41 @@ func (p *pace) learn(result charging.Result) {
 	if !result.Refused {
 		p.now.taken++
 		p.refusals = 0
+		p.taken = append(p.second(now), now)
+		if now.Before(p.until) {
+			p.took = max(p.took, len(p.taken))
+		}
 		return
 	}
 	if now.Before(p.until) { // one of those that were under way
 		p.until = later(p.until, now.Add(result.Again))
 		return
 	}
-	taken := p.now.taken + p.last.taken
 	p.now.refused++
-	if p.now.refused*seldom <= taken { // it is this charge that it does not take
+	if p.now.refused*seldom <= p.now.taken+p.last.taken { // it is this charge that it does not take
 		return
 	}
-	until := now.Add(max(result.Again, min(firstPause<<min(p.refusals, 6), mostPause)))
-	if taken > 0 {
-		p.slowDown(now, rate.Limit(float64(taken)/max(now.Sub(p.last.since), time.Second).Seconds()))
-	}
+	p.until = now.Add(max(result.Again, min(firstPause<<min(p.refusals, 6), mostPause)))
 	p.refusals++
-	p.until = until
-	p.now, p.last = window{since: until}, window{since: until}
+	p.taken = p.second(now)
+	p.took = len(p.taken)
+	p.now, p.last = window{since: p.until}, window{since: p.until}
 }
 
-func (p *pace) slowDown(now time.Time, took rate.Limit) {
+// second is what was taken in the second before now.
+func (p *pace) second(now time.Time) []time.Time {
+	from := now.Add(-time.Second)
+	n := slices.IndexFunc(p.taken, func(t time.Time) bool { return t.After(from) })
+	if n < 0 {
+		return p.taken[:0]
+	}
+	return p.taken[n:]
+}
+
+// slowDown sets the limit below what was taken in a second.
+func (p *pace) slowDown(now time.Time) {
+	took := rate.Limit(p.took)
+	p.took = 0
 	limit := took * slower
 	if old := p.limiter.Limit(); old != rate.Inf { // what was taken was little because there was little to do
 		limit = min(max(limit, old/2), old*slower)

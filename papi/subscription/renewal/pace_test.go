@@ -2,6 +2,7 @@ package renewal
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -75,12 +76,12 @@ func TestPaceSettlesBelowTheOperatorsLimit(t *testing.T) {
 		p, calls := newPace(0), newSlots(32)
 		o := &limited{most: 50}
 		drive(p, calls, 2*time.Minute, o.call)
-		if o.taken < 110*47 {
+		if o.taken < 115*49 {
 			t.Errorf("%d calls taken in the first two minutes", o.taken)
 		}
 		o.taken, o.refused = 0, 0
 		drive(p, calls, 10*time.Minute, o.call)
-		if perSecond := float64(o.taken) / 600; perSecond < 48.5 || perSecond > 50 {
+		if perSecond := float64(o.taken) / 600; perSecond < 49 || perSecond > 50 {
 			t.Errorf("%.2f calls taken a second, %d refused", perSecond, o.refused)
 		}
 		if o.refused*200 > o.taken {
@@ -92,6 +93,37 @@ func TestPaceSettlesBelowTheOperatorsLimit(t *testing.T) {
 		drive(p, calls, time.Minute, o.call)
 		if perSecond := float64(o.taken) / 60; perSecond < 180 {
 			t.Errorf("%.2f calls taken a second of 200", perSecond)
+		}
+	})
+}
+
+// strict is an operator that takes so many calls in any second, and is not equally fast with all.
+type strict struct {
+	mu    sync.Mutex
+	most  int
+	taken []time.Time
+}
+
+func (s *strict) call() charging.Result {
+	time.Sleep(rand.N(10 * time.Millisecond))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if n := len(s.taken); n >= s.most && now.Sub(s.taken[n-s.most]) < time.Second {
+		return charging.Result{Outcome: charging.OutcomeUndone, Refused: true, Again: time.Second}
+	}
+	s.taken = append(s.taken, now)
+	return charging.Result{Outcome: charging.OutcomeCharged}
+}
+
+// The rate is learned in the first second, from calls of which many are under way when the first is refused.
+func TestPaceLearnsFromTheFirstRefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &strict{most: 50}
+		drive(newPace(0), newSlots(32), 62*time.Second, o.call)
+		n := len(o.taken) - 1
+		if perSecond := float64(n) / o.taken[n].Sub(o.taken[0]).Seconds(); perSecond < 49 || perSecond > 50 {
+			t.Errorf("%.2f calls taken a second in the first minute", perSecond)
 		}
 	})
 }
