@@ -3,8 +3,10 @@ package outbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,6 +47,28 @@ func TestABlockedHeadDelaysOnlyItsKey(t *testing.T) {
 	w.want("sent", w.rounds(d), "b c")
 	w.want("heard", strings.Join(w.ended[2:], ", "), "delivered b 2, delivered c 1")
 	w.sound()
+}
+
+// TestSeveralAreAddedAtOnce: they are sent in their order within each key, behind what is pending of it, whatever
+// transactions add to the same keys at the same time.
+func TestSeveralAreAddedAtOnce(t *testing.T) {
+	w := newWorld(t)
+	d := w.deliverer(calm, w.owner())
+	w.add("p/k/a")
+	w.add("p/k/b", "p/l/c", "p/l/d", "p/k/e", "p//f")
+	w.sound()
+	w.want("sent", w.rounds(d), "a b c d e f")
+	var adding sync.WaitGroup
+	for n := range 4 {
+		adding.Go(func() {
+			for i := range 20 {
+				w.add(fmt.Sprintf("p/k/%d.%d", n, i), fmt.Sprintf("p/l/%d.%d", n, i), fmt.Sprintf("p/k/%d.%d", n, i))
+			}
+		})
+	}
+	adding.Wait()
+	w.sound()
+	w.want("pending", strconv.Itoa(len(w.records(StatePending))), "240")
 }
 
 // TestWhatIsDueLaterWaits: an event with a time of its own is neither claimed nor counted as late before it, as

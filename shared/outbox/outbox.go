@@ -56,17 +56,14 @@
 package outbox
 
 import (
-	"context"
 	"embed"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"puente/shared/database"
-	"puente/shared/telemetry"
 )
 
 //go:embed sql/migrations/*.sql
@@ -119,71 +116,17 @@ type Outbox struct {
 // events that name no person. now is business time.
 func New(ring sealer, now func() time.Time) *Outbox { return &Outbox{ring: ring, now: now} }
 
-// Add stores the event with tx. Transactions that add to the same stream and key wait for each
-// other from here to their end, so that the order of their events is that of their commits; a
-// delivery of that key waits, too, before it is written down. Add as late as you can, and to several
-// keys in one order. The sends are logged under the correlation ID of ctx and are spans
-// of its trace, however late they are. tx must be read committed: at any other level it could not see which
-// events of the key have ended since it began.
-func (o *Outbox) Add(ctx context.Context, tx pgx.Tx, e Event) error {
-	if err := e.validate(); err != nil {
-		return fmt.Errorf("outbox: add: %w", err)
-	}
-	if e.ID == uuid.Nil {
-		id, err := uuid.NewV7()
-		if err != nil {
-			return fmt.Errorf("outbox: make an id: %w", err)
-		}
-		e.ID = id
-	}
-	if e.Key == "" {
-		e.Key = e.ID.String()
-	}
-	payload := e.Payload
-	if payload == nil {
-		payload = []byte{}
-	}
-	if o.ring != nil {
-		payload = o.ring.Seal(sealContext(e.Stream, e.ID), payload)
-	}
-	now := o.now()
-	due := now
-	if e.Due.After(now) {
-		due = e.Due
-	}
-	batch := &pgx.Batch{}
-	batch.Queue(lockKey, lane(e.Stream, e.Key))
-	batch.Queue(insertEvent, e.ID, e.Stream, e.Destination, e.Key, e.Type, payload, o.ring != nil, now, Channel, lane(e.Stream, e.Key), telemetry.Correlation(ctx), due, telemetry.TraceOf(ctx).Traceparent())
-	results := tx.SendBatch(ctx, batch)
-	defer func() { _ = results.Close() }() // its error was returned by one of these
-	var isolation string
-	if err := results.QueryRow().Scan(nil, &isolation); err != nil {
-		return fmt.Errorf("outbox: order %s: %w", e.Stream, database.Problem(err))
-	}
-	if isolation != "read committed" {
-		return fmt.Errorf("outbox: add to %s: the transaction is %s, and must be read committed", e.Stream, isolation)
-	}
-	if _, err := results.Exec(); err != nil {
-		return fmt.Errorf("outbox: add to %s: %w", e.Stream, database.Problem(err))
-	}
-	return nil
-}
-
 // lane is a key of a stream in one, as the table has it.
 func lane(stream, key string) string { return stream + "\x1f" + key }
 
 // lockKey has whoever changes which events of a key are pending come one after the other. It is a
 // statement of its own: the next sees what the one waited for has done.
-const lockKey = `select pg_advisory_xact_lock(hashtextextended('outbox' || chr(31) || $1, 0)), current_setting('transaction_isolation')`
+const lockKey = `select pg_advisory_xact_lock(hashtextextended('outbox' || chr(31) || $1, 0))`
 
-const insertEvent = `
-	with added as (
-		insert into outbox.events (id, stream, destination, key, type, payload, sealed, created_at, due_at, correlation, traceparent, head)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $12, $11, nullif($13, ''), (
-			select p.id from outbox.events p where p.lane = $10 and p.state = 'pending' order by p.sequence limit 1
-		) is null)
-	)
-	select pg_notify($9, $2)`
+// lockKeys is lockKey of several, one after the other.
+const lockKeys = `
+	select pg_advisory_xact_lock(hashtextextended('outbox' || chr(31) || l.lane, 0)), current_setting('transaction_isolation')
+	from unnest($1::text[]) as l (lane)`
 
 // sealContext binds a sealed payload to its row.
 func sealContext(stream string, id uuid.UUID) string { return "outbox/" + stream + "/" + id.String() }

@@ -86,9 +86,7 @@ func (o *Outbox) replay(ctx context.Context, db *database.DB, stream string, let
 	keys = slices.Compact(keys)
 	now := o.now()
 	batch := &pgx.Batch{}
-	for _, key := range keys {
-		batch.Queue(lockKey, key)
-	}
+	batch.Queue(lockKeys, keys)
 	for _, l := range letters {
 		batch.Queue(revive, l.ID, now).Exec(func(tag pgconn.CommandTag) error {
 			n += int(tag.RowsAffected())

@@ -93,15 +93,12 @@ func (w *world) deliverer(cfg Config, owner Owner) *Deliverer {
 // add adds events, each destination/key/type.
 func (w *world) add(events ...string) {
 	w.t.Helper()
-	err := pgx.BeginFunc(w.t.Context(), w.db, func(tx pgx.Tx) error {
-		for _, e := range events {
-			part := strings.Split(e, "/")
-			if err := w.o.Add(w.t.Context(), tx, Event{Stream: "s", Destination: part[0], Key: part[1], Type: part[2]}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	all := make([]Event, len(events))
+	for i, e := range events {
+		part := strings.Split(e, "/")
+		all[i] = Event{Stream: "s", Destination: part[0], Key: part[1], Type: part[2]}
+	}
+	err := pgx.BeginFunc(w.t.Context(), w.db, func(tx pgx.Tx) error { return w.o.Add(w.t.Context(), tx, all...) })
 	if err != nil {
 		w.t.Fatal(err)
 	}

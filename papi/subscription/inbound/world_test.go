@@ -231,9 +231,14 @@ func (w *world) counted(kind, result string) int {
 // box records events in the transaction, so that one that is rolled back leaves none.
 type box struct{}
 
-func (box) Add(ctx context.Context, tx pgx.Tx, e outbox.Event) error {
-	_, err := tx.Exec(ctx, `INSERT INTO subscription.recorded (id, stream, key, type, payload) VALUES ($1, $2, $3, $4, $5)`, e.ID, e.Stream, e.Key, e.Type, e.Payload)
-	return err
+func (box) Add(ctx context.Context, tx pgx.Tx, events ...outbox.Event) error {
+	for _, e := range events {
+		_, err := tx.Exec(ctx, `INSERT INTO subscription.recorded (id, stream, key, type, payload) VALUES ($1, $2, $3, $4, $5)`, e.ID, e.Stream, e.Key, e.Type, e.Payload)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // centerStub hands over what was not acknowledged.

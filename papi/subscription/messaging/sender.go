@@ -26,7 +26,7 @@ import (
 
 // box takes events; an outbox.Outbox is one.
 type box interface {
-	Add(context.Context, pgx.Tx, outbox.Event) error
+	Add(context.Context, pgx.Tx, ...outbox.Event) error
 }
 
 // Sender writes messages, and keeps what became of them.
@@ -173,14 +173,18 @@ func (s *Sender) queue(ctx context.Context, tx pgx.Tx, all ...written) error {
 		return database.Problem(fmt.Errorf("write messages: %w", err))
 	}
 	slices.SortStableFunc(all, func(a, b written) int { return cmp.Or(cmp.Compare(a.LineID, b.LineID), cmp.Compare(a.key(), b.key())) })
-	for _, w := range all {
+	events := make([]outbox.Event, len(all))
+	for i, w := range all {
 		event, err := w.event()
 		if err != nil {
 			return err
 		}
-		if err := s.box.Add(ctx, tx, event); err != nil {
-			return err
-		}
+		events[i] = event
+	}
+	if err := s.box.Add(ctx, tx, events...); err != nil {
+		return err
+	}
+	for _, w := range all {
 		result := resultQueued
 		if !w.order.NotBefore.IsZero() {
 			result = resultWaiting

@@ -200,10 +200,10 @@ type recorder struct {
 	err    error
 }
 
-func (r *recorder) Add(_ context.Context, _ pgx.Tx, e outbox.Event) error {
+func (r *recorder) Add(_ context.Context, _ pgx.Tx, events ...outbox.Event) error {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	r.events = append(r.events, e)
+	r.events = append(r.events, events...)
 	return r.err
 }
 

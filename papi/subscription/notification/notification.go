@@ -128,7 +128,7 @@ func reason(p *catalogue.Partner, reason string) string {
 
 // box takes events; an outbox.Outbox is one.
 type box interface {
-	Add(context.Context, pgx.Tx, outbox.Event) error
+	Add(context.Context, pgx.Tx, ...outbox.Event) error
 }
 
 // Notifier writes notices.
@@ -140,6 +140,7 @@ func New(box box) *Notifier { return &Notifier{box} }
 // Tell writes notices in tx, in their order. Those of one line and product are delivered in the order in
 // which their transactions commit.
 func (n *Notifier) Tell(ctx context.Context, tx pgx.Tx, notices ...Notice) error {
+	events := make([]outbox.Event, 0, len(notices))
 	for i := range notices {
 		notice := &notices[i]
 		if notice.Kind == Failed && !notice.Product.Partner().Notify.FailedCharges {
@@ -149,13 +150,10 @@ func (n *Notifier) Tell(ctx context.Context, tx pgx.Tx, notices ...Notice) error
 		if err != nil {
 			return err
 		}
-		err = n.box.Add(ctx, tx, outbox.Event{
+		events = append(events, outbox.Event{
 			ID: notice.ID, Stream: Stream, Destination: destination(notice), Key: strconv.FormatInt(notice.LineID, 10) + "/" + strconv.FormatInt(notice.Product.ID, 10),
 			Type: types[notice.Kind], Payload: body,
 		})
-		if err != nil {
-			return err
-		}
 	}
-	return nil
+	return n.box.Add(ctx, tx, events...)
 }

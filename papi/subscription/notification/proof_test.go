@@ -64,8 +64,8 @@ func (s *stage) event(n Notice, product int64) outbox.Event {
 
 type keeper struct{ events []outbox.Event }
 
-func (k *keeper) Add(_ context.Context, _ pgx.Tx, e outbox.Event) error {
-	k.events = append(k.events, e)
+func (k *keeper) Add(_ context.Context, _ pgx.Tx, events ...outbox.Event) error {
+	k.events = append(k.events, events...)
 	return nil
 }
 
