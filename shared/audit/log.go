@@ -23,14 +23,15 @@ var Migrations = database.Migrations{Schema: "audit", FS: database.Files(files)}
 
 // Config is section audit.
 type Config struct {
-	Retention  time.Duration `yaml:"retention"`  // whole days are dropped after it; default 400 days
-	FlushEvery time.Duration `yaml:"flushEvery"` // how long a record may wait for its batch; default 1s
+	Retention   time.Duration `yaml:"retention"`   // whole days are dropped after it; default 400 days
+	FlushEvery  time.Duration `yaml:"flushEvery"`  // how long a record may wait for its batch; default 1s
+	VerifyEvery time.Duration `yaml:"verifyEvery"` // until all chains are verified again; default 24h
 }
 
 // Validate refuses what is no time.
 func (c Config) Validate() error {
-	if c.Retention < 0 || c.FlushEvery < 0 {
-		return errors.New("retention and flushEvery must not be negative")
+	if c.Retention < 0 || c.FlushEvery < 0 || c.VerifyEvery < 0 {
+		return errors.New("retention, flushEvery and verifyEvery must not be negative")
 	}
 	return nil
 }
@@ -41,6 +42,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.FlushEvery == 0 {
 		c.FlushEvery = time.Second
+	}
+	if c.VerifyEvery == 0 {
+		c.VerifyEvery = 24 * time.Hour
 	}
 	return c
 }

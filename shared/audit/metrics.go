@@ -28,10 +28,10 @@ func newMetrics(reg prometheus.Registerer, l *Log) metrics {
 		}),
 	}
 	m.broken = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "audit_chains_broken", Help: "Chains in which the last verification that this process was asked for found an altered, removed or inserted record.",
+		Name: "audit_chains_broken", Help: "Chains in which the last verification, by whichever process, found an altered, removed or inserted record.",
 	})
 	m.verified = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "audit_chains_verified_timestamp_seconds", Help: "When this process last verified the chains, in Unix time; 0: not yet.",
+		Name: "audit_chains_verified_timestamp_seconds", Help: "When the chains were last verified, by whichever process, in Unix time; 0: not yet.",
 	})
 	for _, kind := range []string{Request, Hop, Security} {
 		m.kinds[kind] = records.WithLabelValues(kind)
@@ -56,6 +56,12 @@ func newMetrics(reg prometheus.Registerer, l *Log) metrics {
 		}, func() float64 { return l.lag().Seconds() }),
 	)
 	return m
+}
+
+// found shows what a verification found.
+func (m metrics) found(at time.Time, broken int64) {
+	m.verified.Set(float64(at.UnixMilli()) / 1e3)
+	m.broken.Set(float64(broken))
 }
 
 func (m metrics) count(kind string) {

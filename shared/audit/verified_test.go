@@ -42,3 +42,46 @@ func TestVerifyShowsInTheMetrics(t *testing.T) {
 	}
 	verify(1)
 }
+
+// Of the processes that share a database one verifies the chains, once a day, and all show what was found.
+func TestChainsAreVerifiedDaily(t *testing.T) {
+	db := databasetest.New(t, Migrations)
+	kept(t, db, "c", 3, 2, 1)
+	replicas := make([]*Log, 2)
+	for i := range replicas {
+		j, err := journal.Open(t.TempDir(), journal.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		replicas[i] = New(j, db, Config{}, "replica", databasetest.Logger(t), prometheus.NewRegistry())
+	}
+	exec := func(statement string) {
+		t.Helper()
+		if _, err := db.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	look := func(verified bool, broken float64) {
+		t.Helper()
+		for i, l := range replicas {
+			if err := l.watch(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := testutil.ToFloat64(l.metrics.verified) > 0; got != verified {
+				t.Errorf("replica %d: verified is %t", i, got)
+			}
+			if got := testutil.ToFloat64(l.metrics.broken); got != broken {
+				t.Errorf("replica %d: %v chains are broken, want %v", i, got, broken)
+			}
+		}
+	}
+	exec("update audit.verification set begun = now()") // by one that may be alive
+	look(false, 0)
+	exec("update audit.verification set begun = now() - interval '2 hours'")
+	look(true, 0)
+	exec("update audit.records set status = 500 where instance = 'c' and sequence = 2")
+	look(true, 0) // not yet a day
+	exec("update audit.verification set ended = now() - interval '25 hours'")
+	look(true, 1)
+}

@@ -61,27 +61,6 @@ func Verify(ctx context.Context, db *database.DB) (Report, error) {
 	return report, nil
 }
 
-// Verify verifies all chains once what is journalled here is in the database, and shows in the metrics what
-// it found: whoever has it called once a day is alerted by them.
-func (l *Log) Verify(ctx context.Context) (Report, error) {
-	if err := l.Flush(ctx); err != nil {
-		return Report{}, err
-	}
-	report, err := Verify(ctx, l.db)
-	if err != nil {
-		return Report{}, err
-	}
-	broken := 0
-	for _, c := range report.Chains {
-		if c.Fault != "" {
-			broken++
-		}
-	}
-	l.metrics.broken.Set(float64(broken))
-	l.metrics.verified.SetToCurrentTime()
-	return report, nil
-}
-
 // walk follows one chain; sequence and hash are those of the last record found good.
 type walk struct {
 	Chain

@@ -246,7 +246,7 @@ func (d dialer) Peer(c *hop.Contract) hop.Peer { return d.host.peer(d.layer, c) 
 
 // start begins the background work: copies of tables, audit loader, partitions, jobs, reload.
 func (h *host) start(ctx context.Context, work *sync.WaitGroup, cfg Config) error {
-	background := map[string]func(context.Context) error{"audit": h.audit.Run, "idempotency": h.answers.Run}
+	background := map[string]func(context.Context) error{"audit": h.audit.Run, "verification": h.audit.Watch, "idempotency": h.answers.Run}
 	for name, f := range h.followers {
 		if err := h.patiently(ctx, f.Load); err != nil {
 			return err

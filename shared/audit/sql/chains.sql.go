@@ -81,6 +81,25 @@ func (q *Queries) Anchors(ctx context.Context, instance string) ([]AnchorsRow, e
 	return items, nil
 }
 
+const beginVerification = `-- name: BeginVerification :execrows
+update audit.verification set begun = now()
+where (ended is null or ended <= now() - $1::interval) and (begun is null or begun <= now() - $2::interval)
+`
+
+type BeginVerificationParams struct {
+	Every time.Duration
+	Lease time.Duration
+}
+
+// One row where the last verification is older than every, and nobody has begun one within lease.
+func (q *Queries) BeginVerification(ctx context.Context, arg BeginVerificationParams) (int64, error) {
+	result, err := q.db.Exec(ctx, beginVerification, arg.Every, arg.Lease)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const chains = `-- name: Chains :many
 select known.instance::text as instance, coalesce(label, '')::text as label, coalesce(sequence, -1)::bigint as sequence, hash
 from (
@@ -137,6 +156,31 @@ type CloseRequestsParams struct {
 func (q *Queries) CloseRequests(ctx context.Context, arg CloseRequestsParams) error {
 	_, err := q.db.Exec(ctx, closeRequests, arg.Instance, arg.Ids)
 	return err
+}
+
+const endVerification = `-- name: EndVerification :exec
+update audit.verification set begun = null, ended = now(), broken = $1
+`
+
+func (q *Queries) EndVerification(ctx context.Context, broken int64) error {
+	_, err := q.db.Exec(ctx, endVerification, broken)
+	return err
+}
+
+const lastVerification = `-- name: LastVerification :one
+select ended, broken from audit.verification
+`
+
+type LastVerificationRow struct {
+	Ended  *time.Time
+	Broken int64
+}
+
+func (q *Queries) LastVerification(ctx context.Context) (LastVerificationRow, error) {
+	row := q.db.QueryRow(ctx, lastVerification)
+	var i LastVerificationRow
+	err := row.Scan(&i.Ended, &i.Broken)
+	return i, err
 }
 
 const lockChain = `-- name: LockChain :one

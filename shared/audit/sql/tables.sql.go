@@ -71,3 +71,10 @@ type AuditRecord struct {
 	Hash         []byte
 	Erased       *time.Time
 }
+
+type AuditVerification struct {
+	One    bool
+	Begun  *time.Time
+	Ended  *time.Time
+	Broken int64
+}

@@ -21,8 +21,19 @@ from (
 left join audit.chains on chains.instance = known.instance
 order by known.instance;
 
+-- name: BeginVerification :execrows
+-- One row where the last verification is older than every, and nobody has begun one within lease.
+update audit.verification set begun = now()
+where (ended is null or ended <= now() - @every::interval) and (begun is null or begun <= now() - @lease::interval);
+
 -- name: CloseRequests :exec
 delete from audit.open where instance = @instance and id = any(@ids::text[]);
+
+-- name: EndVerification :exec
+update audit.verification set begun = null, ended = now(), broken = @broken;
+
+-- name: LastVerification :one
+select ended, broken from audit.verification;
 
 -- name: LockChain :one
 -- The end of a chain, held until the transaction ends. today is the day for what comes next.

@@ -1,0 +1,12 @@
+-- +goose Up
+-- The last verification of all chains, by whichever process; one row.
+CREATE TABLE audit.verification (
+    one    boolean PRIMARY KEY DEFAULT true CHECK (one),
+    begun  timestamptz, -- null: nobody is at it
+    ended  timestamptz, -- null: there was none
+    broken bigint NOT NULL DEFAULT 0 -- chains that were not as they were written
+);
+INSERT INTO audit.verification DEFAULT VALUES;
+
+-- +goose Down
+DROP TABLE audit.verification;
