@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -16,14 +17,15 @@ import (
 )
 
 // gate is a listener that is open from the first moment and answers 503 until it is told what to
-// serve. While draining it serves on, and asks every client to come back on another connection.
+// serve. It serves on while it drains, or when a connection is old, and asks the client to come back on another.
 type gate struct {
 	server   *http.Server
 	listener net.Listener
 	handler  atomic.Pointer[http.Handler]
 	draining atomic.Bool
 	inFlight atomic.Int64
-	pair     *pair // nil: plain
+	pair     *pair         // nil: plain
+	kept     time.Duration // how long a connection is, by and by: who balances connections knows of processes that came later
 }
 
 // Timeouts of a connection. The slowest contract has 30 s; a body may take 15 s.
@@ -32,6 +34,7 @@ const (
 	readTimeout       = 15 * time.Second
 	writeTimeout      = 45 * time.Second
 	idleTimeout       = 75 * time.Second
+	connectionsKept   = 5 * time.Minute
 	maxHeaderBytes    = 48 << 10 // above the exact limits of the transport policy, which answers in the API's dialect
 )
 
@@ -41,7 +44,7 @@ func listen(l listenConfig, log *slog.Logger) (*gate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	g := &gate{listener: listener}
+	g := &gate{listener: listener, kept: connectionsKept}
 	if l.Connections > 0 {
 		listener = limit(listener, l.Connections)
 	}
@@ -56,6 +59,7 @@ func listen(l listenConfig, log *slog.Logger) (*gate, error) {
 	g.server = &http.Server{
 		Handler: g, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ConnContext: g.connected,
 	}
 	go func() {
 		if err := g.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -70,6 +74,19 @@ func (g *gate) addr() string { return g.listener.Addr().String() }
 // open starts serving h.
 func (g *gate) open(h http.Handler) { g.handler.Store(&h) }
 
+// until is the key of a connection's context for the time at which it is old.
+type until struct{}
+
+// connected notes when a connection will be old. They do not all become so at once.
+func (g *gate) connected(ctx context.Context, _ net.Conn) context.Context {
+	return context.WithValue(ctx, until{}, time.Now().Add(g.kept*4/5+rand.N(1+g.kept*2/5)))
+}
+
+func old(r *http.Request) bool {
+	at, ok := r.Context().Value(until{}).(time.Time)
+	return ok && time.Now().After(at)
+}
+
 // nosniff is the value of X-Content-Type-Options. Nothing changes it.
 var nosniff = []string{"nosniff"}
 
@@ -77,7 +94,7 @@ var nosniff = []string{"nosniff"}
 func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.inFlight.Add(1)
 	defer g.inFlight.Add(-1)
-	if g.draining.Load() {
+	if g.draining.Load() || old(r) {
 		w.Header().Set("Connection", "close")
 	}
 	w.Header()["X-Content-Type-Options"] = nosniff

@@ -1,11 +1,14 @@
 package server
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -48,4 +51,39 @@ server_requests_in_flight{listener="ops"} 0
 	close(leave)
 	calls.Wait()
 	want("0")
+}
+
+// An old connection ends with the answer to a request, which does not fail; a younger one is kept.
+func TestOldConnectionsEnd(t *testing.T) {
+	for kept, reused := range map[time.Duration]int{time.Nanosecond: 0, time.Hour: 4} {
+		g, err := listen(listenConfig{Addr: "127.0.0.1:0"}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer g.server.Close()
+		g.kept = kept
+		g.open(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+		n := 0
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
+			if c.Reused {
+				n++
+			}
+		}})
+		client := &http.Client{Transport: &http.Transport{}}
+		defer client.CloseIdleConnections()
+		for range 5 {
+			req, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+g.addr(), nil)
+			res, err := client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = res.Body.Close()
+			if res.StatusCode != http.StatusNoContent {
+				t.Errorf("answered %d", res.StatusCode)
+			}
+		}
+		if n != reused {
+			t.Errorf("kept for %s: %d of 5 requests came by a connection of before, want %d", kept, n, reused)
+		}
+	}
 }
