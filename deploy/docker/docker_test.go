@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"gopkg.in/yaml.v3"
+
+	"puente/test/machine"
 )
 
 func read(t *testing.T, name string) string {
@@ -138,24 +140,10 @@ func TestServices(t *testing.T) {
 	}
 }
 
-// tool finds a program of the machine's. Without it the test is left out, unless PUENTE_TEST_REQUIRE, a list
-// with commas, wants it by name, as CI does.
-func tool(t *testing.T, program, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(program)
-	if err != nil && slices.Contains(strings.Split(os.Getenv("PUENTE_TEST_REQUIRE"), ","), name) {
-		t.Fatalf("PUENTE_TEST_REQUIRE wants %s: %v", name, err)
-	}
-	if err != nil {
-		t.Skipf("no %s here", program)
-	}
-	return path
-}
-
 // secrets runs secrets.sh and returns what it made.
 func secrets(t *testing.T) (made []string) {
 	t.Helper()
-	openssl, dir := tool(t, "openssl", "openssl"), filepath.Join(t.TempDir(), "secrets")
+	openssl, dir := machine.Program(t, "openssl", "openssl"), filepath.Join(t.TempDir(), "secrets")
 	run := func() {
 		cmd := exec.CommandContext(t.Context(), "./secrets.sh", dir)
 		cmd.Env = append(os.Environ(), "PUBLIC_HOST=api.example.com")
@@ -288,7 +276,7 @@ func TestPorts(t *testing.T) {
 
 // Prometheus reads its configuration and, with it, all rules.
 func TestPrometheus(t *testing.T) {
-	promtool := tool(t, "promtool", "prometheus")
+	promtool := machine.Program(t, "promtool", "prometheus")
 	if out, err := exec.CommandContext(t.Context(), promtool, "check", "config", "--syntax-only", "prometheus.yml").CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -6,15 +6,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
 	"gopkg.in/yaml.v3"
+
+	"puente/test/machine"
 )
 
-// tool finds a program of the machine's or of .tools. Without it the test is left out, unless PUENTE_TEST_REQUIRE, a
-// list with commas, wants it by name, as make chart does.
+// tool finds a program of .tools or of the machine's.
 func tool(t *testing.T, program string) string {
 	t.Helper()
 	if path, err := filepath.Abs("../../.tools/" + program); err == nil {
@@ -22,14 +22,7 @@ func tool(t *testing.T, program string) string {
 			return path
 		}
 	}
-	path, err := exec.LookPath(program)
-	if err != nil && slices.Contains(strings.Split(os.Getenv("PUENTE_TEST_REQUIRE"), ","), program) {
-		t.Fatalf("PUENTE_TEST_REQUIRE wants %s: %v", program, err)
-	}
-	if err != nil {
-		t.Skipf("no %s here", program)
-	}
-	return path
+	return machine.Program(t, program, program)
 }
 
 // kubernetes is the release whose schemas the manifests are held against.
@@ -72,8 +65,8 @@ func TestHelm(t *testing.T) {
 // The manifests are right to Kubernetes, rules and dashboards too.
 func TestSchemas(t *testing.T) {
 	schemas := "../../.tools/k8s-schemas"
-	if _, err := os.Stat(schemas); err != nil && !strings.Contains(os.Getenv("PUENTE_TEST_REQUIRE"), "kubeconform") {
-		t.Skipf("no schemas here: %v", err)
+	if _, err := os.Stat(schemas); !machine.Found(t, "kubeconform", err) {
+		t.SkipNow()
 	}
 	kubeconform := tool(t, "kubeconform")
 	for _, set := range []string{"minimal", "full"} {

@@ -15,6 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"puente/deploy/prometheus/slo"
+	"puente/test/machine"
 )
 
 // rule is a rule of a file.
@@ -237,23 +238,9 @@ func snapshot(name string, made map[string]bool) bool {
 	return ok && made[of] && made["_snapshot_"+rest]
 }
 
-// tool finds a program of the machine's. Without it the test is left out, unless PUENTE_TEST_REQUIRE, a list
-// with commas, wants it by name, as CI does.
-func tool(t *testing.T, program, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(program)
-	if err != nil && slices.Contains(strings.Split(os.Getenv("PUENTE_TEST_REQUIRE"), ","), name) {
-		t.Fatalf("PUENTE_TEST_REQUIRE wants %s: %v", name, err)
-	}
-	if err != nil {
-		t.Skipf("no %s here", program)
-	}
-	return path
-}
-
 // The rules are right to Prometheus, and do what their tests say.
 func TestRulesInPromtool(t *testing.T) {
-	promtool := tool(t, "promtool", "prometheus")
+	promtool := machine.Program(t, "promtool", "prometheus")
 	checks := [][]string{append([]string{"check", "rules"}, files(t, "rules/*.yaml")...), {"check", "config", "--syntax-only", "prometheus.yml"}}
 	for _, name := range files(t, "tests/*.yaml") {
 		checks = append(checks, []string{"test", "rules", name})
@@ -271,7 +258,7 @@ func TestRulesInPromtool(t *testing.T) {
 
 // The configuration is right to Alertmanager.
 func TestConfigurationInAmtool(t *testing.T) {
-	amtool := tool(t, "amtool", "alertmanager")
+	amtool := machine.Program(t, "amtool", "alertmanager")
 	if out, err := exec.CommandContext(t.Context(), amtool, "check-config", "alertmanager.yml").CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

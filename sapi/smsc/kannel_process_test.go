@@ -10,11 +10,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"puente/test/machine"
 )
 
 // fakeSMSC is the SMS center that Debian's kannel-extras has: it takes messages of phones on its standard
@@ -32,25 +33,11 @@ type kannel struct {
 	sent    chan struct{}
 }
 
-// hasKannel tells whether a Kannel is here. Without it the test is left out, unless PUENTE_TEST_REQUIRE, a
-// list with commas, wants it, as CI does.
+// hasKannel tells whether a Kannel is here, with its fake SMS center.
 func hasKannel(t *testing.T) bool {
 	t.Helper()
-	_, err := exec.LookPath("bearerbox")
-	if err == nil {
-		_, err = exec.LookPath("smsbox")
-	}
-	if err == nil {
-		_, err = os.Stat(fakeSMSC)
-	}
-	switch {
-	case err == nil:
-	case slices.Contains(strings.Split(os.Getenv("PUENTE_TEST_REQUIRE"), ","), "kannel"):
-		t.Fatal("PUENTE_TEST_REQUIRE wants kannel and kannel-extras: ", err)
-	default:
-		t.Logf("no Kannel here: left out: %v", err)
-	}
-	return err == nil
+	_, err := os.Stat(fakeSMSC)
+	return machine.Has(t, "bearerbox", "kannel") && machine.Has(t, "smsbox", "kannel") && machine.Found(t, "kannel", err)
 }
 
 // free is an address of loopback that nobody listens at.

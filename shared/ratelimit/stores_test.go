@@ -5,11 +5,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"os/exec"
-	"slices"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -20,6 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"puente/shared/config"
+	"puente/test/machine"
 )
 
 // tb is what *testing.T and *rapid.T share.
@@ -47,8 +45,7 @@ type store struct {
 	fleet  func(t tb, replicas int) *fleet
 }
 
-// stores are all there are on this machine. PUENTE_TEST_REQUIRE=redis makes it a failure when the
-// real one is missing.
+// stores are all there are on this machine.
 func stores(t *testing.T) []store {
 	t.Helper()
 	all := []store{
@@ -156,9 +153,7 @@ type redisServer struct {
 func redisBinary(t testing.TB) string {
 	t.Helper()
 	binary, err := exec.LookPath("redis-server")
-	if err != nil && slices.Contains(strings.Split(os.Getenv("PUENTE_TEST_REQUIRE"), ","), "redis") {
-		t.Fatal("PUENTE_TEST_REQUIRE wants a redis-server: ", err)
-	}
+	machine.Found(t, "redis", err)
 	return binary
 }
 

@@ -20,11 +20,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"puente/test/machine"
 )
 
 // site is what all tests share.
@@ -69,24 +70,14 @@ func run(m *testing.M) int {
 // open is the site, begun by the first test that wants it.
 func open(t testing.TB) *site {
 	t.Helper()
-	if _, err := chromium(); err != nil {
-		leaveOut(t, err)
+	if _, err := chromium(); !machine.Found(t, "chromium", err) {
+		t.SkipNow()
 	}
 	s, err := shared()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
-}
-
-// leaveOut skips a test for want of something, unless PUENTE_TEST_REQUIRE, a list with commas, wants it by
-// name, as CI does.
-func leaveOut(t testing.TB, err error) {
-	t.Helper()
-	if slices.Contains(strings.Split(os.Getenv("PUENTE_TEST_REQUIRE"), ","), "chromium") {
-		t.Fatalf("PUENTE_TEST_REQUIRE wants chromium: %v", err)
-	}
-	t.Skip(err)
 }
 
 // chromium is the browser's program.
@@ -101,7 +92,7 @@ func chromium() (string, error) {
 
 func begin() (*site, error) {
 	program := filepath.Join(dir, "puente")
-	build := exec.Command("go", "build", "-o", program, "puente/deploy/puente")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "puente/deploy/puente")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		return nil, fmt.Errorf("build the program: %w", err)

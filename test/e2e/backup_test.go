@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"puente/shared/database/databasetest"
+	"puente/test/machine"
 )
 
 // A database that is restored from a backup is served from at once. What came after the backup is gone from it, but for
@@ -63,7 +64,7 @@ func tools(t *testing.T) (dir string, there bool) {
 	t.Helper()
 	all, err := filepath.Glob("/usr/lib/postgresql/*/bin/pg_dump")
 	if err != nil || len(all) == 0 {
-		return "", has(t, "pg_dump", "postgresql")
+		return "", machine.Has(t, "pg_dump", "postgresql")
 	}
 	return filepath.Dir(all[len(all)-1]), true
 }

@@ -14,6 +14,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"puente/shared/database/databasetest"
+	"puente/test/machine"
 )
 
 // composed is deploy/docker/puente.yaml with its secrets as secrets.sh makes them, in a directory of the test's.
@@ -34,7 +35,7 @@ func composed(t *testing.T) (file, secrets string) {
 // sandbox in the place of all systems.
 func TestComposeConfiguration(t *testing.T) {
 	t.Parallel()
-	if !has(t, "openssl", "openssl") { // makes the secrets
+	if !machine.Has(t, "openssl", "openssl") { // makes the secrets
 		return
 	}
 	file, secrets := composed(t)
@@ -70,7 +71,7 @@ func TestComposeConfiguration(t *testing.T) {
 // bring it up to date.
 func TestComposeDatabase(t *testing.T) {
 	t.Parallel()
-	if !has(t, "psql", "psql") {
+	if !machine.Has(t, "psql", "psql") {
 		return
 	}
 	server := databasetest.New(t).Config().ConnConfig

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"puente/shared/database/databasetest"
+	"puente/test/machine"
 	"puente/test/sandbox/fault"
 )
 
@@ -60,7 +61,7 @@ func TestPostgreSQLAway(t *testing.T) {
 // While Redis is away no request fails for it: the process counts its share, and says so.
 func TestRedisAway(t *testing.T) {
 	t.Parallel()
-	if !has(t, "redis-server", "redis") {
+	if !machine.Has(t, "redis-server", "redis") {
 		return
 	}
 	r := startRedis(t)

@@ -3,6 +3,7 @@ package e2e
 import (
 	"debug/elf"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -23,6 +24,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"puente/shared/database/databasetest"
+	"puente/test/machine"
 	"puente/test/sandbox"
 	"puente/test/sandbox/sandboxtest"
 )
@@ -156,7 +158,7 @@ func namespaced(script string) []string {
 // PUENTE_TEST_REQUIRE wants namespaces.
 func confines(t *testing.T) bool {
 	t.Helper()
-	if !has(t, "unshare", "namespaces") {
+	if !machine.Has(t, "unshare", "namespaces") {
 		return false
 	}
 	args := []string{"unshare", "--mount", "--propagation", "private", "true"}
@@ -164,14 +166,10 @@ func confines(t *testing.T) bool {
 		args = slices.Insert(args, 1, "--user", "--map-root-user")
 	}
 	out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
-	if err == nil {
-		return true
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, out)
 	}
-	if slices.Contains(strings.Split(os.Getenv("PUENTE_TEST_REQUIRE"), ","), "namespaces") {
-		t.Fatalf("PUENTE_TEST_REQUIRE wants namespaces: %v %s", err, out)
-	}
-	t.Logf("no namespaces here: left out: %v %s", err, out)
-	return false
+	return machine.Found(t, "namespaces", err)
 }
 
 // confine has cmd run in the root, with data as the only directory that can be written.

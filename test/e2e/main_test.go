@@ -35,7 +35,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "puente")
-	build := exec.Command("go", "build", "-trimpath", "-o", binary, "puente/deploy/puente")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, "puente/deploy/puente")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is shipped
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {

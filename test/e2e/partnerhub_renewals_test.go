@@ -25,7 +25,7 @@ var renewals = settings{hub: strings.Replace(hubSettings, "renewal: {", "renewal
 func TestRenewalCampaign(t *testing.T) {
 	t.Parallel()
 	p := begin(t, typed, renewals)
-	due := campaign(600, 100_000)
+	due := campaign(300, 100_000)
 	p.due(t, due)
 	began, before := time.Now(), 0
 	killed := 0

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"puente/test/machine"
 )
 
 // replicas are processes beside each other, each with all layers.
@@ -29,11 +31,11 @@ func campaign[T any](short, long T) T {
 // TestReplicasShareLimits offers three times a client's limit to three replicas on one Redis: first
 // undisturbed, then with Redis killed and started again.
 func TestReplicasShareLimits(t *testing.T) {
-	if !has(t, "redis-server", "redis") {
+	if !machine.Has(t, "redis-server", "redis") {
 		return
 	}
 	const limit = 1000
-	window := campaign(10*time.Second, time.Minute)
+	window := campaign(5*time.Second, time.Minute)
 	short := campaign(3, 1) // percent that may be missing: of a window this short a slot is 1.7, and its replicas share two cores
 	redis := startRedis(t)
 	p := begin(t, replicas(3), settings{redis: redis.url(), more: "limiter: {replicas: 3}\n"})

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"puente/test/machine"
 )
 
 // soaking says that the long forms of campaigns are wanted.
@@ -20,7 +22,7 @@ var soaking = os.Getenv("PUENTE_TEST_SOAK") != ""
 // TestRollingRestart restarts two replicas in turn behind HAProxy, which asks /readyz, while
 // requests keep coming at a constant rate: none fails.
 func TestRollingRestart(t *testing.T) {
-	if !has(t, "haproxy", "haproxy") {
+	if !machine.Has(t, "haproxy", "haproxy") {
 		return
 	}
 	p := begin(t, replicas(2), settings{})

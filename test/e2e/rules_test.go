@@ -12,13 +12,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"puente/test/machine"
 )
 
 // The rules as they are shipped, in a Prometheus that scrapes the demo: each is evaluated without an error, what
 // callers are answered shows in the ratios of its operation, and a demo in good health has no alert. It is not played
 // beside others: on a busy machine a healthy demo may have one.
 func TestRulesInPrometheus(t *testing.T) {
-	if !has(t, "prometheus", "prometheus") {
+	if !machine.Has(t, "prometheus", "prometheus") {
 		return
 	}
 	_, notes := beginDemo(t)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"puente/test/machine"
 )
 
 // scenario is something an outsider may see, the same in every shape.
@@ -114,7 +116,7 @@ func TestShapes(t *testing.T) {
 	for _, s := range []shape{typed, verified, overHTTP, split} {
 		t.Run(s.name, func(t *testing.T) {
 			with := settings{policies: perPhone}
-			watched := s.name == split.name && has(t, "prometheus", "prometheus") && has(t, "redis-server", "redis")
+			watched := s.name == split.name && machine.Has(t, "prometheus", "prometheus") && machine.Has(t, "redis-server", "redis")
 			if watched {
 				with.redis = startRedis(t).url()
 			}
