@@ -1,6 +1,7 @@
 # Puente: `make` lists the targets.
 SHELL := /bin/bash
 export CGO_ENABLED := 0
+export GOFLAGS := -trimpath
 .DEFAULT_GOAL := help
 
 BIN      := bin/puente
@@ -16,7 +17,7 @@ help: ## list the targets
 
 build: ## build bin/puente, a static binary
 	@mkdir -p bin
-	go build -trimpath -ldflags '-X main.release=$(VERSION)' -o $(BIN) ./deploy/puente
+	go build -ldflags '-X main.release=$(VERSION)' -o $(BIN) ./deploy/puente
 
 run: build postgres ## bring up everything on loopback: sandbox, private PostgreSQL, demo clients
 	$(BIN) run --demo $(ARGS)
@@ -24,10 +25,12 @@ run: build postgres ## bring up everything on loopback: sandbox, private Postgre
 image: ## build the container image puente:VERSION, also named puente:local, which deploy/docker/compose.yaml runs
 	docker build -f deploy/docker/Dockerfile --build-arg VERSION=$(VERSION) -t puente:$(VERSION) -t puente:local .
 
-# A browser and all shapes beside each other are too much for a small machine.
+# A browser and all shapes beside each other are too much for a small machine. Programs of tests are linked without
+# what only a debugger reads, which is a third of the work.
 test: postgres axe ## run all tests
-	go test $(ARGS) $$(go list ./... | grep -v /test/browser$$)
-	go test $(ARGS) ./test/browser
+	go test -ldflags='-s -w' $(ARGS) $$(go list ./... | grep -v -e /test/browser$$ -e /test/e2e$$)
+	go test -ldflags='-s -w' $(ARGS) ./test/e2e
+	go test -ldflags='-s -w' $(ARGS) ./test/browser
 
 check: format vet staticcheck generated chart-at-hand test ## what CI runs
 
@@ -41,7 +44,7 @@ staticcheck: $(TOOLS)/staticcheck
 	$(TOOLS)/staticcheck ./...
 
 $(TOOLS)/staticcheck:
-	GOBIN=$(TOOLS) GOFLAGS=-mod=mod go install $(STATICCHECK)
+	GOBIN=$(TOOLS) GOFLAGS="-trimpath -mod=mod" go install $(STATICCHECK)
 
 # Generated code is committed; a fresh machine compiles no generator. Its inputs' hashes say
 # whether it is current.
@@ -60,10 +63,10 @@ generate: $(TOOLS)/sqlc $(TOOLS)/templ ## generate code again, and note the hash
 	@sha256sum $(INPUTS) $$(git ls-files -co --exclude-standard $(OUTPUTS)) | sort -k2 > .generated.sums
 
 $(TOOLS)/sqlc:
-	GOBIN=$(TOOLS) GOFLAGS=-mod=mod go install github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1
+	GOBIN=$(TOOLS) GOFLAGS="-trimpath -mod=mod" go install github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1
 
 $(TOOLS)/templ: # of the release that go.mod has
-	GOBIN=$(TOOLS) GOFLAGS=-mod=mod go install github.com/a-h/templ/cmd/templ@v0.3.977
+	GOBIN=$(TOOLS) GOFLAGS="-trimpath -mod=mod" go install github.com/a-h/templ/cmd/templ@v0.3.977
 
 # The Helm chart: linted, rendered, held against Kubernetes' schemas. helm takes minutes to compile, so make check
 # looks at the chart only where it is at hand; what tests look at without it is committed in deploy/k8s/testdata.
@@ -87,19 +90,19 @@ chart-at-hand:
 	else echo "chart: no helm here: tests look at its committed renderings, not at the chart itself (make chart installs it)"; fi
 
 $(TOOLS)/helm:
-	GOBIN=$(TOOLS) GOFLAGS=-mod=mod go install helm.sh/helm/v3/cmd/helm@v3.22.0
+	GOBIN=$(TOOLS) GOFLAGS="-trimpath -mod=mod" go install helm.sh/helm/v3/cmd/helm@v3.22.0
 
 $(TOOLS)/kubeconform:
-	GOBIN=$(TOOLS) GOFLAGS=-mod=mod go install github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
+	GOBIN=$(TOOLS) GOFLAGS="-trimpath -mod=mod" go install github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
 
 # The loader of docker compose, as a program: by it, or by docker compose, deploy/docker's test checks the compose files.
 $(TOOLS)/compose:
-	GOBIN=$(TOOLS)/new GOFLAGS=-mod=mod go install github.com/compose-spec/compose-go/v2/cmd@v2.16.2
+	GOBIN=$(TOOLS)/new GOFLAGS="-trimpath -mod=mod" go install github.com/compose-spec/compose-go/v2/cmd@v2.16.2
 	mv $(TOOLS)/new/cmd $@
 
 # From the document in the source of Kubernetes; kubeconform would fetch them from elsewhere.
 $(TOOLS)/k8s-schemas:
-	swagger=$$(GOFLAGS=-mod=mod go mod download -json k8s.io/kubernetes@$(KUBERNETES) | sed -n 's/.*"Dir": "\(.*\)",/\1/p')/api/openapi-spec/swagger.json && \
+	swagger=$$(GOFLAGS="-trimpath -mod=mod" go mod download -json k8s.io/kubernetes@$(KUBERNETES) | sed -n 's/.*"Dir": "\(.*\)",/\1/p')/api/openapi-spec/swagger.json && \
 	  go run ./deploy/k8s/schemas "$$swagger" $@
 
 # A module of its own: the platform does not depend on Kubernetes.

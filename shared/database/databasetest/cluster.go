@@ -1,6 +1,7 @@
 package databasetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,9 +19,9 @@ import (
 )
 
 // newCluster makes a cluster for tests, without any care for what a crash of the machine would
-// leave. Its directory is removed when this process has ended, or at the latest by the next one.
+// leave, in PUENTE_TEST_CLUSTERS, a directory that anybody may enter: /tmp, unless it is given. Its directory is removed when this process has ended, or at the latest by the next one.
 func newCluster(log *slog.Logger) (_ *cluster.Cluster, dir string, err error) {
-	parent := filepath.Join("/tmp", "puente-"+strconv.Itoa(os.Geteuid())) // not TempDir: a socket's path is short
+	parent := filepath.Join(cmp.Or(os.Getenv("PUENTE_TEST_CLUSTERS"), "/tmp"), "puente-"+strconv.Itoa(os.Geteuid())) // not TempDir: a socket's path is short
 	if err := ourDir(parent); err != nil {
 		return nil, "", err
 	}

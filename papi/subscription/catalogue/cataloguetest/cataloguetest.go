@@ -4,9 +4,9 @@ package cataloguetest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,8 +28,7 @@ type Catalogue struct {
 // New makes an empty catalogue.
 func New(t testing.TB) *Catalogue {
 	t.Helper()
-	_, here, _, _ := runtime.Caller(0)
-	files := os.DirFS(filepath.Join(filepath.Dir(here), "../../sql/migrations"))
+	files := os.DirFS(filepath.Join(module(t), "papi/subscription/sql/migrations"))
 	ring, err := keyring.Ephemeral()
 	if err != nil {
 		t.Fatal(err)
@@ -37,6 +36,19 @@ func New(t testing.TB) *Catalogue {
 	c := &Catalogue{DB: databasetest.New(t, database.Migrations{Schema: "subscription", FS: files}), Ring: ring, t: t}
 	c.Store = c.Replica()
 	return c
+}
+
+// module is the folder of go.mod, above the one in which a test runs.
+func module(t testing.TB) string {
+	t.Helper()
+	for dir := "."; ; dir = filepath.Join(dir, "..") {
+		switch _, err := os.Stat(filepath.Join(dir, "go.mod")); {
+		case err == nil:
+			return dir
+		case !errors.Is(err, os.ErrNotExist) || len(dir) > 100:
+			t.Fatal("no go.mod above this test: ", err)
+		}
+	}
 }
 
 // Replica is the store of another process that works on the same database.
