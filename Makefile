@@ -114,7 +114,7 @@ bench: build postgres ## cost per request as a ratio to a plain reverse proxy
 
 soak: soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts soak-drill ## the long campaigns, each also alone: soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts soak-drill
 
-# The tests of the same names in make test are their short forms.
+# Most have a short form in make test, a test of the same name.
 SOAK = PUENTE_TEST_SOAK=1 go test ./test/e2e -count=1 -v -timeout 20m -run
 soak-kills: postgres ## 200 kill -9 under load
 	$(SOAK) '^TestKills$$'

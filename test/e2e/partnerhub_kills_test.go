@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"testing"
@@ -104,6 +105,22 @@ func partnerHubKills(t *testing.T, s shape, at, kills int) {
 // hubSettlesWithin is for how long a dead process holds the subscriptions that it had claimed to renew, and what
 // an attempt may take until "not there" is believed of it, with some time for a busy machine.
 const hubSettlesWithin = 2*time.Minute + 60*time.Second
+
+// program is how sessions of the program's are told from the test's own.
+const program = "e2e"
+
+// asProgram is the URL of a database for the program.
+func asProgram(t testing.TB, database string) string {
+	t.Helper()
+	u, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("application_name", program)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
 
 // unlease lets the time be over of all that a dead process had claimed: the short form does not wait for that.
 func (p *platform) unlease(t testing.TB, db *pgx.Conn) {

@@ -28,6 +28,14 @@ func campaign[T any](short, long T) T {
 	return short
 }
 
+// long skips a test that has no short form.
+func long(t *testing.T, target string) {
+	t.Helper()
+	if !soaking {
+		t.Skip("it takes minutes: make " + target)
+	}
+}
+
 // TestReplicasShareLimits offers three times a client's limit to three replicas on one Redis: first
 // undisturbed, then with Redis killed and started again.
 func TestReplicasShareLimits(t *testing.T) {
