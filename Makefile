@@ -1,7 +1,7 @@
 # Puente: `make` lists the targets.
 SHELL := /bin/bash
 export CGO_ENABLED := 0
-export GOFLAGS := -trimpath
+export GOFLAGS := $(strip -trimpath $(GOFLAGS))
 .DEFAULT_GOAL := help
 
 BIN      := bin/puente
@@ -10,7 +10,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TOOLS    := $(CURDIR)/.tools
 ARGS     ?=
 
-.PHONY: help build run image test check format vet staticcheck generated generate chart chart-at-hand bench soak soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts soak-drill screenshots bench-pages axe clean
+.PHONY: help build run image test check format vet staticcheck generated generate chart chart-at-hand bench soak soak-shapes soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts soak-drill screenshots bench-pages axe clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -44,7 +44,7 @@ staticcheck: $(TOOLS)/staticcheck
 	$(TOOLS)/staticcheck ./...
 
 $(TOOLS)/staticcheck:
-	GOBIN=$(TOOLS) GOFLAGS="-trimpath -mod=mod" go install $(STATICCHECK)
+	GOBIN=$(TOOLS) GOFLAGS="$(GOFLAGS) -mod=mod" go install $(STATICCHECK)
 
 # Generated code is committed; a fresh machine compiles no generator. Its inputs' hashes say
 # whether it is current.
@@ -63,10 +63,10 @@ generate: $(TOOLS)/sqlc $(TOOLS)/templ ## generate code again, and note the hash
 	@sha256sum $(INPUTS) $$(git ls-files -co --exclude-standard $(OUTPUTS)) | sort -k2 > .generated.sums
 
 $(TOOLS)/sqlc:
-	GOBIN=$(TOOLS) GOFLAGS="-trimpath -mod=mod" go install github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1
+	GOBIN=$(TOOLS) GOFLAGS="$(GOFLAGS) -mod=mod" go install github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1
 
 $(TOOLS)/templ: # of the release that go.mod has
-	GOBIN=$(TOOLS) GOFLAGS="-trimpath -mod=mod" go install github.com/a-h/templ/cmd/templ@v0.3.977
+	GOBIN=$(TOOLS) GOFLAGS="$(GOFLAGS) -mod=mod" go install github.com/a-h/templ/cmd/templ@v0.3.977
 
 # The Helm chart: linted, rendered, held against Kubernetes' schemas. helm takes minutes to compile, so make check
 # looks at the chart only where it is at hand; what tests look at without it is committed in deploy/k8s/testdata.
@@ -90,19 +90,19 @@ chart-at-hand:
 	else echo "chart: no helm here: tests look at its committed renderings, not at the chart itself (make chart installs it)"; fi
 
 $(TOOLS)/helm:
-	GOBIN=$(TOOLS) GOFLAGS="-trimpath -mod=mod" go install helm.sh/helm/v3/cmd/helm@v3.22.0
+	GOBIN=$(TOOLS) GOFLAGS="$(GOFLAGS) -mod=mod" go install helm.sh/helm/v3/cmd/helm@v3.22.0
 
 $(TOOLS)/kubeconform:
-	GOBIN=$(TOOLS) GOFLAGS="-trimpath -mod=mod" go install github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
+	GOBIN=$(TOOLS) GOFLAGS="$(GOFLAGS) -mod=mod" go install github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0
 
 # The loader of docker compose, as a program: by it, or by docker compose, deploy/docker's test checks the compose files.
 $(TOOLS)/compose:
-	GOBIN=$(TOOLS)/new GOFLAGS="-trimpath -mod=mod" go install github.com/compose-spec/compose-go/v2/cmd@v2.16.2
+	GOBIN=$(TOOLS)/new GOFLAGS="$(GOFLAGS) -mod=mod" go install github.com/compose-spec/compose-go/v2/cmd@v2.16.2
 	mv $(TOOLS)/new/cmd $@
 
 # From the document in the source of Kubernetes; kubeconform would fetch them from elsewhere.
 $(TOOLS)/k8s-schemas:
-	swagger=$$(GOFLAGS="-trimpath -mod=mod" go mod download -json k8s.io/kubernetes@$(KUBERNETES) | sed -n 's/.*"Dir": "\(.*\)",/\1/p')/api/openapi-spec/swagger.json && \
+	swagger=$$(GOFLAGS="$(GOFLAGS) -mod=mod" go mod download -json k8s.io/kubernetes@$(KUBERNETES) | sed -n 's/.*"Dir": "\(.*\)",/\1/p')/api/openapi-spec/swagger.json && \
 	  go run ./deploy/k8s/schemas "$$swagger" $@
 
 # A module of its own: the platform does not depend on Kubernetes.
@@ -112,10 +112,12 @@ $(TOOLS)/operator: $(wildcard deploy/k8s/operator/*)
 bench: build postgres ## cost per request as a ratio to a plain reverse proxy
 	go run ./test/bench $(ARGS)
 
-soak: soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts soak-drill ## the long campaigns, each also alone: soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts soak-drill
+soak: soak-shapes soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts soak-drill ## the long campaigns, each also alone: soak-shapes soak-kills soak-reconnections soak-television soak-partnerhub soak-renewals soak-limits soak-restarts soak-drill
 
 # Most have a short form in make test, a test of the same name.
 SOAK = PUENTE_TEST_SOAK=1 go test ./test/e2e -count=1 -v -timeout 20m -run
+soak-shapes: postgres ## all scenarios with hops over HTTP in one process; 10,000 guesses of a PIN
+	$(SOAK) '^TestShapes$$/^http$$'
 soak-kills: postgres ## 200 kill -9 under load
 	$(SOAK) '^TestKills$$'
 soak-reconnections: postgres ## 380 kill -9 in the steps of a reconnection; 1,000 calls while its systems hang; a batch of 500 killed

@@ -29,8 +29,11 @@ const (
 // batchTimeout is when a batch is given up; whether it was stored is then asked of the database.
 const batchTimeout = 30 * time.Second
 
-// daysEvery is how often the partitions are looked after.
-const daysEvery = time.Hour
+// daysEvery is how often the partitions are looked after, daysAgain when that failed. They are made a day ahead.
+const (
+	daysEvery = time.Hour
+	daysAgain = 10 * time.Minute
+)
 
 // Run moves the journal to the database until ctx ends, whatever becomes of the database meanwhile.
 func (l *Log) Run(ctx context.Context) error {
@@ -40,8 +43,10 @@ func (l *Log) Run(ctx context.Context) error {
 		wait := l.cfg.FlushEvery
 		err := l.Flush(ctx)
 		if err == nil && time.Since(kept) > daysEvery {
-			if err = l.keepDays(ctx); err == nil {
-				kept = time.Now()
+			kept = time.Now()
+			if err := l.keepDays(ctx); err != nil && ctx.Err() == nil { // a verification may read them for long
+				kept = kept.Add(daysAgain - daysEvery)
+				l.log.WarnContext(ctx, "days of the audit not kept", "again", daysAgain, "error", err)
 			}
 		}
 		switch {

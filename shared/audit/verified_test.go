@@ -1,11 +1,14 @@
 package audit
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"puente/shared/audit/sql"
 	"puente/shared/database/databasetest"
 	"puente/shared/journal"
 )
@@ -76,12 +79,23 @@ func TestChainsAreVerifiedDaily(t *testing.T) {
 			}
 		}
 	}
-	exec("update audit.verification set begun = now()") // by one that may be alive
+	exec("update audit.verification set begun = now(), alive = now()") // by one that may be there
 	look(false, 0)
-	exec("update audit.verification set begun = now() - interval '2 hours'")
+	exec("update audit.verification set alive = now() - interval '6 minutes'")
 	look(true, 0)
 	exec("update audit.records set status = 500 where instance = 'c' and sequence = 2")
 	look(true, 0) // not yet a day
 	exec("update audit.verification set ended = now() - interval '25 hours'")
 	look(true, 1)
+	if err := sql.New(db).EndVerification(t.Context(), sql.EndVerificationParams{Begun: time.Now().Add(-time.Hour)}); err != nil { // of one that began before
+		t.Fatal(err)
+	}
+	look(true, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	exec("update audit.verification set ended = now() - interval '25 hours', begun = now()")
+	if err := replicas[0].verifyAs(ctx, time.Now()); err == nil {
+		t.Error("verified after the end")
+	}
+	look(true, 1) // the next one does
 }

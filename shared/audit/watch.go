@@ -2,7 +2,11 @@ package audit
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"puente/shared/audit/sql"
 	"puente/shared/database"
@@ -10,7 +14,8 @@ import (
 
 const (
 	watchEvery = 5 * time.Minute // how often one looks whether a verification is due
-	watchLease = time.Hour       // until one that somebody began and did not end is begun again
+	watchLease = 5 * time.Minute // until one is begun again whose process is not heard of
+	watchBeat  = time.Minute     // how often a process is heard of
 )
 
 // Watch has all chains verified once in Config.VerifyEvery, by one of the processes that share the database, until
@@ -30,12 +35,11 @@ func (l *Log) Watch(ctx context.Context) error {
 
 func (l *Log) watch(ctx context.Context) error {
 	begun, err := sql.New(l.db).BeginVerification(ctx, sql.BeginVerificationParams{Every: l.cfg.VerifyEvery, Lease: watchLease})
-	if err != nil {
-		return database.Problem(err)
+	if err == nil {
+		return l.verifyAs(ctx, begun)
 	}
-	if begun > 0 {
-		_, err := l.Verify(ctx)
-		return err
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return database.Problem(err)
 	}
 	last, err := sql.New(l.db).LastVerification(ctx)
 	if err != nil {
@@ -47,9 +51,39 @@ func (l *Log) watch(ctx context.Context) error {
 	return nil
 }
 
+// verifyAs verifies, and is heard of meanwhile.
+func (l *Log) verifyAs(ctx context.Context, begun time.Time) error {
+	q := sql.New(l.db)
+	over := make(chan struct{})
+	var beating sync.WaitGroup
+	beating.Go(func() {
+		for {
+			select {
+			case <-over:
+				return
+			case <-time.After(watchBeat):
+				if err := q.LiveOnVerification(ctx, begun); err != nil && ctx.Err() == nil {
+					l.log.WarnContext(ctx, "verification of the audit not extended", "error", database.Problem(err))
+				}
+			}
+		}
+	})
+	_, err := l.verify(ctx, begun)
+	close(over)
+	beating.Wait()
+	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if left := q.LeaveVerification(leaving, begun); err == nil {
+		err = database.Problem(left)
+	}
+	return err
+}
+
 // Verify verifies all chains once what is journalled here is in the database. What it found is in the metrics of all
 // processes.
-func (l *Log) Verify(ctx context.Context) (Report, error) {
+func (l *Log) Verify(ctx context.Context) (Report, error) { return l.verify(ctx, time.Now()) }
+
+func (l *Log) verify(ctx context.Context, begun time.Time) (Report, error) {
 	if err := l.Flush(ctx); err != nil {
 		return Report{}, err
 	}
@@ -65,7 +99,7 @@ func (l *Log) Verify(ctx context.Context) (Report, error) {
 		}
 	}
 	l.metrics.found(time.Now(), broken)
-	if err := sql.New(l.db).EndVerification(ctx, broken); err != nil {
+	if err := sql.New(l.db).EndVerification(ctx, sql.EndVerificationParams{Broken: broken, Begun: begun}); err != nil {
 		return Report{}, database.Problem(err)
 	}
 	return report, nil

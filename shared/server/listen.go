@@ -25,7 +25,7 @@ type gate struct {
 	draining atomic.Bool
 	inFlight atomic.Int64
 	pair     *pair         // nil: plain
-	kept     time.Duration // how long a connection is, by and by: who balances connections knows of processes that came later
+	kept     time.Duration // about how long a connection is, so that who balances them has some for processes that came later
 }
 
 // Timeouts of a connection. The slowest contract has 30 s; a body may take 15 s.

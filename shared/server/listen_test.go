@@ -1,7 +1,6 @@
 package server
 
 import (
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -56,23 +55,23 @@ server_requests_in_flight{listener="ops"} 0
 // An old connection ends with the answer to a request, which does not fail; a younger one is kept.
 func TestOldConnectionsEnd(t *testing.T) {
 	for kept, reused := range map[time.Duration]int{time.Nanosecond: 0, time.Hour: 4} {
-		g, err := listen(listenConfig{Addr: "127.0.0.1:0"}, slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer g.server.Close()
-		g.kept = kept
+		g := &gate{kept: kept}
 		g.open(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+		server := httptest.NewUnstartedServer(g)
+		server.Config.ConnContext = g.connected
+		server.Start()
 		n := 0
 		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
 			if c.Reused {
 				n++
 			}
 		}})
-		client := &http.Client{Transport: &http.Transport{}}
-		defer client.CloseIdleConnections()
+		client := server.Client()
 		for range 5 {
-			req, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+g.addr(), nil)
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
 			res, err := client.Do(req)
 			if err != nil {
 				t.Fatal(err)
@@ -82,6 +81,7 @@ func TestOldConnectionsEnd(t *testing.T) {
 				t.Errorf("answered %d", res.StatusCode)
 			}
 		}
+		server.Close()
 		if n != reused {
 			t.Errorf("kept for %s: %d of 5 requests came by a connection of before, want %d", kept, n, reused)
 		}

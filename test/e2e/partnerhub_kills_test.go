@@ -106,7 +106,7 @@ func partnerHubKills(t *testing.T, s shape, at, kills int) {
 // an attempt may take until "not there" is believed of it, with some time for a busy machine.
 const hubSettlesWithin = 2*time.Minute + 60*time.Second
 
-// program is how sessions of the program's are told from the test's own.
+// program is how the program's connections are told from the test's own.
 const program = "e2e"
 
 // asProgram is the URL of a database for the program.

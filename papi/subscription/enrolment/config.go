@@ -15,6 +15,7 @@ import (
 // Config is what of section papi.subscription concerns visits.
 type Config struct {
 	Handles   HandleConfig      `yaml:"handles"`
+	PINDigits int               `yaml:"pinDigits"` // each PIN has three tries: of four digits one in 3,333 is guessed
 	Operators map[string]string `yaml:"operators"` // by country: whose lines it is sold to, as pages name it
 }
 
@@ -27,10 +28,11 @@ type HandleConfig struct {
 	BindAddress bool `yaml:"bindAddress"`
 }
 
-// Defaults are the specification's (§7.3).
+// Defaults are the specification's (§7.2, §7.3).
 func Defaults() Config {
 	return Config{
 		Handles:   HandleConfig{Life: time.Minute, BindAddress: true},
+		PINDigits: 6,
 		Operators: map[string]string{string(phone.Chile): "Entel", string(phone.Peru): "Entel Perú"},
 	}
 }
@@ -38,6 +40,8 @@ func Defaults() Config {
 const (
 	maxHandleLife = 10 * time.Minute
 	maxOperator   = 60 // bytes of a name
+	leastPIN      = 4
+	mostPIN       = 8
 )
 
 // Validate joins all that is wrong.
@@ -45,6 +49,9 @@ func (c *Config) Validate() error {
 	var errs []error
 	if c.Handles.Life < time.Second || c.Handles.Life > maxHandleLife {
 		errs = append(errs, fmt.Errorf("handles.life: must be from 1s to %s", maxHandleLife))
+	}
+	if c.PINDigits < leastPIN || c.PINDigits > mostPIN {
+		errs = append(errs, fmt.Errorf("pinDigits: must be from %d to %d", leastPIN, mostPIN))
 	}
 	for _, country := range slices.Sorted(maps.Keys(c.Operators)) {
 		name := c.Operators[country]

@@ -63,11 +63,10 @@ func (f *Flows) mayHavePIN(ctx context.Context, tx pgx.Tx, p newPIN, at time.Tim
 
 // sendPIN draws a PIN, writes it down and its message.
 func (f *Flows) sendPIN(ctx context.Context, tx pgx.Tx, p newPIN, o offer, msisdn string, at time.Time) error {
-	n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
+	digits, err := drawPIN(f.config.PINDigits)
 	if err != nil {
 		return fmt.Errorf("draw PIN: %w", err)
 	}
-	digits := fmt.Sprintf("%06d", n)
 	ends := at.Add(pinLife)
 	if p.flowEnds.Before(ends) {
 		ends = p.flowEnds
@@ -83,6 +82,16 @@ func (f *Flows) sendPIN(ctx context.Context, tx pgx.Tx, p newPIN, o offer, msisd
 		LineID: p.line, MSISDN: msisdn, ShortCode: o.shortCode, Product: o.product, Purpose: messaging.PIN, PIN: digits,
 		Amount: o.point.Amount, Until: ends, At: at,
 	})
+}
+
+// drawPIN is so many digits, each as likely as any other.
+func drawPIN(digits int) (string, error) {
+	all := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(digits)), nil)
+	n, err := rand.Int(rand.Reader, all)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%0*d", digits, n), nil
 }
 
 // pinMAC binds digits to all that they are good for.

@@ -256,3 +256,41 @@ func TestDigitsAreNotKept(t *testing.T) {
 		}
 	}
 }
+
+// A PIN has as many digits as configured, leading zeros included.
+func TestPINDigits(t *testing.T) {
+	for _, n := range []int{leastPIN, mostPIN} {
+		w := newWorld(t)
+		w.cfg.PINDigits = n
+		w.restart()
+		flow := w.start(weekly, msisdn)
+		pin := w.pin()
+		if len(pin) != n || strings.Trim(pin, "0123456789") != "" {
+			t.Errorf("%q has not %d digits", pin, n)
+		}
+		w.refused(flow, pin[1:])
+		if got := w.agrees(flow, pin); got.State != contract.EnrolmentActive {
+			t.Errorf("%+v", got)
+		}
+	}
+	zeros := 0
+	for range 400 { // one in ten does
+		pin, err := drawPIN(leastPIN)
+		if err != nil || len(pin) != leastPIN {
+			t.Fatal(pin, err)
+		}
+		if pin[0] == '0' {
+			zeros++
+		}
+	}
+	if zeros == 0 {
+		t.Error("no PIN begins with a zero")
+	}
+	for _, n := range []int{leastPIN - 1, mostPIN + 1} {
+		cfg := Defaults()
+		cfg.PINDigits = n
+		if err := cfg.Validate(); err == nil || err.Error() != "pinDigits: must be from 4 to 8" {
+			t.Errorf("%d digits: %v", n, err)
+		}
+	}
+}

@@ -44,6 +44,7 @@ const (
 	windows   = 5 * time.Second        // over which refusals are counted
 
 	firstHold  = time.Minute
+	fewHold    = 10 * time.Second
 	mostHold   = 5 * time.Minute
 	firstPause = time.Second // where the operator does not say
 	mostPause  = time.Minute
@@ -176,7 +177,7 @@ func (p *pace) learn(result charging.Result) {
 	p.until = now.Add(max(result.Again, min(firstPause<<min(p.refusals, 6), mostPause)))
 	p.refusals++
 	p.taken = p.second(now)
-	p.took = len(p.taken)
+	p.took = max(p.took, len(p.taken))
 	p.now, p.last = window{since: p.until}, window{since: p.until}
 }
 
@@ -192,15 +193,17 @@ func (p *pace) second(now time.Time) []time.Time {
 
 // slowDown sets the limit below what was taken in a second.
 func (p *pace) slowDown(now time.Time) {
-	took := rate.Limit(p.took)
-	p.took = 0
-	limit := took * slower
+	limit := rate.Limit(p.took) * slower
 	if old := p.limiter.Limit(); old != rate.Inf { // what was taken was little because there was little to do
 		limit = min(max(limit, old/2), old*slower)
 	}
-	if !p.changed.IsZero() {
+	switch {
+	case !p.changed.IsZero():
 		p.hold = min(2*p.hold, mostHold)
+	case p.took < seldom: // too few to say much
+		p.hold = fewHold
 	}
+	p.took = 0
 	p.limiter.SetLimitAt(now, max(min(limit, p.configured), leastRate))
 	p.changed, p.steps = now, 0
 }

@@ -29,7 +29,7 @@ import (
 //
 // PUENTE_TEST_SEED and PUENTE_TEST_DAYS make a run of one's own.
 func TestInvariants1And3And4And5And6And7And22And25(t *testing.T) {
-	days := 6
+	days := 10
 	if n, err := strconv.Atoi(os.Getenv("PUENTE_TEST_DAYS")); err == nil {
 		days = n
 	}

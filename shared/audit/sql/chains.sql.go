@@ -81,9 +81,10 @@ func (q *Queries) Anchors(ctx context.Context, instance string) ([]AnchorsRow, e
 	return items, nil
 }
 
-const beginVerification = `-- name: BeginVerification :execrows
-update audit.verification set begun = now()
-where (ended is null or ended <= now() - $1::interval) and (begun is null or begun <= now() - $2::interval)
+const beginVerification = `-- name: BeginVerification :one
+update audit.verification set begun = now(), alive = now()
+where (ended is null or ended <= now() - $1::interval) and (alive is null or alive <= now() - $2::interval)
+returning begun::timestamptz
 `
 
 type BeginVerificationParams struct {
@@ -91,13 +92,12 @@ type BeginVerificationParams struct {
 	Lease time.Duration
 }
 
-// One row where the last verification is older than every, and nobody has begun one within lease.
-func (q *Queries) BeginVerification(ctx context.Context, arg BeginVerificationParams) (int64, error) {
-	result, err := q.db.Exec(ctx, beginVerification, arg.Every, arg.Lease)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+// A row where the last verification is older than every, and nobody that was heard of within lease is at one.
+func (q *Queries) BeginVerification(ctx context.Context, arg BeginVerificationParams) (time.Time, error) {
+	row := q.db.QueryRow(ctx, beginVerification, arg.Every, arg.Lease)
+	var begun time.Time
+	err := row.Scan(&begun)
+	return begun, err
 }
 
 const chains = `-- name: Chains :many
@@ -159,11 +159,17 @@ func (q *Queries) CloseRequests(ctx context.Context, arg CloseRequestsParams) er
 }
 
 const endVerification = `-- name: EndVerification :exec
-update audit.verification set begun = null, ended = now(), broken = $1
+update audit.verification set ended = now(), broken = $1 where ended is null or ended <= $2::timestamptz
 `
 
-func (q *Queries) EndVerification(ctx context.Context, broken int64) error {
-	_, err := q.db.Exec(ctx, endVerification, broken)
+type EndVerificationParams struct {
+	Broken int64
+	Begun  time.Time
+}
+
+// Where one that began later has ended before, that one stands.
+func (q *Queries) EndVerification(ctx context.Context, arg EndVerificationParams) error {
+	_, err := q.db.Exec(ctx, endVerification, arg.Broken, arg.Begun)
 	return err
 }
 
@@ -181,6 +187,24 @@ func (q *Queries) LastVerification(ctx context.Context) (LastVerificationRow, er
 	var i LastVerificationRow
 	err := row.Scan(&i.Ended, &i.Broken)
 	return i, err
+}
+
+const leaveVerification = `-- name: LeaveVerification :exec
+update audit.verification set alive = null where begun = $1::timestamptz
+`
+
+func (q *Queries) LeaveVerification(ctx context.Context, begun time.Time) error {
+	_, err := q.db.Exec(ctx, leaveVerification, begun)
+	return err
+}
+
+const liveOnVerification = `-- name: LiveOnVerification :exec
+update audit.verification set alive = now() where begun = $1::timestamptz and alive is not null
+`
+
+func (q *Queries) LiveOnVerification(ctx context.Context, begun time.Time) error {
+	_, err := q.db.Exec(ctx, liveOnVerification, begun)
+	return err
 }
 
 const lockChain = `-- name: LockChain :one

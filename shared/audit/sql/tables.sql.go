@@ -75,6 +75,7 @@ type AuditRecord struct {
 type AuditVerification struct {
 	One    bool
 	Begun  *time.Time
+	Alive  *time.Time
 	Ended  *time.Time
 	Broken int64
 }

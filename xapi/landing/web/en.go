@@ -38,7 +38,7 @@ var english = Texts{
 	PINTitle:   "Confirm with your PIN",
 	PINSentTo:  "We texted it to %s.",
 	PINLabel:   "PIN",
-	PINHint:    "The 6 digits of the message.",
+	PINHint:    "The digits of the message.",
 	Subscribe:  "Subscribe for %s",
 	Authorise:  "Authorise a charge of %s",
 	ResendHint: "Did it not arrive? You can ask for another PIN after a minute.",

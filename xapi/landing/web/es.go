@@ -38,7 +38,7 @@ var spanish = Texts{
 	PINTitle:   "Confirma con tu PIN",
 	PINSentTo:  "Lo enviamos por SMS al %s.",
 	PINLabel:   "PIN",
-	PINHint:    "Los 6 dígitos del mensaje.",
+	PINHint:    "Los dígitos del mensaje.",
 	Subscribe:  "Suscribirme por %s",
 	Authorise:  "Autorizar un cobro de %s",
 	ResendHint: "¿No te llegó? Puedes pedir otro PIN después de un minuto.",

@@ -64,7 +64,7 @@ func screens(l Language, terms *subscription.Terms) []screen {
 			has: []string{`name="msisdn"`, `inputmode="tel"`, `autocomplete="tel-national"`, "+56", `value="own"`, `value="other"`, "<details>"}},
 		{name: "pin", page: PINPage(PIN{Page: p, Visit: "sealed", Masked: masked, ResendIn: 41500 * time.Millisecond}), scripts: 2,
 			agrees: p.agree(t.Subscribe, t.Authorise), actions: []string{"pin", "pin/resend"},
-			has: []string{`inputmode="numeric"`, `autocomplete="one-time-code"`, `maxlength="6"`, `data-wait="42"`, "9\u00a0****\u00a05678"}},
+			has: []string{`inputmode="numeric"`, `autocomplete="one-time-code"`, `maxlength="8"`, `data-wait="42"`, "9\u00a0****\u00a05678"}},
 		{name: "known offer", page: KnownOfferPage(KnownOffer{Page: p, Visit: "sealed", Masked: masked, WiFi: "/ads/juegos?he="}),
 			agrees: t.KnownContinue, actions: []string{"offer"}, has: []string{`href="/ads/juegos?he="`, "9\u00a0****\u00a05678"}},
 		{name: "confirmation", page: ConfirmationPage(Confirmation{Page: p, Visit: "sealed", Masked: masked}),

@@ -21,19 +21,27 @@ from (
 left join audit.chains on chains.instance = known.instance
 order by known.instance;
 
--- name: BeginVerification :execrows
--- One row where the last verification is older than every, and nobody has begun one within lease.
-update audit.verification set begun = now()
-where (ended is null or ended <= now() - @every::interval) and (begun is null or begun <= now() - @lease::interval);
+-- name: BeginVerification :one
+-- A row where the last verification is older than every, and nobody that was heard of within lease is at one.
+update audit.verification set begun = now(), alive = now()
+where (ended is null or ended <= now() - @every::interval) and (alive is null or alive <= now() - @lease::interval)
+returning begun::timestamptz;
 
 -- name: CloseRequests :exec
 delete from audit.open where instance = @instance and id = any(@ids::text[]);
 
 -- name: EndVerification :exec
-update audit.verification set begun = null, ended = now(), broken = @broken;
+-- Where one that began later has ended before, that one stands.
+update audit.verification set ended = now(), broken = @broken where ended is null or ended <= @begun::timestamptz;
 
 -- name: LastVerification :one
 select ended, broken from audit.verification;
+
+-- name: LeaveVerification :exec
+update audit.verification set alive = null where begun = @begun::timestamptz;
+
+-- name: LiveOnVerification :exec
+update audit.verification set alive = now() where begun = @begun::timestamptz and alive is not null;
 
 -- name: LockChain :one
 -- The end of a chain, held until the transaction ends. today is the day for what comes next.
