@@ -313,15 +313,40 @@ func (d *demo) seedTables(ctx context.Context) error {
 		"partners": fmt.Appendf(nil, partners, d.notes.Sandbox, h.WebhookSecret, h.Key16, h.Key32, d.notes.Clients[partner].Secret),
 	} {
 		client := admin.NewClient(d.notes.Ops, config.NewSecret(d.notes.Admin.Token))
-		there, err := client.List(ctx, resource)
-		if err == nil && len(there) == 0 {
-			_, err = client.Apply(ctx, documents)
+		empty := false
+		err := insist(ctx, func() error {
+			there, err := client.List(ctx, resource)
+			empty = len(there) == 0
+			return err
+		})
+		if err == nil && empty {
+			err = insist(ctx, func() error {
+				_, err := client.Apply(ctx, documents)
+				return err
+			})
 		}
 		if err != nil {
 			return fmt.Errorf("seed %s: %w", resource, err)
 		}
 	}
 	return nil
+}
+
+// insist tries again for a while: a machine that starts everything at once is slow at first.
+func insist(ctx context.Context, try func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // ready writes demo.json, whole or not at all, and prints the banner.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -17,6 +19,9 @@ import (
 	"puente/shared/keyring"
 	"puente/shared/typology"
 )
+
+// connecting is how long a migration waits for a connection: no request does.
+const connecting = 5 * time.Second
 
 // Migrate brings every schema of layers to this version, whichever layers the configuration is for.
 // It counts the rows of every table and validates every constraint before and after, and reports a
@@ -34,6 +39,7 @@ func Migrate(ctx context.Context, cfg Config, layers ...Layer) (report []string,
 		return nil, err
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	h.settings.Database.ConnectTimeout = cmp.Or(h.settings.Database.ConnectTimeout, connecting)
 	db, err := database.Open(ctx, h.settings.Database, h.settings.dataDir(), log, prometheus.NewRegistry())
 	if err != nil {
 		return nil, err
