@@ -332,14 +332,15 @@ func (d *demo) seedTables(ctx context.Context) error {
 	return nil
 }
 
-// insist tries again for a while: a machine that starts everything at once is slow at first.
+// insist tries again for a while where the platform is not yet up to it: a machine that starts everything at once is
+// slow at first. Any other error is one at once.
 func insist(ctx context.Context, try func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for {
 		err := try()
-		if err == nil {
-			return nil
+		if !errors.Is(err, problem.Unavailable) && !errors.Is(err, problem.Timeout) {
+			return err
 		}
 		select {
 		case <-ctx.Done():

@@ -44,7 +44,7 @@ const (
 	windows   = 5 * time.Second        // over which refusals are counted
 
 	firstHold  = time.Minute
-	fewHold    = 10 * time.Second
+	fewHold    = 10 * time.Second // of a limit that was learned from few calls
 	mostHold   = 5 * time.Minute
 	firstPause = time.Second // where the operator does not say
 	mostPause  = time.Minute
