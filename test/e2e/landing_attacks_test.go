@@ -106,13 +106,14 @@ func wrongPIN(right string, n int) string {
 }
 
 // Of all guesses three are evaluated, however many come at once or one after the other; then the right PIN is
-// refused, too (invariant 12).
+// refused, too (invariant 12). Every hundred come from an address of their own: it is not the limit of an address
+// that refuses them.
 func landingGuesses(t *testing.T, p *platform) {
 	h, v, msisdn := p.hub.rest, p.visitor(t), p.hub.line()
 	asked, right := v.atPIN(h, msisdn)
 	form := v.form(asked)
 	var group sync.WaitGroup
-	for i := range campaign(200, 200) {
+	for i := range 200 {
 		group.Go(func() {
 			status, err := v.guess(h, form, wrongPIN(right, i))
 			if err != nil || status != 422 && status != 409 && status != 503 { // 503: shed, unseen
@@ -121,15 +122,21 @@ func landingGuesses(t *testing.T, p *platform) {
 		})
 	}
 	group.Wait()
+	seen := map[int]int{}
 	for i := range campaign(40, 10_000) {
+		if i%100 == 0 {
+			v = v.moved(t)
+		}
 		status, err := v.guess(h, form, wrongPIN(right, 1000+i))
-		if err != nil || status != 422 && status != 409 && status != 429 { // 429: too many requests of an address, unseen
+		if err != nil || status != 422 && status != 409 {
 			t.Fatalf("guess %d: %d, %v", i, status, err)
 		}
+		seen[status]++
 	}
-	if status, err := v.guess(h, form, right); err != nil || status != 422 && (!soaking || status != 429) {
+	if status, err := v.guess(h, form, right); err != nil || status != 422 {
 		t.Errorf("the right PIN after them: %d, %v", status, err)
 	}
+	t.Logf("one after the other: %v", seen)
 	p.wantEvaluated(t, msisdn)
 }
 

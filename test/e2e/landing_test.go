@@ -47,6 +47,14 @@ func (p *platform) visitorAt(t testing.TB, address string) *visitor {
 	}}
 }
 
+// moved is the same visitor, with what its browser holds, at another address.
+func (v *visitor) moved(t testing.TB) *visitor {
+	t.Helper()
+	there := v.p.visitor(t)
+	there.browser.Jar = v.browser.Jar
+	return there
+}
+
 // page is what a visitor is shown, or where it is sent.
 type page struct {
 	status   int

@@ -18,11 +18,14 @@ import (
 // However often and in whatever step the process is killed: a suspension has at most one order or one
 // PQR, never both; what was begun comes to an end by itself, and whoever asks again is told of it; each
 // request that was answered has its record.
+// The long form kills the process and the system layer of three processes, too.
 func TestReconnectionKills(t *testing.T) {
-	long(t, "soak-reconnections")
-	t.Run("one process", func(t *testing.T) { reconnectionKills(t, typed, 0, 40, 100) })
-	t.Run("papi", func(t *testing.T) { reconnectionKills(t, split, 1, 5, 15) })
-	t.Run("sapi", func(t *testing.T) { reconnectionKills(t, split, 0, 5, 15) })
+	t.Parallel()
+	t.Run("one process", func(t *testing.T) { reconnectionKills(t, typed, 0, campaign(1, 40), campaign(2, 100)) })
+	if soaking {
+		t.Run("papi", func(t *testing.T) { reconnectionKills(t, split, 1, 5, 15) })
+		t.Run("sapi", func(t *testing.T) { reconnectionKills(t, split, 0, 5, 15) })
+	}
 }
 
 // reconnectionKills kills one of a shape's processes so often in each step that can be held from

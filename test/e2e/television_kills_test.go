@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"puente/shared/database/databasetest"
 	"puente/test/sandbox"
 	"puente/test/sandbox/fault"
 	"puente/test/sandbox/tvplatforms"
@@ -20,25 +21,29 @@ import (
 // However often and in whatever step the process is killed: a normalization that was begun comes to its end
 // by itself, and then the line is right, each change made once and nothing changed that was right; whoever
 // asks again under the same key is told the same.
+// The long form kills the process and the system layer of three processes, too.
 func TestNormalizationKills(t *testing.T) {
-	long(t, "soak-television")
-	t.Run("one process", func(t *testing.T) { normalizationKills(t, typed, 0, 20, 40) })
-	t.Run("papi", func(t *testing.T) { normalizationKills(t, split, 1, 4, 10) })
-	t.Run("sapi", func(t *testing.T) { normalizationKills(t, split, 0, 4, 10) })
+	t.Parallel()
+	t.Run("one process", func(t *testing.T) { normalizationKills(t, typed, 0, campaign(1, 20), campaign(1, 40)) })
+	if soaking {
+		t.Run("papi", func(t *testing.T) { normalizationKills(t, split, 1, 4, 10) })
+		t.Run("sapi", func(t *testing.T) { normalizationKills(t, split, 0, 4, 10) })
+	}
 }
 
 // normalizationKills kills one of a shape's processes so often in each step that can be held from outside,
 // and so often at any moment.
 func normalizationKills(t *testing.T, s shape, at, held, random int) {
 	p := begin(t, s, settings{
-		more: "jobs: {lease: 1s}\n", television: "{normalizations: {resume: 1s}}",
+		database: asProgram(t, databasetest.New(t).Config().ConnString()),
+		more:     "jobs: {lease: 1s}\n", television: "{normalizations: {resume: 1s}}",
 		platforms: ", timeout: 8s, attemptTimeout: 8s", // what hangs does so until the kill
 	})
 	killing, db := p.processes[at], p.connect(t)
 	survived := killing != p.processLayer() // who normalizes, when the platforms cannot be reached
 	stop := make(chan struct{})
 	var load sync.WaitGroup
-	all := make([]*normalizer, 8)
+	all := make([]*normalizer, campaign(4, 8))
 	for i := range all {
 		n := &normalizer{t: t, caller: p.caller(t), lenient: survived, asked: map[string]tvLine{}, told: map[string]tvResult{}}
 		all[i] = n
@@ -80,6 +85,9 @@ func normalizationKills(t *testing.T, s shape, at, held, random int) {
 		}
 		for _, id := range running {
 			interrupted[id] = true
+		}
+		if !soaking {
+			p.expire(t, db)
 		}
 		killing.start(t)
 		killed[steps[i].name]++
@@ -183,6 +191,24 @@ func (p *platform) running(t testing.TB, db *pgx.Conn) []string {
 		t.Fatal(err)
 	}
 	return ids
+}
+
+// expire lets the time be over of every normalization that was in work when the only process died: the
+// short form does not wait for that. What the process had sent to the database is done first.
+func (p *platform) expire(t testing.TB, db *pgx.Conn) {
+	t.Helper()
+	eventually(t, within, "the dead process's sessions are over", func() bool {
+		var others bool
+		err := db.QueryRow(t.Context(), `select exists (select from pg_stat_activity
+			where datname = current_database() and application_name = $1 and pid <> pg_backend_pid())`, program).Scan(&others)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return !others
+	})
+	if _, err := db.Exec(t.Context(), `update tvvalidation.normalizations set ends_at = clock_timestamp() where state = 'RUNNING'`); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // normalized are the ids of the normalizations that were begun, by the correlation that each was asked for
