@@ -59,6 +59,22 @@ func TestByWiFi(t *testing.T) {
 	}
 }
 
+// Who typed a number that is not the own one, so that the PIN went to somebody else, begins anew with the right one.
+func TestMistypedNumber(t *testing.T) {
+	t.Parallel()
+	w, mistyped, msisdn := open(t).visitor(t), line(well), line(well)
+	w.come(games, spanish, mistyped)
+	w.press(spanish.anew)
+	w.sees(spanish.offer)
+	w.enter(spanish, msisdn)
+	w.sees(spanish.askPIN, shows(msisdn))
+	w.give(w.pin(msisdn, 1), spanish.subscribe)
+	w.sees(spanish.active, shows(msisdn))
+	w.atPartner(games, msisdn, "ecb-pkcs5")
+	w.sold(games, msisdn, 990)
+	w.unsold(mistyped)
+}
+
 // Somebody on the operator's network confirms twice, and types nothing.
 func TestByTheOperatorsNetwork(t *testing.T) {
 	t.Parallel()

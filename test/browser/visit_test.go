@@ -34,7 +34,7 @@ func (d *demo) byOperator(o offer, msisdn string, l labels) string {
 type labels struct {
 	language                                                                    string
 	proceed, another, subscribe, subscribeMusic, authorise                      string
-	knownProceed, confirm, resend                                               string
+	knownProceed, confirm, resend, anew                                         string
 	offer, askPIN, confirmation                                                 string
 	active, already, consented, processing, declined, noBalance                 string
 	ineligible, expired, quota, unknownOffer, badLink                           string
@@ -45,7 +45,7 @@ type labels struct {
 var (
 	spanish = labels{
 		language: "es", proceed: "Continuar", another: "Otra compañía", subscribe: "Suscribirme por $990 semanal", subscribeMusic: "Suscribirme por $3.990 mensual",
-		authorise: "Autorizar un cobro de $990", knownProceed: "Continuar con este número", confirm: "Sí, suscribirme por $990 semanal", resend: "Enviar otro PIN",
+		authorise: "Autorizar un cobro de $990", knownProceed: "Continuar con este número", confirm: "Sí, suscribirme por $990 semanal", resend: "Enviar otro PIN", anew: "Usar otro número",
 		offer: "Tu número de celular", askPIN: "Confirma con tu PIN", confirmation: "Confirma tu suscripción",
 		active: "Listo: tu suscripción está activa", already: "Ya tienes esta suscripción", consented: "Listo: autorizaste el cobro", processing: "Procesando…",
 		declined: "Tu compañía no autorizó el cobro", noBalance: "Tu saldo no alcanza", ineligible: "Tu línea no puede contratar este servicio",
@@ -55,7 +55,7 @@ var (
 	}
 	english = labels{
 		language: "en", proceed: "Continue", another: "Another company", subscribe: "Subscribe for $990 CLP per week", subscribeMusic: "Subscribe for $3,990 CLP per month",
-		authorise: "Authorise a charge of $990 CLP", knownProceed: "Continue with this number", confirm: "Yes, subscribe for $990 CLP per week", resend: "Send another PIN",
+		authorise: "Authorise a charge of $990 CLP", knownProceed: "Continue with this number", confirm: "Yes, subscribe for $990 CLP per week", resend: "Send another PIN", anew: "Use another number",
 		offer: "Your mobile number", askPIN: "Confirm with your PIN", confirmation: "Confirm your subscription",
 		active: "Done: your subscription is active", already: "You already have this subscription", consented: "Done: you authorised the charge", processing: "Processing…",
 		declined: "Your operator did not authorise the charge", noBalance: "Your balance is too low", ineligible: "Your line cannot have this service",

@@ -24,7 +24,9 @@ func (c *channel) ShowPIN(x *policy.Exchange, in landing.Visit) error {
 // pin is the page that asks for the PIN.
 func (r *asked) pin(v visit, terms *subscription.Terms) web.PIN {
 	page := r.page(v, terms, pagePIN)
-	return web.PIN{Page: page, Visit: r.form(v, screenPIN, page), Masked: v.Masked, ResendIn: max(v.Resend.Sub(r.now()), 0)}
+	return web.PIN{
+		Page: page, Visit: r.form(v, screenPIN, page), Masked: v.Masked, ResendIn: max(v.Resend.Sub(r.now()), 0), Anew: entryURL(v),
+	}
 }
 
 // ConfirmPIN is the operation of that name.

@@ -41,13 +41,13 @@ var english = Texts{
 	PINHint:    "The digits of the message.",
 	Subscribe:  "Subscribe for %s",
 	Authorise:  "Authorise a charge of %s",
-	ResendHint: "Did it not arrive? You can ask for another PIN after a minute.",
+	ResendHint: "Did it not arrive? Check the number, or ask for another PIN after a minute.",
 	Resend:     "Send another PIN",
 	ResendIn:   "Send another PIN in %s s",
 
 	KnownNumber:   "Your number",
 	KnownContinue: "Continue with this number",
-	KnownOther:    "Use another number",
+	OtherNumber:   "Use another number",
 	KnownNote:     "Nothing is charged yet: you are still to confirm.",
 
 	ConfirmTitle:     "Confirm your subscription",

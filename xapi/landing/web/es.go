@@ -41,13 +41,13 @@ var spanish = Texts{
 	PINHint:    "Los dígitos del mensaje.",
 	Subscribe:  "Suscribirme por %s",
 	Authorise:  "Autorizar un cobro de %s",
-	ResendHint: "¿No te llegó? Puedes pedir otro PIN después de un minuto.",
+	ResendHint: "¿No te llegó? Revisa el número, o pide otro PIN después de un minuto.",
 	Resend:     "Enviar otro PIN",
 	ResendIn:   "Enviar otro PIN en %s s",
 
 	KnownNumber:   "Tu número",
 	KnownContinue: "Continuar con este número",
-	KnownOther:    "Usar otro número",
+	OtherNumber:   "Usar otro número",
 	KnownNote:     "Todavía no se cobra nada: falta que confirmes.",
 
 	ConfirmTitle:     "Confirma tu suscripción",

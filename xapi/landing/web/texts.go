@@ -22,10 +22,10 @@ type Texts struct {
 	AgreeTerms             string // beside the button that does
 
 	// The number.
-	NumberLabel, NumberHint                           string
-	OperatorLabel, OperatorOther                      string
-	Continue                                          string
-	KnownNumber, KnownContinue, KnownOther, KnownNote string
+	NumberLabel, NumberHint                            string
+	OperatorLabel, OperatorOther                       string
+	Continue                                           string
+	KnownNumber, KnownContinue, OtherNumber, KnownNote string
 
 	// The agreement.
 	PINTitle, PINSentTo, PINLabel, PINHint      string // %s is a number, masked

@@ -10,7 +10,7 @@ import (
 
 // layout is the version of what the pages show, and how, beside texts and terms: whoever changes a template
 // or the style in a way that a reader would notice raises it.
-const layout = "1"
+const layout = "2"
 
 // TextsVersion names what a page says, which a record of a consent keeps: its language, and a hash over the
 // layout, the language's texts and what the campaign shows. Colours and addresses are not part of it.

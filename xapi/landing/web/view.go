@@ -64,6 +64,7 @@ type PIN struct {
 	Visit    string
 	Masked   string        // the number
 	ResendIn time.Duration // until another PIN may be asked for
+	Anew     string        // URL for who wants another number: the PIN comes to none, or to somebody else
 }
 
 // KnownOffer is the first of two confirmations of a visitor whose number the operator's header told.

@@ -62,9 +62,9 @@ func screens(l Language, terms *subscription.Terms) []screen {
 	said := []screen{
 		{name: "offer", page: OfferPage(Offer{Page: p, Visit: "sealed"}), agrees: t.Continue, actions: []string{"msisdn"},
 			has: []string{`name="msisdn"`, `inputmode="tel"`, `autocomplete="tel-national"`, "+56", `value="own"`, `value="other"`, "<details>"}},
-		{name: "pin", page: PINPage(PIN{Page: p, Visit: "sealed", Masked: masked, ResendIn: 41500 * time.Millisecond}), scripts: 2,
+		{name: "pin", page: PINPage(PIN{Page: p, Visit: "sealed", Masked: masked, ResendIn: 41500 * time.Millisecond, Anew: "/ads/juegos?tid="}), scripts: 2,
 			agrees: p.agree(t.Subscribe, t.Authorise), actions: []string{"pin", "pin/resend"},
-			has: []string{`inputmode="numeric"`, `autocomplete="one-time-code"`, `maxlength="8"`, `data-wait="42"`, "9\u00a0****\u00a05678"}},
+			has: []string{`inputmode="numeric"`, `autocomplete="one-time-code"`, `maxlength="8"`, `data-wait="42"`, "9\u00a0****\u00a05678", `href="/ads/juegos?tid="`}},
 		{name: "known offer", page: KnownOfferPage(KnownOffer{Page: p, Visit: "sealed", Masked: masked, WiFi: "/ads/juegos?he="}),
 			agrees: t.KnownContinue, actions: []string{"offer"}, has: []string{`href="/ads/juegos?he="`, "9\u00a0****\u00a05678"}},
 		{name: "confirmation", page: ConfirmationPage(Confirmation{Page: p, Visit: "sealed", Masked: masked}),
@@ -207,7 +207,7 @@ func TestMarkupIsText(t *testing.T) {
 	terms.Colours = map[string]string{"accent": evil, "text": "red;}"}
 	p := Page{Language: English, Other: "javascript:alert(4)", Terms: terms, Campaign: evil, Notice: NoticeOtherOperator}
 	pages := map[string]templ.Component{
-		"offer": OfferPage(Offer{Page: p, Visit: evil, Number: evil}), "pin": PINPage(PIN{Page: p, Visit: evil, Masked: evil}),
+		"offer": OfferPage(Offer{Page: p, Visit: evil, Number: evil}), "pin": PINPage(PIN{Page: p, Visit: evil, Masked: evil, Anew: "javascript:alert(7)"}),
 		"known":        KnownOfferPage(KnownOffer{Page: p, Visit: evil, Masked: evil, WiFi: "javascript:alert(5)"}),
 		"confirmation": ConfirmationPage(Confirmation{Page: p, Visit: evil, Masked: evil}),
 		"active":       ResultPage(Result{Page: p, Outcome: OutcomeActive, Masked: evil, Return: evil, Incident: evil}),
