@@ -32,8 +32,8 @@ const (
 	refundGone = "LINE_GONE"         // or after its line's number was erased: nobody could be told
 )
 
-// Settle writes what became of charges in tx, as of now, and all that follows from it. A charge that was
-// settled before stays as it is. It returns the charges as they are then.
+// Settle writes what became of charges in tx, each once among all, as of now, and all that follows from it. A charge
+// that was settled before stays as it is. It returns the charges as they are then.
 func (c *Charging) Settle(ctx context.Context, tx pgx.Tx, now time.Time, all ...Settlement) (map[int64]sql.SubscriptionCharge, error) {
 	var subscriptions, charges []int64
 	for _, s := range all {
@@ -73,9 +73,15 @@ type settling struct {
 	rows map[int64]sql.SubscriptionCharge
 
 	change   lifecycle.Change
-	attempts []sql.EndAttemptParams
-	updates  []sql.UpdateChargeParams
+	attempts sql.EndAttemptsParams
+	charges  sql.UpdateChargesParams
 	back     unspent
+}
+
+// attempt is what became of a charge's last one.
+type attempt struct {
+	state, reason string
+	charged       time.Time // zero: it was not
 }
 
 func (s *settling) settle(one Settlement) error {
@@ -92,43 +98,38 @@ func (s *settling) settle(one Settlement) error {
 	if row.Told == "" {
 		row.Told = one.Told
 	}
-	end := sql.EndAttemptParams{ChargeID: row.ID, Number: row.Attempts, Reason: one.Result.Reason, OperatorRef: one.Result.OperatorRef}
+	end := attempt{reason: one.Result.Reason}
 	open, wait := false, time.Duration(0)
 	switch one.Result.Outcome {
 	case OutcomeCharged:
-		at := one.Result.At
-		if at.IsZero() {
-			at = s.now
+		end.state, end.charged = Succeeded, one.Result.At
+		if end.charged.IsZero() {
+			end.charged = s.now
 		}
-		end.State, end.ChargedAt = Succeeded, &at
 		row.State, row.EndedAt = Succeeded, &s.now
 		if err := s.succeeded(&row, product); err != nil {
 			return err
 		}
 		open = row.State == Refunding
 	case OutcomeDeclined:
-		end.State = Declined
+		end.state = Declined
 		row.State, row.Reason, row.EndedAt = Declined, one.Result.Reason, &s.now
 		s.declined(&row, product)
 	case OutcomeUndone:
-		end.State = "UNDONE"
+		end.state = "UNDONE"
 		row.State = Created
 		if !s.renews(&row) { // who waited for it was told: it is not tried again
-			end.State, end.Reason = Declined, notCharged
+			end.state, end.reason = Declined, notCharged
 			row.State, row.Reason, row.EndedAt = Declined, notCharged, &s.now
 		}
 		s.undone(&row, one)
 	default:
-		end.State = Unknown
+		end.state = Unknown
 		row.State = Unknown
 		open, wait = true, s.patience(row)
 	}
 	s.metrics.ended(row, one.Result.Outcome)
-	s.attempts = append(s.attempts, end)
-	s.updates = append(s.updates, sql.UpdateChargeParams{
-		ID: row.ID, State: row.State, Reason: row.Reason, EndedAt: row.EndedAt, Late: row.Late, Told: row.Told, RefundReason: row.RefundReason,
-		RefundBy: row.RefundBy, RefundedAt: row.RefundedAt, NoticeID: row.NoticeID, Open: open, Wait: wait,
-	})
+	s.keep(&row, end, one.Result.OperatorRef, open, wait)
 	s.rows[row.ID] = row
 	return nil
 }
@@ -252,22 +253,25 @@ func (c *Charging) patience(row sql.SubscriptionCharge) time.Duration {
 	return max(c.cfg.First, min(c.cfg.Most, c.now().Sub(row.OpenedAt)/2))
 }
 
+// keep has a charge written, and what became of its last attempt.
+func (s *settling) keep(row *sql.SubscriptionCharge, end attempt, operatorRef string, open bool, wait time.Duration) {
+	a, c := &s.attempts, &s.charges
+	a.Charges, a.Numbers = append(a.Charges, row.ID), append(a.Numbers, row.Attempts)
+	a.States, a.Reasons = append(a.States, end.state), append(a.Reasons, end.reason)
+	a.Refs, a.Charged = append(a.Refs, operatorRef), append(a.Charged, end.charged)
+	c.Ids, c.States, c.Reasons = append(c.Ids, row.ID), append(c.States, row.State), append(c.Reasons, row.Reason)
+	c.Ends, c.Lates, c.Tolds = append(c.Ends, database.OrZero(row.EndedAt)), append(c.Lates, row.Late), append(c.Tolds, row.Told)
+	c.RefundReasons, c.RefundBys = append(c.RefundReasons, row.RefundReason), append(c.RefundBys, row.RefundBy)
+	c.Refunds, c.Notices = append(c.Refunds, database.OrZero(row.RefundedAt)), append(c.Notices, database.OrZero(row.NoticeID))
+	c.Opens, c.Waits = append(c.Opens, open), append(c.Waits, wait)
+}
+
 func (s *settling) write() error {
-	var failed error
-	note := func(_ int, err error) {
-		if failed == nil && err != nil {
-			failed = database.Problem(fmt.Errorf("settle charges: %w", err))
-		}
-	}
 	q := sql.New(s.tx)
-	if len(s.attempts) > 0 {
-		q.EndAttempt(s.ctx, s.attempts).Exec(note)
-	}
-	if len(s.updates) > 0 {
-		q.UpdateCharge(s.ctx, s.updates).Exec(note)
-	}
-	if failed != nil {
-		return failed
+	if len(s.charges.Ids) > 0 {
+		if err := errors.Join(q.EndAttempts(s.ctx, s.attempts), q.UpdateCharges(s.ctx, s.charges)); err != nil {
+			return database.Problem(fmt.Errorf("settle charges: %w", err))
+		}
 	}
 	if err := s.back.write(s.ctx, s.tx); err != nil {
 		return err

@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -94,16 +93,7 @@ func NewWriter(store *catalogue.Store, book *line.Book, partners teller, users s
 func (w *Writer) Write(ctx context.Context, tx pgx.Tx, c *Change) error {
 	q := sql.New(tx)
 	if len(c.rows) > 0 {
-		rows := make([]sql.UpdateSubscriptionParams, len(c.rows))
-		for i, s := range c.rows {
-			rows[i] = sql.UpdateSubscriptionParams{
-				ID: s.ID, State: s.State, ChangedAt: s.ChangedAt, Anchor: s.Anchor, Periods: s.Periods, PaidUntil: s.PaidUntil, Tries: s.Tries,
-				DueAt: s.DueAt, RemindedFor: s.RemindedFor, CancelledAt: s.CancelledAt, CancelReason: s.CancelReason, CancelCause: s.CancelCause, CancelChannel: s.CancelChannel,
-			}
-		}
-		var errs []error
-		q.UpdateSubscription(ctx, rows).Exec(func(_ int, err error) { errs = append(errs, err) })
-		if err := errors.Join(errs...); err != nil {
+		if err := q.UpdateSubscriptions(ctx, written(c.rows)); err != nil {
 			return database.Problem(fmt.Errorf("write subscriptions: %w", err))
 		}
 	}
@@ -119,6 +109,19 @@ func (w *Writer) Write(ctx context.Context, tx pgx.Tx, c *Change) error {
 		return err
 	}
 	return w.users.Send(ctx, tx, c.messages...)
+}
+
+// written are the columns of rows.
+func written(rows []*Subscription) (in sql.UpdateSubscriptionsParams) {
+	for _, s := range rows {
+		in.Ids, in.States, in.Changes = append(in.Ids, s.ID), append(in.States, s.State), append(in.Changes, s.ChangedAt)
+		in.Anchors, in.Periods = append(in.Anchors, database.OrZero(s.Anchor)), append(in.Periods, s.Periods)
+		in.PaidUntils, in.Tries = append(in.PaidUntils, database.OrZero(s.PaidUntil)), append(in.Tries, s.Tries)
+		in.Dues, in.Reminders = append(in.Dues, database.OrZero(s.DueAt)), append(in.Reminders, database.OrZero(s.RemindedFor))
+		in.Ends, in.Reasons = append(in.Ends, database.OrZero(s.CancelledAt)), append(in.Reasons, s.CancelReason)
+		in.Causes, in.Channels = append(in.Causes, s.CancelCause), append(in.Channels, s.CancelChannel)
+	}
+	return in
 }
 
 // Lock locks subscriptions and reads them, in the order of their ids. Those of products that are not in

@@ -192,6 +192,35 @@ func (q *Queries) ClaimOpenCharges(ctx context.Context, arg ClaimOpenChargesPara
 	return items, nil
 }
 
+const endAttempts = `-- name: EndAttempts :exec
+UPDATE subscription.attempts a SET state = i.state, reason = i.reason, operator_ref = i.operator_ref, charged_at = nullif(i.charged_at, '0001-01-01Z')
+FROM (SELECT unnest($1::bigint[]) AS charge_id, unnest($2::integer[]) AS number, unnest($3::text[]) AS state,
+    unnest($4::text[]) AS reason, unnest($5::text[]) AS operator_ref, unnest($6::timestamptz[]) AS charged_at) i
+WHERE a.charge_id = i.charge_id AND a.number = i.number AND a.state IN ('SENT', 'UNKNOWN')
+`
+
+type EndAttemptsParams struct {
+	Charges []int64
+	Numbers []int32
+	States  []string
+	Reasons []string
+	Refs    []string
+	Charged []time.Time
+}
+
+// The zero time stands for none.
+func (q *Queries) EndAttempts(ctx context.Context, arg EndAttemptsParams) error {
+	_, err := q.db.Exec(ctx, endAttempts,
+		arg.Charges,
+		arg.Numbers,
+		arg.States,
+		arg.Reasons,
+		arg.Refs,
+		arg.Charged,
+	)
+	return err
+}
+
 const endRefund = `-- name: EndRefund :execrows
 UPDATE subscription.charges SET state = 'REFUNDED', refunded_at = $1, next_at = NULL WHERE id = $2 AND state = 'REFUNDING'
 `
@@ -766,6 +795,51 @@ func (q *Queries) Unspend(ctx context.Context, arg UnspendParams) error {
 		arg.Spans,
 		arg.Currencies,
 		arg.Amounts,
+	)
+	return err
+}
+
+const updateCharges = `-- name: UpdateCharges :exec
+UPDATE subscription.charges c SET state = i.state, reason = i.reason, ended_at = nullif(i.ended_at, '0001-01-01Z'), late = i.late, told = i.told,
+    refund_reason = i.refund_reason, refund_by = i.refund_by, refunded_at = nullif(i.refunded_at, '0001-01-01Z'),
+    notice_id = nullif(i.notice_id, '00000000-0000-0000-0000-000000000000'), next_at = CASE WHEN i.open THEN now() + i.wait END
+FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::text[]) AS state, unnest($3::text[]) AS reason, unnest($4::timestamptz[]) AS ended_at,
+    unnest($5::boolean[]) AS late, unnest($6::text[]) AS told, unnest($7::text[]) AS refund_reason,
+    unnest($8::text[]) AS refund_by, unnest($9::timestamptz[]) AS refunded_at, unnest($10::uuid[]) AS notice_id,
+    unnest($11::boolean[]) AS open, unnest($12::interval[]) AS wait) i
+WHERE c.id = i.id
+`
+
+type UpdateChargesParams struct {
+	Ids           []int64
+	States        []string
+	Reasons       []string
+	Ends          []time.Time
+	Lates         []bool
+	Tolds         []string
+	RefundReasons []string
+	RefundBys     []string
+	Refunds       []time.Time
+	Notices       []uuid.UUID
+	Opens         []bool
+	Waits         []time.Duration
+}
+
+// Writes locked rows. The zero time and the zero UUID stand for none; an open one is asked for after its wait.
+func (q *Queries) UpdateCharges(ctx context.Context, arg UpdateChargesParams) error {
+	_, err := q.db.Exec(ctx, updateCharges,
+		arg.Ids,
+		arg.States,
+		arg.Reasons,
+		arg.Ends,
+		arg.Lates,
+		arg.Tolds,
+		arg.RefundReasons,
+		arg.RefundBys,
+		arg.Refunds,
+		arg.Notices,
+		arg.Opens,
+		arg.Waits,
 	)
 	return err
 }

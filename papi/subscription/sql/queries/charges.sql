@@ -46,15 +46,23 @@ SELECT * FROM subscription.charges WHERE key = @key;
 -- name: ChargeByID :one
 SELECT * FROM subscription.charges WHERE id = @id;
 
--- name: EndAttempt :batchexec
-UPDATE subscription.attempts SET state = @state, reason = @reason, operator_ref = @operator_ref, charged_at = @charged_at
-WHERE charge_id = @charge_id AND number = @number AND state IN ('SENT', 'UNKNOWN');
+-- name: EndAttempts :exec
+-- The zero time stands for none.
+UPDATE subscription.attempts a SET state = i.state, reason = i.reason, operator_ref = i.operator_ref, charged_at = nullif(i.charged_at, '0001-01-01Z')
+FROM (SELECT unnest(@charges::bigint[]) AS charge_id, unnest(@numbers::integer[]) AS number, unnest(@states::text[]) AS state,
+    unnest(@reasons::text[]) AS reason, unnest(@refs::text[]) AS operator_ref, unnest(@charged::timestamptz[]) AS charged_at) i
+WHERE a.charge_id = i.charge_id AND a.number = i.number AND a.state IN ('SENT', 'UNKNOWN');
 
--- name: UpdateCharge :batchexec
-UPDATE subscription.charges SET state = @state, reason = @reason, ended_at = @ended_at, late = @late, told = @told, refund_reason = @refund_reason,
-    refund_by = @refund_by, refunded_at = @refunded_at, notice_id = @notice_id,
-    next_at = CASE WHEN @open::boolean THEN now() + @wait::interval END
-WHERE id = @id;
+-- name: UpdateCharges :exec
+-- Writes locked rows. The zero time and the zero UUID stand for none; an open one is asked for after its wait.
+UPDATE subscription.charges c SET state = i.state, reason = i.reason, ended_at = nullif(i.ended_at, '0001-01-01Z'), late = i.late, told = i.told,
+    refund_reason = i.refund_reason, refund_by = i.refund_by, refunded_at = nullif(i.refunded_at, '0001-01-01Z'),
+    notice_id = nullif(i.notice_id, '00000000-0000-0000-0000-000000000000'), next_at = CASE WHEN i.open THEN now() + i.wait END
+FROM (SELECT unnest(@ids::bigint[]) AS id, unnest(@states::text[]) AS state, unnest(@reasons::text[]) AS reason, unnest(@ends::timestamptz[]) AS ended_at,
+    unnest(@lates::boolean[]) AS late, unnest(@tolds::text[]) AS told, unnest(@refund_reasons::text[]) AS refund_reason,
+    unnest(@refund_bys::text[]) AS refund_by, unnest(@refunds::timestamptz[]) AS refunded_at, unnest(@notices::uuid[]) AS notice_id,
+    unnest(@opens::boolean[]) AS open, unnest(@waits::interval[]) AS wait) i
+WHERE c.id = i.id;
 
 -- name: TellCharge :one
 -- Notes what the one who asked is answered, by what is known now, unless somebody was answered before.

@@ -1,11 +1,18 @@
 -- name: LockSubscriptions :many
 SELECT * FROM subscription.subscriptions WHERE id = ANY (ARRAY (SELECT unnest(@ids::bigint[]))) ORDER BY id FOR UPDATE;
 
--- name: UpdateSubscription :batchexec
-UPDATE subscription.subscriptions SET state = @state, changed_at = @changed_at, anchor = @anchor, periods = @periods, paid_until = @paid_until,
-    tries = @tries, due_at = @due_at, reminded_for = @reminded_for, cancelled_at = @cancelled_at, cancel_reason = @cancel_reason,
-    cancel_cause = @cancel_cause, cancel_channel = @cancel_channel, lease = NULL, leased_until = NULL
-WHERE id = @id;
+-- name: UpdateSubscriptions :exec
+-- Writes locked rows, in one statement: one for each costs twice as much. The zero time stands for none.
+UPDATE subscription.subscriptions s SET state = i.state, changed_at = i.changed_at, anchor = nullif(i.anchor, '0001-01-01Z'), periods = i.periods,
+    paid_until = nullif(i.paid_until, '0001-01-01Z'), tries = i.tries, due_at = nullif(i.due_at, '0001-01-01Z'),
+    reminded_for = nullif(i.reminded_for, '0001-01-01Z'), cancelled_at = nullif(i.cancelled_at, '0001-01-01Z'), cancel_reason = i.cancel_reason,
+    cancel_cause = i.cancel_cause, cancel_channel = i.cancel_channel, lease = NULL, leased_until = NULL
+FROM (SELECT unnest(@ids::bigint[]) AS id, unnest(@states::text[]) AS state, unnest(@changes::timestamptz[]) AS changed_at,
+    unnest(@anchors::timestamptz[]) AS anchor, unnest(@periods::integer[]) AS periods, unnest(@paid_untils::timestamptz[]) AS paid_until,
+    unnest(@tries::jsonb[]) AS tries, unnest(@dues::timestamptz[]) AS due_at, unnest(@reminders::timestamptz[]) AS reminded_for,
+    unnest(@ends::timestamptz[]) AS cancelled_at, unnest(@reasons::text[]) AS cancel_reason, unnest(@causes::text[]) AS cancel_cause,
+    unnest(@channels::text[]) AS cancel_channel) i
+WHERE s.id = i.id;
 
 -- name: AddHistory :copyfrom
 INSERT INTO subscription.history (subscription_id, at, was, is_now, cause, correlation) VALUES (@subscription_id, @at, @was, @is_now, @cause, @correlation);
