@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -148,6 +149,9 @@ func (c *applyCommand) Run(ctx context.Context) error {
 	if len(documents) > maxDocuments {
 		return fmt.Errorf("%s: more than 1 MiB of documents; apply them in parts", c.File)
 	}
+	if len(bytes.TrimSpace(documents)) == 0 {
+		return fmt.Errorf("%s: no documents", c.File)
+	}
 	results, err := client.Apply(ctx, documents)
 	for _, r := range results {
 		fmt.Printf("%s %s %s\n", r.Kind, r.ID, r.Outcome)
@@ -171,6 +175,7 @@ func (c *policiesCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	found := false
 	for _, text := range entities {
 		var chain struct {
 			API, Operation, Path string
@@ -182,10 +187,14 @@ func (c *policiesCommand) Run(ctx context.Context) error {
 		if c.API != "" && c.API != chain.API {
 			continue
 		}
+		found = true
 		fmt.Printf("%s %s  %s\n", chain.API, chain.Operation, chain.Path)
 		for i, p := range chain.Policies {
 			fmt.Printf("  %2d  %-12s %s\n", i+1, p.Policy, p.Mode)
 		}
+	}
+	if c.API != "" && !found {
+		return fmt.Errorf("the process has no public API %q", c.API)
 	}
 	return nil
 }

@@ -228,6 +228,23 @@ func TestDocumentsRefuseWhatIsNotPlain(t *testing.T) {
 	}
 }
 
+// YAML may be written as JSON nearly is.
+func TestDocumentsInFlowStyle(t *testing.T) {
+	for name, source := range map[string]string{
+		"one":    `{kind: Plan, id: gold, spec: {requests: 1}}`,
+		"list":   "[{kind: Plan, id: gold, spec: {requests: 1}}]",
+		"quoted": `{"kind": Plan, 'id': gold, "spec": {"requests": 1}}`,
+		"two":    "{kind: Plan, id: gold, spec: {requests: 1}}\n---\nkind: Plan\nid: silver\nspec: {requests: 1}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := admin.Documents([]byte(source))
+			if err != nil || len(got) == 0 || got[0].ID != "gold" || string(got[0].Spec) != `{"requests":1}` {
+				t.Errorf("%v, %v", got, err)
+			}
+		})
+	}
+}
+
 func FuzzDocuments(f *testing.F) {
 	f.Add([]byte("kind: Plan\nid: a\nspec: {requests: 1}\n---\n"))
 	f.Add([]byte(`[{"kind":"Plan","id":"a","spec":{}}]`))

@@ -130,7 +130,7 @@ func (c *Client) fetch(ctx context.Context, method, path string, body []byte) ([
 		return nil, fmt.Errorf("admin: %s %s: read answer: %w", method, path, err)
 	}
 	if resp.StatusCode/100 != 2 {
-		return nil, problem.Unmarshal(resp.StatusCode, b)
+		return nil, fmt.Errorf("admin: %s %s: %w", method, path, problem.Unmarshal(resp.StatusCode, b))
 	}
 	return b, nil
 }

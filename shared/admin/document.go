@@ -156,12 +156,26 @@ func under(at string, err error) []problem.Field {
 
 // split gives the entities of source as JSON values, lists taken apart.
 func split(source []byte) ([]jsontext.Value, error) {
-	if start := bytes.TrimSpace(source); len(start) > 0 && start[0] != '{' && start[0] != '[' {
-		var err error
-		if source, err = yamlToJSON(source); err != nil {
-			return nil, &problem.Error{Kind: problem.Invalid, Detail: err.Error()}
+	var notJSON error
+	if start := bytes.TrimSpace(source); len(start) > 0 && (start[0] == '{' || start[0] == '[') {
+		values, err := values(source)
+		if err == nil {
+			return values, nil
 		}
+		notJSON = err // but YAML in flow style, perhaps
 	}
+	converted, err := yamlToJSON(source)
+	switch {
+	case err == nil:
+		return values(converted)
+	case notJSON != nil:
+		return nil, notJSON
+	}
+	return nil, &problem.Error{Kind: problem.Invalid, Detail: err.Error()}
+}
+
+// values reads JSON.
+func values(source []byte) ([]jsontext.Value, error) {
 	// Duplicates pass here, for the strict reading of each entity to name them.
 	dec := jsontext.NewDecoder(bytes.NewReader(source), jsontext.AllowDuplicateNames(true))
 	var values []jsontext.Value

@@ -36,7 +36,7 @@ func (r *Registry) export(ctx context.Context, name, format, of string) (file, e
 	}
 	e, ok := res.Exports[format]
 	if !ok {
-		rule := name + " has no such files"
+		rule := name + " cannot be exported"
 		if len(res.Exports) > 0 {
 			rule = "must be one of " + strings.Join(slices.Sorted(maps.Keys(res.Exports)), ", ")
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"time"
 
@@ -69,6 +70,10 @@ func away(err error) bool {
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return false // somebody's patience; it satisfies net.Error too
+	}
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		return false // its cause satisfies net.Error
 	}
 	var network net.Error
 	return errors.As(err, &network) || errors.Is(err, pgconn.ErrConnClosed) ||

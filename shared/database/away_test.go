@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
+	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -32,6 +34,7 @@ func TestProblemTellsTheDatabaseFromTheStatement(t *testing.T) {
 		{"syntax", &pgconn.PgError{Code: "42601"}, false},
 		{"statement canceled", &pgconn.PgError{Code: "57014"}, false},
 		{"the caller's deadline", fmt.Errorf("query: %w", context.DeadlineExceeded), false},
+		{"a file of ours", &fs.PathError{Op: "open", Path: "keys.json", Err: syscall.ENOENT}, false},
 		{"a defect", errors.New("x"), false},
 	} {
 		got := database.Problem(c.err)

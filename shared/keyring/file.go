@@ -61,7 +61,11 @@ func create(name string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".keys-*") // mode 0600
+	folder := filepath.Dir(name)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(folder, ".keys-*") // mode 0600
 	if err != nil {
 		return err
 	}
@@ -73,7 +77,7 @@ func create(name string) error {
 	if err := os.Link(f.Name(), name); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncFolder(filepath.Dir(name))
+	return syncFolder(folder)
 }
 
 // syncFolder makes the name last: the database soon holds what only this file opens.

@@ -111,7 +111,7 @@ func TestNewNamesWhatIsWrong(t *testing.T) {
 }
 
 func TestLoadOrCreateKeepsTheRing(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "keys.json")
+	name := filepath.Join(t.TempDir(), "not", "there", "keys.json")
 	first, err := keyring.LoadOrCreate(name)
 	if err != nil {
 		t.Fatal(err)

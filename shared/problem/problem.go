@@ -68,9 +68,10 @@ func (e *Error) Error() string {
 	}
 	for i, f := range e.Fields {
 		if i == 0 {
-			s += ":"
+			s += ": " + f.String()
+		} else {
+			s += "; " + f.String()
 		}
-		s += " " + f.String() + ";"
 	}
 	if e.Err != nil {
 		s += ": " + e.Err.Error()

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"puente/shared/problem"
 )
 
 // What a listener has taken and not answered is in its metric, and nobody else's: by it replicas are added.
@@ -50,6 +53,21 @@ server_requests_in_flight{listener="ops"} 0
 	close(leave)
 	calls.Wait()
 	want("0")
+}
+
+// Who asks for administration too early is told so, not that there is none.
+func TestOperationsBeforeTheStart(t *testing.T) {
+	h := &host{registerer: prometheus.NewRegistry()}
+	for path, want := range map[string]int{"/livez": 200, "/readyz": 503, "/metrics": 200, "/admin/v1/clients": 503, "/admin/v1/apply": 503, "/": 404} {
+		w := httptest.NewRecorder()
+		h.beforehand().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		if w.Code != want {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+		if path == "/admin/v1/clients" && !errors.Is(problem.Unmarshal(w.Code, w.Body.Bytes()), problem.Unavailable) {
+			t.Errorf("%s: %s", path, w.Body)
+		}
+	}
 }
 
 // An old connection ends with the answer to a request, which does not fail; a younger one is kept.

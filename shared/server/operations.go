@@ -12,10 +12,8 @@ import (
 	"puente/shared/telemetry"
 )
 
-// operations is what operators and their tools reach: metrics, health, the chain in force,
-// administration, audit and the breakers. Only health, metrics and
-// the error catalogue answer without a token.
-func (h *host) operations() http.Handler {
+// exposed is what answers without a token: health, metrics and the error catalogue.
+func (h *host) exposed() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", livez)
 	mux.HandleFunc("GET /readyz", h.health.readyz)
@@ -62,8 +60,17 @@ func (h *host) explain(w http.ResponseWriter, r *http.Request) {
 }
 
 // administration adds what needs the database to the operations listener.
+// beforehand is what operators reach while the process starts.
+func (h *host) beforehand() http.Handler {
+	mux := h.exposed()
+	mux.HandleFunc("/admin/", starting)
+	return mux
+}
+
+// administration is what operators and their tools reach: the chain in force, resources, audit and the breakers,
+// beside what is exposed.
 func (h *host) administration() http.Handler {
-	mux := h.operations().(*http.ServeMux)
+	mux := h.exposed()
 	mux.Handle("/admin/v1/", admin.Handler(h.admin, h.settings.Admin, h.log))
 	mux.Handle("/admin/v1", admin.Handler(h.admin, h.settings.Admin, h.log))
 	return mux

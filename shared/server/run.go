@@ -88,7 +88,8 @@ func read(cfg Config, layers []Layer) (*host, error) {
 		h.program = layers
 	}
 	h.settings.Database.URL, h.settings.Redis.URL = config.NewSecret(cfg.DatabaseURL), config.NewSecret(cfg.RedisURL)
-	errs := []error{cfg.Tree.Section("", &h.settings)}
+	broken := cfg.Tree.Section("", &h.settings)
+	errs := []error{broken}
 	for _, layer := range layers {
 		for i := range layer.APIs {
 			_, err := layer.APIs[i].Contract.Document()
@@ -102,7 +103,7 @@ func read(cfg Config, layers []Layer) (*host, error) {
 	default:
 		errs = append(errs, fmt.Errorf("hops: must be typed, verify or http"))
 	}
-	if len(layers) < 3 && h.settings.Layers.Service.IsZero() {
+	if broken == nil && len(layers) < 3 && h.settings.Layers.Service.IsZero() {
 		errs = append(errs, errors.New("layers.serviceKey: is required where the layers are different processes"))
 	}
 	for _, name := range []string{"xapi", "papi", "sapi"} {
@@ -173,7 +174,7 @@ func (h *host) listen() (l listeners, err error) {
 		return l, fmt.Errorf("ops: %w", err)
 	}
 	h.addresses.Operations = l.operations.addr()
-	l.operations.open(h.operations())
+	l.operations.open(h.beforehand())
 	if h.hosts("xapi") {
 		if l.public, err = listen(s.Public, h.log); err != nil {
 			return l, fmt.Errorf("public: %w", err)
