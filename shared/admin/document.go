@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -141,7 +142,7 @@ func (r *Registry) missing(ctx context.Context, refers []Reference, given map[Re
 	return fields
 }
 
-// under gives the fields of an Invalid error their place in the whole.
+// under gives the fields of an Invalid error their place in the whole. A field spec is a spec as such.
 func under(at string, err error) []problem.Field {
 	p := problem.Of(err)
 	if len(p.Fields) == 0 {
@@ -150,6 +151,9 @@ func under(at string, err error) []problem.Field {
 	fields := make([]problem.Field, len(p.Fields))
 	for i, f := range p.Fields {
 		fields[i] = problem.Field{Path: at + "." + f.Path, Rule: f.Rule}
+		if f.Path == "spec" && strings.HasSuffix(at, ".spec") {
+			fields[i].Path = at
+		}
 	}
 	return fields
 }

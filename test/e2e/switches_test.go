@@ -102,6 +102,12 @@ func administration(t *testing.T, p *platform) {
 		t.Errorf("applied in part: %d %s", status, body)
 	}
 	c.wantNIP(t, c.nip(t, p.phone()))
+	if out := p.run(t, "apply", "-f", "../../deploy/docker/clients.yaml"); !strings.Contains(out, "Client tienda ") {
+		t.Errorf("what the guide applies: %s", out)
+	}
+	if status, body := p.admin(t, p.edge(), "POST", "/admin/v1/apply", document("Tier", "half-"+c.id, "[]")); status != 400 || !strings.Contains(body, `"documents[0].spec"`) {
+		t.Errorf("%d %s", status, body)
+	}
 	if chains := p.run(t, "policies", "portabilities"); !strings.Contains(chains, "createPortability") || !regexpOrder.MatchString(chains) {
 		t.Errorf("the chain in force is shown as\n%s", chains)
 	}
