@@ -77,6 +77,7 @@ type DB struct {
 	writers        *writerMetrics
 	unregister     func()
 	private        *private // nil: the database is configured
+	listener       listener
 }
 
 // Open opens the configured database without connecting to it yet, or starts the private cluster
