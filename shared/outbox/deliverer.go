@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,6 +40,11 @@ type Deliverer struct {
 	shares   *shares
 	metrics  *metrics
 
+	// Of the loop alone.
+	busy   []string    // destinations that had something due when it was last looked for, and since
+	looked time.Time   // when that was
+	again  *time.Timer // rouses the loop once it may look again
+
 	wake     chan struct{}
 	sends    sync.WaitGroup
 	settling chan struct{} // places for what is being written down
@@ -57,6 +63,8 @@ func NewDeliverer(o *Outbox, stream string, cfg Config, owner Owner, deps Deps) 
 		outbox: o, stream: stream, cfg: cfg, owner: owner, db: deps.DB, log: log, tracer: deps.Tracer, now: o.now,
 		schedule: newSchedule(cfg.Schedule, cfg.SlowFrom), shares: newShares(cfg, owner.Places, log), wake: make(chan struct{}, 1), settling: make(chan struct{}, settlers),
 	}
+	d.again = time.AfterFunc(time.Hour, d.rouse)
+	d.again.Stop()
 	d.metrics = newMetrics(stream, func() int { return d.shares.broken(d.now()) })
 	return d, d.metrics.register(deps.Registerer)
 }
@@ -129,27 +137,63 @@ func (d *Deliverer) attend(ctx context.Context, what string, do func(context.Con
 	}
 }
 
+// lookEvery is how often a deliverer that has work looks for destinations that have some, too: among what was
+// delivered since the last vacuum that is the dearest of its questions, and each delivery that ends would ask it.
+const lookEvery = 20 * time.Millisecond
+
 // round claims what is due, as far as there are places for it, and begins to send it.
 func (d *Deliverer) round(ctx, sending context.Context) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	names, err := d.ready(ctx)
-	if err != nil || len(names) == 0 {
+	wants, err := d.wants(ctx)
+	if err != nil || len(wants) == 0 {
 		return err
 	}
-	events, err := d.claim(ctx, d.shares.take(names, d.now()))
+	events, err := d.claim(ctx, wants)
 	if err != nil {
 		return err
 	}
+	d.busy = unfinished(d.busy, wants, events)
 	for _, e := range events {
 		d.sends.Go(func() { d.deliver(sending, e) })
 	}
 	return nil
 }
 
+// wants takes places for destinations that have something due: for those that are known to, where it was looked for
+// a moment ago and there are places for them.
+func (d *Deliverer) wants(ctx context.Context) ([]want, error) {
+	if wait := lookEvery - time.Since(d.looked); wait > 0 {
+		wants := d.shares.take(d.busy, d.now())
+		if slices.ContainsFunc(wants, func(w want) bool { return len(w.admissions) > 0 }) {
+			d.again.Reset(wait)
+			return wants, nil
+		}
+	}
+	names, err := d.ready(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d.busy, d.looked = names, time.Now()
+	return d.shares.take(names, d.now()), nil
+}
+
+// unfinished are the busy destinations of which no claim found less than was wanted.
+func unfinished(busy []string, wants []want, events []*claimed) []string {
+	missing := make(map[string]int, len(wants))
+	for _, w := range wants {
+		missing[w.destination] += len(w.admissions)
+	}
+	for _, e := range events {
+		missing[e.Destination]--
+	}
+	return slices.DeleteFunc(busy, func(name string) bool { return missing[name] > 0 })
+}
+
 // drain waits for the sends under way, for so long, and then only for them to be cut off.
 func (d *Deliverer) drain(cut func()) {
+	d.again.Stop()
 	late := time.AfterFunc(d.cfg.Grace, cut)
 	defer late.Stop()
 	d.sends.Wait()

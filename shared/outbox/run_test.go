@@ -184,3 +184,40 @@ func TestANotificationWakes(t *testing.T) {
 		t.Fatal("sent twice")
 	}
 }
+
+// TestABusyDestinationHidesNoOther: what is added for one while another is known to have more is found soon, though
+// nothing is announced any more and no send ends.
+func TestABusyDestinationHidesNoOther(t *testing.T) {
+	w := newWorld(t)
+	sent, leave := make(chan string, 8), make(chan struct{})
+	owner := Owner{Send: func(_ context.Context, e Event, _ int) Result {
+		sent <- e.Type
+		if e.Type == "last" {
+			<-leave
+		}
+		return Result{Outcome: Delivered}
+	}}
+	d := w.deliverer(calm, owner)
+	round := func() {
+		t.Helper()
+		if err := d.round(t.Context(), t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.add("p/a/first", "p/b/first")
+	round()
+	<-sent
+	<-sent
+	d.sends.Wait()
+	<-d.wake
+	w.add("p/c/last", "q/d/other")
+	d.busy, d.looked = []string{"p"}, time.Now()
+	round()
+	for got := <-sent; got != "other"; got = <-sent { // at once if that took so long that it looked
+		<-d.wake
+		round()
+	}
+	close(leave)
+	d.sends.Wait()
+	w.want("pending", w.list(StatePending), "")
+}

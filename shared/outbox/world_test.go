@@ -111,6 +111,7 @@ func (w *world) rounds(d *Deliverer) string {
 	w.sent = nil
 	w.mu.Unlock()
 	for before := -1; ; {
+		d.looked = time.Time{} // it looks each time
 		if err := d.round(w.t.Context(), w.t.Context()); err != nil {
 			w.t.Fatal(err)
 		}
