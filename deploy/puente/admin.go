@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -148,9 +147,6 @@ func (c *applyCommand) Run(ctx context.Context) error {
 	}
 	if len(documents) > maxDocuments {
 		return fmt.Errorf("%s: more than 1 MiB of documents; apply them in parts", c.File)
-	}
-	if len(bytes.TrimSpace(documents)) == 0 {
-		return fmt.Errorf("%s: no documents", c.File)
 	}
 	results, err := client.Apply(ctx, documents)
 	for _, r := range results {

@@ -216,6 +216,9 @@ func TestDocumentsRefuseWhatIsNotPlain(t *testing.T) {
 		"id and name":    "kind: Plan\nid: a\nname: a\nspec: {}",
 		"broken":         "kind: [",
 		"broken JSON":    `{"kind":"Plan"`,
+		"nothing":        "",
+		"a comment":      "# nothing\n---\n",
+		"an empty list":  "[]",
 		"list left open": `[{"kind":"Plan","id":"a","spec":{}}`,
 		"a number as id": "kind: Plan\nid: 7\nspec: {}",
 		"deep":           "kind: Plan\nid: a\nspec: " + strings.Repeat("[", 50) + strings.Repeat("]", 50),
@@ -230,18 +233,32 @@ func TestDocumentsRefuseWhatIsNotPlain(t *testing.T) {
 
 // YAML may be written as JSON nearly is.
 func TestDocumentsInFlowStyle(t *testing.T) {
-	for name, source := range map[string]string{
-		"one":    `{kind: Plan, id: gold, spec: {requests: 1}}`,
-		"list":   "[{kind: Plan, id: gold, spec: {requests: 1}}]",
-		"quoted": `{"kind": Plan, 'id': gold, "spec": {"requests": 1}}`,
-		"two":    "{kind: Plan, id: gold, spec: {requests: 1}}\n---\nkind: Plan\nid: silver\nspec: {requests: 1}",
+	for source, want := range map[string]string{
+		`{kind: Plan, id: gold, spec: {requests: 1}}`:                                                                      "gold",
+		"[{kind: Plan, id: gold, spec: {requests: 1}}, {kind: Plan, id: silver, spec: {requests: 1}}]":                     "gold silver",
+		`{"kind": Plan, 'id': gold, "spec": {"requests": 1}}`:                                                              "gold",
+		"{kind: Plan, id: gold, spec: {requests: 1}}\n---\nkind: Plan\nid: silver\nspec: {requests: 1}":                    "gold silver",
+		`{"kind": "Plan", "id": "gold", "spec": {"requests": 1}} {"kind": "Plan", "id": "silver", "spec": {"requests":1}}`: "gold silver",
 	} {
-		t.Run(name, func(t *testing.T) {
-			got, err := admin.Documents([]byte(source))
-			if err != nil || len(got) == 0 || got[0].ID != "gold" || string(got[0].Spec) != `{"requests":1}` {
-				t.Errorf("%v, %v", got, err)
+		entities, err := admin.Documents([]byte(source))
+		var got []string
+		for _, e := range entities {
+			if got = append(got, e.ID); strings.ReplaceAll(string(e.Spec), " ", "") != `{"requests":1}` {
+				t.Errorf("%s: spec %s", source, e.Spec)
 			}
-		})
+		}
+		if err != nil || strings.Join(got, " ") != want {
+			t.Errorf("%s: %v, %v", source, got, err)
+		}
+	}
+	for source, want := range map[string]string{
+		`{kind: Plan, id: a, spec: &s {requests: 1}}`: "line 1: anchors are not supported",
+		`{kind: Plan, id: a, spec: {requests: 1}`:     "neither JSON nor YAML",
+		`{"kind": "Plan", "id": }`:                    "neither JSON nor YAML",
+	} {
+		if _, err := admin.Documents([]byte(source)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", source, err, want)
+		}
 	}
 }
 

@@ -110,7 +110,7 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, ans
 	return nil
 }
 
-// fetch sends one request; an answer that is not a 2xx is its *problem.Error.
+// fetch sends one request; the error of an answer that is not a 2xx wraps its *problem.Error.
 func (c *Client) fetch(ctx context.Context, method, path string, body []byte) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {

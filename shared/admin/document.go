@@ -31,6 +31,9 @@ func Documents(source []byte) ([]Entity, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(values) == 0 {
+		return nil, &problem.Error{Kind: problem.Invalid, Detail: "there are no documents"}
+	}
 	var entities []Entity
 	var fields []problem.Field
 	for i, v := range values {
@@ -172,8 +175,8 @@ func split(source []byte) ([]jsontext.Value, error) {
 	switch {
 	case err == nil:
 		return values(converted)
-	case notJSON != nil:
-		return nil, notJSON
+	case notJSON != nil && errors.Is(err, errNotYAML):
+		return nil, &problem.Error{Kind: problem.Invalid, Detail: "the documents are neither JSON nor YAML", Fields: problem.Of(notJSON).Fields}
 	}
 	return nil, &problem.Error{Kind: problem.Invalid, Detail: err.Error()}
 }

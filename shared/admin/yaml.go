@@ -10,6 +10,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
+var errNotYAML = errors.New("the document is not valid YAML")
+
 // yamlToJSON writes each YAML document as one JSON value.
 func yamlToJSON(source []byte) ([]byte, error) {
 	var out bytes.Buffer
@@ -21,7 +23,7 @@ func yamlToJSON(source []byte) ([]byte, error) {
 		case errors.Is(err, io.EOF):
 			return out.Bytes(), nil
 		case err != nil:
-			return nil, errors.New("the document is not valid YAML")
+			return nil, errNotYAML
 		}
 		if len(n.Content) != 1 || n.Content[0].Tag == "!!null" { // an empty document between two separators
 			continue

@@ -25,7 +25,7 @@ const (
 type listener struct {
 	mu        sync.Mutex
 	ears      []*ear
-	interrupt context.CancelFunc // of the wait under way, for an ear that is new; nil: there is none
+	interrupt context.CancelFunc // of the last wait, for an ear that is new; nil before the first
 	stop      context.CancelFunc
 	stopped   chan struct{}
 }
@@ -99,7 +99,7 @@ func (db *DB) hear(ctx context.Context, stopped chan<- struct{}) {
 	}
 }
 
-// hearOn listens on one connection until it breaks. connected is called when there is one.
+// hearOn listens on one connection until it breaks. connected is called whenever all ears are listened for.
 func (db *DB) hearOn(ctx context.Context, connected func()) error {
 	limited, cancel := context.WithTimeout(ctx, listenTimeout)
 	defer cancel()
@@ -109,7 +109,7 @@ func (db *DB) hearOn(ctx context.Context, connected func()) error {
 	}
 	defer hangUp(ctx, conn)
 	l := &db.listener
-	l.close()
+	l.forget(ctx)
 	for {
 		wait, interrupt := context.WithTimeout(ctx, listenPing)
 		err := l.listen(ctx, conn, interrupt)
@@ -117,7 +117,7 @@ func (db *DB) hearOn(ctx context.Context, connected func()) error {
 			connected()
 			var n *pgconn.Notification
 			if n, err = conn.WaitForNotification(wait); err == nil {
-				l.tell(n.Channel, n.Payload)
+				l.tell(ctx, n.Channel, n.Payload)
 			}
 		}
 		interrupt()
@@ -136,10 +136,14 @@ func (db *DB) hearOn(ctx context.Context, connected func()) error {
 	}
 }
 
-// close says that no ear is listened for: the connection is new.
-func (l *listener) close() {
+// forget says that no ear is listened for: the connection is new. This, listen and tell leave the ears alone once ctx
+// has ended: those that are there then are another connection's.
+func (l *listener) forget(ctx context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if ctx.Err() != nil {
+		return
+	}
 	for _, e := range l.ears {
 		e.open = false
 	}
@@ -150,7 +154,7 @@ func (l *listener) listen(ctx context.Context, conn *pgx.Conn, interrupt context
 	ctx, cancel := context.WithTimeout(ctx, listenTimeout)
 	defer cancel()
 	l.mu.Lock()
-	if err := ctx.Err(); err != nil { // the last ear is gone, and another connection may be the next one's
+	if err := ctx.Err(); err != nil {
 		l.mu.Unlock()
 		return err
 	}
@@ -173,9 +177,12 @@ func (l *listener) listen(ctx context.Context, conn *pgx.Conn, interrupt context
 }
 
 // tell tells the ears of a channel.
-func (l *listener) tell(channel, payload string) {
+func (l *listener) tell(ctx context.Context, channel, payload string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if ctx.Err() != nil {
+		return
+	}
 	for _, e := range l.ears {
 		if e.channel == channel && e.open {
 			e.fn(payload)

@@ -62,8 +62,13 @@ func create(name string) error {
 		return err
 	}
 	folder := filepath.Dir(name)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return err
+	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return err
+		}
+		if err := syncFolder(filepath.Dir(folder)); err != nil {
+			return err
+		}
 	}
 	f, err := os.CreateTemp(folder, ".keys-*") // mode 0600
 	if err != nil {

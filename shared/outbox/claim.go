@@ -53,11 +53,13 @@ func (d *Deliverer) ready(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// selectDue locks the events of a destination that have been due for the longest.
+// selectDue locks the events of a destination that have been due for the longest. It may have been paused since it
+// was named.
 const selectDue = `
 	select e.id from outbox.events e
 	where e.stream = $1 and e.destination = $2 and e.head and e.due_at <= $3
 	  and (e.leased_until is null or e.leased_until <= clock_timestamp())
+	  and (select d.paused_at from outbox.destinations d where d.stream = $1 and d.name = $2) is null
 	order by e.due_at limit $4 for update skip locked`
 
 // leaseEvent leases one that is locked. A lease that was not given back is one that ended with its

@@ -137,8 +137,9 @@ func (d *Deliverer) attend(ctx context.Context, what string, do func(context.Con
 	}
 }
 
-// lookEvery is how often a deliverer that has work looks for destinations that have some, too: among what was
-// delivered since the last vacuum that is the dearest of its questions, and each delivery that ends would ask it.
+// lookEvery is how often a deliverer that knows of work, and has places for it, looks for more: among what was delivered
+// since the last vacuum that is the dearest of its questions, and each delivery that ends would ask it. Whoever knows
+// of none looks each time, and waits for nothing.
 const lookEvery = 20 * time.Millisecond
 
 // round claims what is due, as far as there are places for it, and begins to send it.

@@ -100,7 +100,7 @@ func TestEachStatementHasItsIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n, test := range []struct{ statement, indexes string }{
-		{insertEvents, "events_pending"}, {selectReady, "destinations_pkey events_due"}, {selectDue, "events_due"}, {leaseEvent, "events_pkey"},
+		{insertEvents, "events_pending"}, {selectReady, "destinations_pkey events_due"}, {selectDue, "destinations_pkey events_due"}, {leaseEvent, "events_pkey"},
 		{settleEvent, "events_pkey"}, {lockHead, "events_heads"}, {demoteHead, "events_heads events_pending"}, {promoteFirst, "events_heads events_pending"},
 		{selectPage, "events_listed"}, {selectRecord, "events_pkey"}, {selectAttempts, "attempts_pkey"}, {selectLetter, "events_pkey"},
 		{selectDead, "events_listed"}, {revive, "events_pkey"}, {resumeDestination, "destinations_pkey"}, {selectOld, "events_delivered"},

@@ -221,3 +221,22 @@ func TestABusyDestinationHidesNoOther(t *testing.T) {
 	d.sends.Wait()
 	w.want("pending", w.list(StatePending), "")
 }
+
+// TestAPausedDestinationIsNotRemembered: what is known of a destination does not outlive its pause.
+func TestAPausedDestinationIsNotRemembered(t *testing.T) {
+	w := newWorld(t)
+	d := w.deliverer(calm, w.owner())
+	w.add("p/a/first", "p/b/second")
+	if err := w.o.PauseDestination(t.Context(), w.db, "s", "p", "410"); err != nil {
+		t.Fatal(err)
+	}
+	d.busy, d.looked = []string{"p"}, time.Now()
+	if err := d.round(t.Context(), t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d.sends.Wait()
+	w.want("sent", strings.Join(w.sent, " "), "")
+	if len(d.busy) > 0 {
+		t.Errorf("busy: %v", d.busy)
+	}
+}

@@ -59,7 +59,6 @@ func (h *host) explain(w http.ResponseWriter, r *http.Request) {
 	answerJSON(w, http.StatusOK, found)
 }
 
-// administration adds what needs the database to the operations listener.
 // beforehand is what operators reach while the process starts.
 func (h *host) beforehand() http.Handler {
 	mux := h.exposed()

@@ -269,7 +269,10 @@ func (s *settling) keep(row *sql.SubscriptionCharge, end attempt, operatorRef st
 func (s *settling) write() error {
 	q := sql.New(s.tx)
 	if len(s.charges.Ids) > 0 {
-		if err := errors.Join(q.EndAttempts(s.ctx, s.attempts), q.UpdateCharges(s.ctx, s.charges)); err != nil {
+		if err := q.EndAttempts(s.ctx, s.attempts); err != nil {
+			return database.Problem(fmt.Errorf("end attempts: %w", err))
+		}
+		if err := q.UpdateCharges(s.ctx, s.charges); err != nil {
 			return database.Problem(fmt.Errorf("settle charges: %w", err))
 		}
 	}

@@ -194,8 +194,8 @@ func (q *Queries) ClaimOpenCharges(ctx context.Context, arg ClaimOpenChargesPara
 
 const endAttempts = `-- name: EndAttempts :exec
 UPDATE subscription.attempts a SET state = i.state, reason = i.reason, operator_ref = i.operator_ref, charged_at = nullif(i.charged_at, '0001-01-01Z')
-FROM (SELECT unnest($1::bigint[]) AS charge_id, unnest($2::integer[]) AS number, unnest($3::text[]) AS state,
-    unnest($4::text[]) AS reason, unnest($5::text[]) AS operator_ref, unnest($6::timestamptz[]) AS charged_at) i
+FROM (SELECT unnest((SELECT $1::bigint[])) AS charge_id, unnest((SELECT $2::integer[])) AS number, unnest((SELECT $3::text[])) AS state,
+    unnest((SELECT $4::text[])) AS reason, unnest((SELECT $5::text[])) AS operator_ref, unnest((SELECT $6::timestamptz[])) AS charged_at) i
 WHERE a.charge_id = i.charge_id AND a.number = i.number AND a.state IN ('SENT', 'UNKNOWN')
 `
 
@@ -803,10 +803,10 @@ const updateCharges = `-- name: UpdateCharges :exec
 UPDATE subscription.charges c SET state = i.state, reason = i.reason, ended_at = nullif(i.ended_at, '0001-01-01Z'), late = i.late, told = i.told,
     refund_reason = i.refund_reason, refund_by = i.refund_by, refunded_at = nullif(i.refunded_at, '0001-01-01Z'),
     notice_id = nullif(i.notice_id, '00000000-0000-0000-0000-000000000000'), next_at = CASE WHEN i.open THEN now() + i.wait END
-FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::text[]) AS state, unnest($3::text[]) AS reason, unnest($4::timestamptz[]) AS ended_at,
-    unnest($5::boolean[]) AS late, unnest($6::text[]) AS told, unnest($7::text[]) AS refund_reason,
-    unnest($8::text[]) AS refund_by, unnest($9::timestamptz[]) AS refunded_at, unnest($10::uuid[]) AS notice_id,
-    unnest($11::boolean[]) AS open, unnest($12::interval[]) AS wait) i
+FROM (SELECT unnest((SELECT $1::bigint[])) AS id, unnest((SELECT $2::text[])) AS state, unnest((SELECT $3::text[])) AS reason, unnest((SELECT $4::timestamptz[])) AS ended_at,
+    unnest((SELECT $5::boolean[])) AS late, unnest((SELECT $6::text[])) AS told, unnest((SELECT $7::text[])) AS refund_reason,
+    unnest((SELECT $8::text[])) AS refund_by, unnest((SELECT $9::timestamptz[])) AS refunded_at, unnest((SELECT $10::uuid[])) AS notice_id,
+    unnest((SELECT $11::boolean[])) AS open, unnest((SELECT $12::interval[])) AS wait) i
 WHERE c.id = i.id
 `
 

@@ -712,11 +712,11 @@ UPDATE subscription.subscriptions s SET state = i.state, changed_at = i.changed_
     paid_until = nullif(i.paid_until, '0001-01-01Z'), tries = i.tries, due_at = nullif(i.due_at, '0001-01-01Z'),
     reminded_for = nullif(i.reminded_for, '0001-01-01Z'), cancelled_at = nullif(i.cancelled_at, '0001-01-01Z'), cancel_reason = i.cancel_reason,
     cancel_cause = i.cancel_cause, cancel_channel = i.cancel_channel, lease = NULL, leased_until = NULL
-FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::text[]) AS state, unnest($3::timestamptz[]) AS changed_at,
-    unnest($4::timestamptz[]) AS anchor, unnest($5::integer[]) AS periods, unnest($6::timestamptz[]) AS paid_until,
-    unnest($7::jsonb[]) AS tries, unnest($8::timestamptz[]) AS due_at, unnest($9::timestamptz[]) AS reminded_for,
-    unnest($10::timestamptz[]) AS cancelled_at, unnest($11::text[]) AS cancel_reason, unnest($12::text[]) AS cancel_cause,
-    unnest($13::text[]) AS cancel_channel) i
+FROM (SELECT unnest((SELECT $1::bigint[])) AS id, unnest((SELECT $2::text[])) AS state, unnest((SELECT $3::timestamptz[])) AS changed_at,
+    unnest((SELECT $4::timestamptz[])) AS anchor, unnest((SELECT $5::integer[])) AS periods, unnest((SELECT $6::timestamptz[])) AS paid_until,
+    unnest((SELECT $7::jsonb[])) AS tries, unnest((SELECT $8::timestamptz[])) AS due_at, unnest((SELECT $9::timestamptz[])) AS reminded_for,
+    unnest((SELECT $10::timestamptz[])) AS cancelled_at, unnest((SELECT $11::text[])) AS cancel_reason, unnest((SELECT $12::text[])) AS cancel_cause,
+    unnest((SELECT $13::text[])) AS cancel_channel) i
 WHERE s.id = i.id
 `
 
@@ -736,7 +736,8 @@ type UpdateSubscriptionsParams struct {
 	Channels   []string
 }
 
-// Writes locked rows, in one statement: one for each costs twice as much. The zero time stands for none.
+// Writes locked rows, in one statement: one for each costs twice as much. The zero time stands for none. Parameters in
+// (SELECT …) hide from the planner how many rows there are: one plan serves for all, and is kept.
 func (q *Queries) UpdateSubscriptions(ctx context.Context, arg UpdateSubscriptionsParams) error {
 	_, err := q.db.Exec(ctx, updateSubscriptions,
 		arg.Ids,

@@ -49,8 +49,8 @@ SELECT * FROM subscription.charges WHERE id = @id;
 -- name: EndAttempts :exec
 -- The zero time stands for none.
 UPDATE subscription.attempts a SET state = i.state, reason = i.reason, operator_ref = i.operator_ref, charged_at = nullif(i.charged_at, '0001-01-01Z')
-FROM (SELECT unnest(@charges::bigint[]) AS charge_id, unnest(@numbers::integer[]) AS number, unnest(@states::text[]) AS state,
-    unnest(@reasons::text[]) AS reason, unnest(@refs::text[]) AS operator_ref, unnest(@charged::timestamptz[]) AS charged_at) i
+FROM (SELECT unnest((SELECT @charges::bigint[])) AS charge_id, unnest((SELECT @numbers::integer[])) AS number, unnest((SELECT @states::text[])) AS state,
+    unnest((SELECT @reasons::text[])) AS reason, unnest((SELECT @refs::text[])) AS operator_ref, unnest((SELECT @charged::timestamptz[])) AS charged_at) i
 WHERE a.charge_id = i.charge_id AND a.number = i.number AND a.state IN ('SENT', 'UNKNOWN');
 
 -- name: UpdateCharges :exec
@@ -58,10 +58,10 @@ WHERE a.charge_id = i.charge_id AND a.number = i.number AND a.state IN ('SENT', 
 UPDATE subscription.charges c SET state = i.state, reason = i.reason, ended_at = nullif(i.ended_at, '0001-01-01Z'), late = i.late, told = i.told,
     refund_reason = i.refund_reason, refund_by = i.refund_by, refunded_at = nullif(i.refunded_at, '0001-01-01Z'),
     notice_id = nullif(i.notice_id, '00000000-0000-0000-0000-000000000000'), next_at = CASE WHEN i.open THEN now() + i.wait END
-FROM (SELECT unnest(@ids::bigint[]) AS id, unnest(@states::text[]) AS state, unnest(@reasons::text[]) AS reason, unnest(@ends::timestamptz[]) AS ended_at,
-    unnest(@lates::boolean[]) AS late, unnest(@tolds::text[]) AS told, unnest(@refund_reasons::text[]) AS refund_reason,
-    unnest(@refund_bys::text[]) AS refund_by, unnest(@refunds::timestamptz[]) AS refunded_at, unnest(@notices::uuid[]) AS notice_id,
-    unnest(@opens::boolean[]) AS open, unnest(@waits::interval[]) AS wait) i
+FROM (SELECT unnest((SELECT @ids::bigint[])) AS id, unnest((SELECT @states::text[])) AS state, unnest((SELECT @reasons::text[])) AS reason, unnest((SELECT @ends::timestamptz[])) AS ended_at,
+    unnest((SELECT @lates::boolean[])) AS late, unnest((SELECT @tolds::text[])) AS told, unnest((SELECT @refund_reasons::text[])) AS refund_reason,
+    unnest((SELECT @refund_bys::text[])) AS refund_by, unnest((SELECT @refunds::timestamptz[])) AS refunded_at, unnest((SELECT @notices::uuid[])) AS notice_id,
+    unnest((SELECT @opens::boolean[])) AS open, unnest((SELECT @waits::interval[])) AS wait) i
 WHERE c.id = i.id;
 
 -- name: TellCharge :one
