@@ -21,7 +21,7 @@ var binary string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "4"); err != nil { // scenarios wait more than they compute; more make a small machine miss their ends
+	if err := flag.Set("test.parallel", "5"); err != nil { // scenarios wait more than they compute; more make a small machine miss their ends
 		panic(err)
 	}
 	os.Exit(run(m))

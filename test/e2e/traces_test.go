@@ -20,8 +20,10 @@ import (
 // that of the caller, in which each span hangs below one that arrived, too, down to the calls of the systems
 // and to the jobs that followed. They tell what each policy decided, and of nobody's number, document or token.
 func TestTraces(t *testing.T) {
+	t.Parallel()
 	for _, s := range []shape{typed, split} {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			peer := telemetrytest.Collect(t)
 			p := begin(t, s, settings{
 				policies: "apis: {portabilities: {method: jwt, subjects: [{name: phone, member: phone, requests: 2, window: 1m}]}, reconexion: {modes: {origin: shadow}}}\n",
