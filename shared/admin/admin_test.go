@@ -254,7 +254,7 @@ func TestDocumentsInFlowStyle(t *testing.T) {
 	for source, want := range map[string]string{
 		`{kind: Plan, id: a, spec: &s {requests: 1}}`: "line 1: anchors are not supported",
 		`{kind: Plan, id: a, spec: {requests: 1}`:     "neither JSON nor YAML",
-		`{"kind": "Plan", "id": }`:                    "neither JSON nor YAML",
+		`{"kind": "Plan", "id": "a"]`:                 "neither JSON nor YAML",
 	} {
 		if _, err := admin.Documents([]byte(source)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", source, err, want)
