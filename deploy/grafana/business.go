@@ -40,6 +40,7 @@ func business() board {
 				graph("Charged", "", "Minor units a second, by product and currency.", query{counted("product, currency", "subscription_charged_minor_units_total"), "{{product}} {{currency}}"}),
 				graph("Refunds", units.CountsPerSecond, "By whose decision: a late success, an operator, a partner.",
 					query{counted("by", "subscription_refunds_total") + ` or label_replace(sum(subscription_charges_different) * 0, "by", "none", "", "")`, "{{by}}"}),
+				limited(graph("Refunds that wait", units.Seconds, "For how long the oldest has. An hour is a ticket, a day is a page.", query{`max(subscription_refunds_open_age_seconds)`, "oldest"}), 3600),
 				limited(graph("Without outcome", "", "Charges of which the operator has not told whether they were made.", query{`max(subscription_charges_unresolved)`, "unresolved"}), 1),
 				limited(graph("Oldest without outcome", units.Seconds, "An hour is a ticket, a day is a page.", query{`max(subscription_charges_unresolved_age_seconds)`, "oldest"}), 3600),
 				limited(graph("Do not add up", "", "Charges whose notifications and refunds do not agree with them. Any is a page.", query{`max(subscription_charges_different)`, "different"}), 1),

@@ -236,6 +236,30 @@ func TestNotChargedMayComeAgain(t *testing.T) {
 	}
 }
 
+// Whoever was told that nobody knows is told the same for good, though it turns out that nothing was charged: what was
+// given up is not charged behind anybody's back by a repetition.
+func TestGivenUpIsNotTriedAgain(t *testing.T) {
+	w := newWorld(t)
+	w.operator.next, w.operator.unheard = []deed{hangs}, true
+	in := trusted()
+	in.Key = "compra-1"
+	ctx := as(t, "socio")
+	if out, err := w.Charge(short(t, ctx), in); err != nil || out.Outcome != subscription.OutcomeUnknown {
+		t.Fatalf("%+v %v", out, err)
+	}
+	w.operator.settle()
+	w.resolve(t)
+	if s, err := w.QueryCharge(ctx, subscription.ChargeQuery{Key: "compra-1"}); err != nil || s.State != subscription.ChargeDeclined || s.Reason != "NOT_CHARGED" {
+		t.Errorf("its state: %+v %v", s, err)
+	}
+	if out, err := w.Charge(ctx, in); err != nil || out.Outcome != subscription.OutcomeUnknown || !out.Replayed {
+		t.Errorf("again: %+v %v", out, err)
+	}
+	if made, _ := w.operator.charged(); made != 0 {
+		t.Errorf("%d charges", made)
+	}
+}
+
 func TestInvariant22SpendCapsHoldAcrossProducts(t *testing.T) {
 	w := newWorld(t)
 	spent := 0

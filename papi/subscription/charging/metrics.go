@@ -40,6 +40,14 @@ func newMetrics(reg prometheus.Registerer, db *database.DB) *metrics {
 			oldest, err := sql.New(db).OldestUnknown(ctx)
 			return int64(oldest.Age), err
 		}),
+		database.NewCount("subscription_refunds_open", "Charges that are to be given back, and were not yet.", func(ctx context.Context) (int64, error) {
+			oldest, err := sql.New(db).OldestRefund(ctx)
+			return oldest.Number, err
+		}),
+		database.NewCount("subscription_refunds_open_age_seconds", "Age of the oldest refund that was not made; beyond a day somebody has to act.", func(ctx context.Context) (int64, error) {
+			oldest, err := sql.New(db).OldestRefund(ctx)
+			return int64(oldest.Age), err
+		}),
 		database.NewCount("subscription_charges_different", "Charges that do not add up: notified without having come true, or come true and neither notified nor given back.", func(ctx context.Context) (int64, error) {
 			return sql.New(db).CountDifferences(ctx)
 		}))

@@ -67,9 +67,10 @@ func (c *Charging) Known(ctx context.Context, name Name) (known, again bool, err
 	return true, failed(charge), nil
 }
 
-// failed reports whether nothing was charged, and nothing was decided about the line.
+// failed reports whether nothing was charged, and nothing was decided about the line. Whose caller was told that
+// nobody knows is not tried again all the same: it was given up by then, and is told again.
 func failed(row sql.SubscriptionCharge) bool {
-	return row.State == Declined && row.Reason == notCharged
+	return row.State == Declined && row.Reason == notCharged && row.Told != toldUnknown
 }
 
 // Made is what a caller of a one-shot charge is told.

@@ -152,6 +152,7 @@ func (c *Charging) putOff(ctx context.Context, charge sql.SubscriptionCharge) er
 
 // Refund has a charge given back by a person's decision. It reports false where there is nothing to give back.
 func (c *Charging) Refund(ctx context.Context, id int64, reason string) (bool, error) {
-	n, err := sql.New(c.db).BeginRefund(ctx, sql.BeginRefundParams{ID: id, Reason: reason})
+	at := c.now()
+	n, err := sql.New(c.db).BeginRefund(ctx, sql.BeginRefundParams{ID: id, Reason: reason, At: &at})
 	return n > 0, database.Problem(err)
 }

@@ -120,6 +120,7 @@ func written(rows []*Subscription) (in sql.UpdateSubscriptionsParams) {
 		in.Dues, in.Reminders = append(in.Dues, database.OrZero(s.DueAt)), append(in.Reminders, database.OrZero(s.RemindedFor))
 		in.Ends, in.Reasons = append(in.Ends, database.OrZero(s.CancelledAt)), append(in.Reasons, s.CancelReason)
 		in.Causes, in.Channels = append(in.Causes, s.CancelCause), append(in.Channels, s.CancelChannel)
+		in.UserTypes = append(in.UserTypes, s.UserType)
 	}
 	return in
 }

@@ -13,16 +13,17 @@ import (
 )
 
 const beginRefund = `-- name: BeginRefund :execrows
-UPDATE subscription.charges SET state = 'REFUNDING', refund_reason = $1, refund_by = 'operator', next_at = now() WHERE id = $2 AND state = 'SUCCEEDED'
+UPDATE subscription.charges SET state = 'REFUNDING', refund_reason = $1, refund_by = 'operator', refund_asked_at = $2, next_at = now() WHERE id = $3 AND state = 'SUCCEEDED'
 `
 
 type BeginRefundParams struct {
 	Reason string
+	At     *time.Time
 	ID     int64
 }
 
 func (q *Queries) BeginRefund(ctx context.Context, arg BeginRefundParams) (int64, error) {
-	result, err := q.db.Exec(ctx, beginRefund, arg.Reason, arg.ID)
+	result, err := q.db.Exec(ctx, beginRefund, arg.Reason, arg.At, arg.ID)
 	if err != nil {
 		return 0, err
 	}
@@ -30,7 +31,7 @@ func (q *Queries) BeginRefund(ctx context.Context, arg BeginRefundParams) (int64
 }
 
 const charge = `-- name: Charge :one
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent FROM subscription.charges WHERE key = $1
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent, refund_asked_at FROM subscription.charges WHERE key = $1
 `
 
 func (q *Queries) Charge(ctx context.Context, key string) (SubscriptionCharge, error) {
@@ -72,12 +73,13 @@ func (q *Queries) Charge(ctx context.Context, key string) (SubscriptionCharge, e
 		&i.Late,
 		&i.Days,
 		&i.Traceparent,
+		&i.RefundAskedAt,
 	)
 	return i, err
 }
 
 const chargeByID = `-- name: ChargeByID :one
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent FROM subscription.charges WHERE id = $1
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent, refund_asked_at FROM subscription.charges WHERE id = $1
 `
 
 func (q *Queries) ChargeByID(ctx context.Context, id int64) (SubscriptionCharge, error) {
@@ -119,6 +121,7 @@ func (q *Queries) ChargeByID(ctx context.Context, id int64) (SubscriptionCharge,
 		&i.Late,
 		&i.Days,
 		&i.Traceparent,
+		&i.RefundAskedAt,
 	)
 	return i, err
 }
@@ -126,7 +129,7 @@ func (q *Queries) ChargeByID(ctx context.Context, id int64) (SubscriptionCharge,
 const claimOpenCharges = `-- name: ClaimOpenCharges :many
 UPDATE subscription.charges c SET next_at = now() + $1::interval
 WHERE c.id = ANY (ARRAY (SELECT o.id FROM subscription.charges o WHERE o.next_at <= now() ORDER BY o.next_at LIMIT $2 FOR UPDATE SKIP LOCKED))
-RETURNING c.id, c.key, c.kind, c.state, c.subscription_id, c.line_id, c.partner_id, c.service_id, c.product_id, c.pricepoint_id, c.amount, c.currency, c.channel, c.short_code, c.tid, c.user_type, c.consent_id, c.fingerprint, c.reason, c.told, c.attempts, c.openings, c.refund_reason, c.refund_by, c.correlation, c.created_at, c.opened_at, c.ended_at, c.refunded_at, c.notice_id, c.noticed_at, c.next_at, c.late, c.days, c.traceparent
+RETURNING c.id, c.key, c.kind, c.state, c.subscription_id, c.line_id, c.partner_id, c.service_id, c.product_id, c.pricepoint_id, c.amount, c.currency, c.channel, c.short_code, c.tid, c.user_type, c.consent_id, c.fingerprint, c.reason, c.told, c.attempts, c.openings, c.refund_reason, c.refund_by, c.correlation, c.created_at, c.opened_at, c.ended_at, c.refunded_at, c.notice_id, c.noticed_at, c.next_at, c.late, c.days, c.traceparent, c.refund_asked_at
 `
 
 type ClaimOpenChargesParams struct {
@@ -181,6 +184,7 @@ func (q *Queries) ClaimOpenCharges(ctx context.Context, arg ClaimOpenChargesPara
 			&i.Late,
 			&i.Days,
 			&i.Traceparent,
+			&i.RefundAskedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -304,7 +308,7 @@ func (q *Queries) LastAttempt(ctx context.Context, arg LastAttemptParams) (LastA
 }
 
 const lockCharges = `-- name: LockCharges :many
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent FROM subscription.charges WHERE id = ANY (ARRAY (SELECT unnest($1::bigint[]))) ORDER BY id FOR UPDATE
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent, refund_asked_at FROM subscription.charges WHERE id = ANY (ARRAY (SELECT unnest($1::bigint[]))) ORDER BY id FOR UPDATE
 `
 
 func (q *Queries) LockCharges(ctx context.Context, ids []int64) ([]SubscriptionCharge, error) {
@@ -352,6 +356,7 @@ func (q *Queries) LockCharges(ctx context.Context, ids []int64) ([]SubscriptionC
 			&i.Late,
 			&i.Days,
 			&i.Traceparent,
+			&i.RefundAskedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -450,8 +455,26 @@ func (q *Queries) Noticed(ctx context.Context, arg NoticedParams) (bool, error) 
 	return answered, err
 }
 
+const oldestRefund = `-- name: OldestRefund :one
+SELECT coalesce(extract(epoch FROM now() - min(coalesce(refund_asked_at, ended_at))), 0)::float8 AS age, count(*) AS number
+FROM subscription.charges WHERE state = 'REFUNDING' AND next_at IS NOT NULL
+`
+
+type OldestRefundRow struct {
+	Age    float64
+	Number int64
+}
+
+// What is to be given back and was not: on account of its outcome, or since a person asked for it.
+func (q *Queries) OldestRefund(ctx context.Context) (OldestRefundRow, error) {
+	row := q.db.QueryRow(ctx, oldestRefund)
+	var i OldestRefundRow
+	err := row.Scan(&i.Age, &i.Number)
+	return i, err
+}
+
 const oldestUnknown = `-- name: OldestUnknown :one
-SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS age, count(*) AS number FROM subscription.charges WHERE state IN ('SENT', 'UNKNOWN') AND next_at IS NOT NULL
+SELECT coalesce(extract(epoch FROM now() - min(opened_at)), 0)::float8 AS age, count(*) AS number FROM subscription.charges WHERE state IN ('SENT', 'UNKNOWN') AND next_at IS NOT NULL
 `
 
 type OldestUnknownRow struct {
@@ -459,6 +482,7 @@ type OldestUnknownRow struct {
 	Number int64
 }
 
+// Since when: a charge that was declined on the days before is a new one when it is opened again.
 func (q *Queries) OldestUnknown(ctx context.Context) (OldestUnknownRow, error) {
 	row := q.db.QueryRow(ctx, oldestUnknown)
 	var i OldestUnknownRow
@@ -526,8 +550,8 @@ FROM (SELECT unnest($3::text[]) AS key, unnest($4::text[]) AS kind, unnest($5::b
 ON CONFLICT (key) DO UPDATE SET state = 'SENT', reason = '', told = '', ended_at = NULL, next_at = excluded.next_at, opened_at = excluded.opened_at,
     attempts = c.attempts + (c.state = 'DECLINED' OR (c.amount, c.currency, c.pricepoint_id) <> (excluded.amount, excluded.currency, excluded.pricepoint_id))::integer,
     openings = c.openings + 1, amount = excluded.amount, days = excluded.days, currency = excluded.currency, pricepoint_id = excluded.pricepoint_id, user_type = excluded.user_type
-    WHERE c.state = 'CREATED' OR c.state = 'DECLINED' AND (c.kind IN ('RENEWAL', 'SUBSCRIPTION') OR c.kind = 'ONE_SHOT' AND c.reason = 'NOT_CHARGED')
-RETURNING id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent
+    WHERE c.state = 'CREATED' OR c.state = 'DECLINED' AND (c.kind IN ('RENEWAL', 'SUBSCRIPTION') OR c.kind = 'ONE_SHOT' AND c.reason = 'NOT_CHARGED' AND c.told <> 'OUTCOME_UNKNOWN')
+RETURNING id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent, refund_asked_at
 `
 
 type OpenChargesParams struct {
@@ -624,6 +648,7 @@ func (q *Queries) OpenCharges(ctx context.Context, arg OpenChargesParams) ([]Sub
 			&i.Late,
 			&i.Days,
 			&i.Traceparent,
+			&i.RefundAskedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -728,7 +753,7 @@ func (q *Queries) Spend(ctx context.Context, arg SpendParams) ([]SpendRow, error
 const tellCharge = `-- name: TellCharge :one
 UPDATE subscription.charges SET told = CASE WHEN told <> '' THEN told WHEN state IN ('SUCCEEDED', 'REFUNDING', 'REFUNDED') THEN 'DONE'
     WHEN state = 'DECLINED' THEN reason ELSE 'OUTCOME_UNKNOWN' END
-WHERE id = $1 RETURNING id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent
+WHERE id = $1 RETURNING id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent, refund_asked_at
 `
 
 // Notes what the one who asked is answered, by what is known now, unless somebody was answered before.
@@ -771,6 +796,7 @@ func (q *Queries) TellCharge(ctx context.Context, id int64) (SubscriptionCharge,
 		&i.Late,
 		&i.Days,
 		&i.Traceparent,
+		&i.RefundAskedAt,
 	)
 	return i, err
 }

@@ -711,12 +711,12 @@ const updateSubscriptions = `-- name: UpdateSubscriptions :exec
 UPDATE subscription.subscriptions s SET state = i.state, changed_at = i.changed_at, anchor = nullif(i.anchor, '0001-01-01Z'), periods = i.periods,
     paid_until = nullif(i.paid_until, '0001-01-01Z'), tries = i.tries, due_at = nullif(i.due_at, '0001-01-01Z'),
     reminded_for = nullif(i.reminded_for, '0001-01-01Z'), cancelled_at = nullif(i.cancelled_at, '0001-01-01Z'), cancel_reason = i.cancel_reason,
-    cancel_cause = i.cancel_cause, cancel_channel = i.cancel_channel, lease = NULL, leased_until = NULL
+    cancel_cause = i.cancel_cause, cancel_channel = i.cancel_channel, user_type = i.user_type, lease = NULL, leased_until = NULL
 FROM (SELECT unnest((SELECT $1::bigint[])) AS id, unnest((SELECT $2::text[])) AS state, unnest((SELECT $3::timestamptz[])) AS changed_at,
     unnest((SELECT $4::timestamptz[])) AS anchor, unnest((SELECT $5::integer[])) AS periods, unnest((SELECT $6::timestamptz[])) AS paid_until,
     unnest((SELECT $7::jsonb[])) AS tries, unnest((SELECT $8::timestamptz[])) AS due_at, unnest((SELECT $9::timestamptz[])) AS reminded_for,
     unnest((SELECT $10::timestamptz[])) AS cancelled_at, unnest((SELECT $11::text[])) AS cancel_reason, unnest((SELECT $12::text[])) AS cancel_cause,
-    unnest((SELECT $13::text[])) AS cancel_channel) i
+    unnest((SELECT $13::text[])) AS cancel_channel, unnest((SELECT $14::text[])) AS user_type) i
 WHERE s.id = i.id
 `
 
@@ -734,6 +734,7 @@ type UpdateSubscriptionsParams struct {
 	Reasons    []string
 	Causes     []string
 	Channels   []string
+	UserTypes  []string
 }
 
 // Writes locked rows, in one statement: one for each costs twice as much. The zero time stands for none. Parameters in
@@ -753,6 +754,7 @@ func (q *Queries) UpdateSubscriptions(ctx context.Context, arg UpdateSubscriptio
 		arg.Reasons,
 		arg.Causes,
 		arg.Channels,
+		arg.UserTypes,
 	)
 	return err
 }

@@ -47,7 +47,7 @@ func (q *Queries) AttemptsOf(ctx context.Context, chargeID int64) ([]Subscriptio
 }
 
 const chargesOfLine = `-- name: ChargesOfLine :many
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent FROM subscription.charges WHERE line_id = $1 ORDER BY id DESC LIMIT $2
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent, refund_asked_at FROM subscription.charges WHERE line_id = $1 ORDER BY id DESC LIMIT $2
 `
 
 type ChargesOfLineParams struct {
@@ -100,6 +100,7 @@ func (q *Queries) ChargesOfLine(ctx context.Context, arg ChargesOfLineParams) ([
 			&i.Late,
 			&i.Days,
 			&i.Traceparent,
+			&i.RefundAskedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -112,7 +113,7 @@ func (q *Queries) ChargesOfLine(ctx context.Context, arg ChargesOfLineParams) ([
 }
 
 const chargesOfSubscription = `-- name: ChargesOfSubscription :many
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent FROM subscription.charges WHERE subscription_id = $1 ORDER BY id DESC LIMIT $2
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent, refund_asked_at FROM subscription.charges WHERE subscription_id = $1 ORDER BY id DESC LIMIT $2
 `
 
 type ChargesOfSubscriptionParams struct {
@@ -165,6 +166,7 @@ func (q *Queries) ChargesOfSubscription(ctx context.Context, arg ChargesOfSubscr
 			&i.Late,
 			&i.Days,
 			&i.Traceparent,
+			&i.RefundAskedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -299,7 +301,7 @@ func (q *Queries) CountDifferences(ctx context.Context) (int64, error) {
 }
 
 const differences = `-- name: Differences :many
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent FROM subscription.charges WHERE created_at >= $1::timestamptz AND created_at < $2::timestamptz
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent, refund_asked_at FROM subscription.charges WHERE created_at >= $1::timestamptz AND created_at < $2::timestamptz
     AND (state = 'SUCCEEDED' AND notice_id IS NULL OR notice_id IS NOT NULL AND state NOT IN ('SUCCEEDED', 'REFUNDING', 'REFUNDED')
         OR notice_id IS NOT NULL AND refund_by = 'hub')
 ORDER BY id LIMIT $3
@@ -357,6 +359,7 @@ func (q *Queries) Differences(ctx context.Context, arg DifferencesParams) ([]Sub
 			&i.Late,
 			&i.Days,
 			&i.Traceparent,
+			&i.RefundAskedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -369,7 +372,7 @@ func (q *Queries) Differences(ctx context.Context, arg DifferencesParams) ([]Sub
 }
 
 const recentCharges = `-- name: RecentCharges :many
-SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent FROM subscription.charges ORDER BY id DESC LIMIT $1
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent, refund_asked_at FROM subscription.charges ORDER BY id DESC LIMIT $1
 `
 
 func (q *Queries) RecentCharges(ctx context.Context, most int32) ([]SubscriptionCharge, error) {
@@ -417,6 +420,7 @@ func (q *Queries) RecentCharges(ctx context.Context, most int32) ([]Subscription
 			&i.Late,
 			&i.Days,
 			&i.Traceparent,
+			&i.RefundAskedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -532,6 +536,7 @@ SELECT partner_id, product_id, currency,
     coalesce(sum(amount) FILTER (WHERE state IN ('SUCCEEDED', 'REFUNDING', 'REFUNDED')), 0)::bigint AS charged_amount,
     coalesce(sum(amount) FILTER (WHERE state IN ('REFUNDING', 'REFUNDED') AND refund_by = 'hub'), 0)::bigint AS refunded_amount,
     coalesce(sum(amount) FILTER (WHERE state IN ('REFUNDING', 'REFUNDED') AND refund_by = 'operator'), 0)::bigint AS refunded_by_operator_amount,
+    coalesce(sum(amount) FILTER (WHERE state = 'REFUNDING'), 0)::bigint AS refunding_amount,
     coalesce(sum(amount) FILTER (WHERE notice_id IS NOT NULL), 0)::bigint AS notified_amount,
     coalesce(sum(amount) FILTER (WHERE notice_id IS NOT NULL AND noticed_at IS NULL), 0)::bigint AS undelivered_amount,
     count(*) FILTER (WHERE state IN ('SENT', 'UNKNOWN')) AS unresolved,
@@ -553,6 +558,7 @@ type ReconcileRow struct {
 	ChargedAmount            int64
 	RefundedAmount           int64
 	RefundedByOperatorAmount int64
+	RefundingAmount          int64
 	NotifiedAmount           int64
 	UndeliveredAmount        int64
 	Unresolved               int64
@@ -577,6 +583,7 @@ func (q *Queries) Reconcile(ctx context.Context, arg ReconcileParams) ([]Reconci
 			&i.ChargedAmount,
 			&i.RefundedAmount,
 			&i.RefundedByOperatorAmount,
+			&i.RefundingAmount,
 			&i.NotifiedAmount,
 			&i.UndeliveredAmount,
 			&i.Unresolved,

@@ -70,6 +70,7 @@ type SubscriptionCharge struct {
 	Late           bool
 	Days           int32
 	Traceparent    string
+	RefundAskedAt  *time.Time
 }
 
 type SubscriptionConsent struct {

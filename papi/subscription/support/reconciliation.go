@@ -28,6 +28,7 @@ type Money struct {
 	Charged            int64  `json:"charged"`
 	Refunded           int64  `json:"refunded"`           // by the hub itself
 	RefundedByOperator int64  `json:"refundedByOperator"` // by a person's decision, after it was notified
+	Refunding          int64  `json:"refunding"`          // of both: the operator has not given it back yet
 	Notified           int64  `json:"notified"`
 	Undelivered        int64  `json:"undelivered"` // of notified: not delivered yet
 	Declined           int64  `json:"declined"`    // charges
@@ -61,7 +62,7 @@ func (d *Desk) reconcile(ctx context.Context, id string) (any, error) {
 		}
 		for _, r := range rows {
 			day.Products = append(day.Products, Money{
-				r.PartnerID, r.ProductID, r.Currency, r.Charged, r.ChargedAmount, r.RefundedAmount, r.RefundedByOperatorAmount, r.NotifiedAmount,
+				r.PartnerID, r.ProductID, r.Currency, r.Charged, r.ChargedAmount, r.RefundedAmount, r.RefundedByOperatorAmount, r.RefundingAmount, r.NotifiedAmount,
 				r.UndeliveredAmount, r.Declined, r.Unresolved,
 			})
 		}

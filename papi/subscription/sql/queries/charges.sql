@@ -15,7 +15,7 @@ FROM (SELECT unnest(@keys::text[]) AS key, unnest(@kinds::text[]) AS kind, unnes
 ON CONFLICT (key) DO UPDATE SET state = 'SENT', reason = '', told = '', ended_at = NULL, next_at = excluded.next_at, opened_at = excluded.opened_at,
     attempts = c.attempts + (c.state = 'DECLINED' OR (c.amount, c.currency, c.pricepoint_id) <> (excluded.amount, excluded.currency, excluded.pricepoint_id))::integer,
     openings = c.openings + 1, amount = excluded.amount, days = excluded.days, currency = excluded.currency, pricepoint_id = excluded.pricepoint_id, user_type = excluded.user_type
-    WHERE c.state = 'CREATED' OR c.state = 'DECLINED' AND (c.kind IN ('RENEWAL', 'SUBSCRIPTION') OR c.kind = 'ONE_SHOT' AND c.reason = 'NOT_CHARGED')
+    WHERE c.state = 'CREATED' OR c.state = 'DECLINED' AND (c.kind IN ('RENEWAL', 'SUBSCRIPTION') OR c.kind = 'ONE_SHOT' AND c.reason = 'NOT_CHARGED' AND c.told <> 'OUTCOME_UNKNOWN')
 RETURNING *;
 
 -- name: OpenAttempts :many
@@ -111,13 +111,19 @@ DELETE FROM subscription.spending s WHERE (s.line_id, s.span, s.currency) IN
 UPDATE subscription.charges SET noticed_at = @at WHERE notice_id = @notice_id AND noticed_at IS NULL RETURNING (told = 'DONE')::boolean AS answered;
 
 -- name: OldestUnknown :one
-SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS age, count(*) AS number FROM subscription.charges WHERE state IN ('SENT', 'UNKNOWN') AND next_at IS NOT NULL;
+-- Since when: a charge that was declined on the days before is a new one when it is opened again.
+SELECT coalesce(extract(epoch FROM now() - min(opened_at)), 0)::float8 AS age, count(*) AS number FROM subscription.charges WHERE state IN ('SENT', 'UNKNOWN') AND next_at IS NOT NULL;
+
+-- name: OldestRefund :one
+-- What is to be given back and was not: on account of its outcome, or since a person asked for it.
+SELECT coalesce(extract(epoch FROM now() - min(coalesce(refund_asked_at, ended_at))), 0)::float8 AS age, count(*) AS number
+FROM subscription.charges WHERE state = 'REFUNDING' AND next_at IS NOT NULL;
 
 -- name: EndRefund :execrows
 UPDATE subscription.charges SET state = 'REFUNDED', refunded_at = @at, next_at = NULL WHERE id = @id AND state = 'REFUNDING';
 
 -- name: BeginRefund :execrows
-UPDATE subscription.charges SET state = 'REFUNDING', refund_reason = @reason, refund_by = 'operator', next_at = now() WHERE id = @id AND state = 'SUCCEEDED';
+UPDATE subscription.charges SET state = 'REFUNDING', refund_reason = @reason, refund_by = 'operator', refund_asked_at = @at, next_at = now() WHERE id = @id AND state = 'SUCCEEDED';
 
 -- name: InWork :many
 -- The subscriptions that have a charge in work.

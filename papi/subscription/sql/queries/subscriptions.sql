@@ -7,12 +7,12 @@ SELECT * FROM subscription.subscriptions WHERE id = ANY (ARRAY (SELECT unnest(@i
 UPDATE subscription.subscriptions s SET state = i.state, changed_at = i.changed_at, anchor = nullif(i.anchor, '0001-01-01Z'), periods = i.periods,
     paid_until = nullif(i.paid_until, '0001-01-01Z'), tries = i.tries, due_at = nullif(i.due_at, '0001-01-01Z'),
     reminded_for = nullif(i.reminded_for, '0001-01-01Z'), cancelled_at = nullif(i.cancelled_at, '0001-01-01Z'), cancel_reason = i.cancel_reason,
-    cancel_cause = i.cancel_cause, cancel_channel = i.cancel_channel, lease = NULL, leased_until = NULL
+    cancel_cause = i.cancel_cause, cancel_channel = i.cancel_channel, user_type = i.user_type, lease = NULL, leased_until = NULL
 FROM (SELECT unnest((SELECT @ids::bigint[])) AS id, unnest((SELECT @states::text[])) AS state, unnest((SELECT @changes::timestamptz[])) AS changed_at,
     unnest((SELECT @anchors::timestamptz[])) AS anchor, unnest((SELECT @periods::integer[])) AS periods, unnest((SELECT @paid_untils::timestamptz[])) AS paid_until,
     unnest((SELECT @tries::jsonb[])) AS tries, unnest((SELECT @dues::timestamptz[])) AS due_at, unnest((SELECT @reminders::timestamptz[])) AS reminded_for,
     unnest((SELECT @ends::timestamptz[])) AS cancelled_at, unnest((SELECT @reasons::text[])) AS cancel_reason, unnest((SELECT @causes::text[])) AS cancel_cause,
-    unnest((SELECT @channels::text[])) AS cancel_channel) i
+    unnest((SELECT @channels::text[])) AS cancel_channel, unnest((SELECT @user_types::text[])) AS user_type) i
 WHERE s.id = i.id;
 
 -- name: AddHistory :copyfrom
