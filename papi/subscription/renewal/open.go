@@ -93,6 +93,11 @@ func (o *opening) decide(one *candidate) {
 		o.end(s, lifecycle.Cancellation{Reason: lifecycle.ReasonLifecycle, Cause: lifecycle.CauseLine, Channel: s.Channel, Silent: true}, found)
 		return
 	case productEnded:
+		if o.now.Before(*s.PaidUntil) { // looked at for its reminder: what is paid for is had
+			o.Lifecycle.PutOff(&o.change, s, *s.PaidUntil)
+			o.count(s, "moved")
+			return
+		}
 		o.end(s, lifecycle.Cancellation{Reason: lifecycle.ReasonLifecycle, Cause: lifecycle.CauseProduct, Channel: s.Channel}, found)
 		return
 	case productSuspended, noConsent:

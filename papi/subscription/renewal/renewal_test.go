@@ -268,3 +268,16 @@ func TestRefused(t *testing.T) {
 		t.Errorf("period %d", row.Periods)
 	}
 }
+
+// Who changes from prepaid to postpaid is told of as that from the next renewal on, at the end of the subscription, too.
+func TestUserTypeIsThatOfTheLastRenewal(t *testing.T) {
+	db := databasetest.New(t, migrations)
+	w := newWorld(t, db, "2026-03-02 10:00:00")
+	w.product(100, catalogue.Day, 990)
+	id := w.subscribe(1, 100, 990, at(t, "2026-03-01 10:00:00"))
+	w.lines.change(msisdn(1), func(l *subscriber.Line) { l.UserType = subscriber.UserTypePostpaid })
+	w.scheduler(db, testConfig()).run(t)
+	if row := w.subscription(id); row.UserType != string(subscriber.UserTypePostpaid) || row.Periods != 2 {
+		t.Errorf("%s in period %d", row.UserType, row.Periods)
+	}
+}

@@ -136,6 +136,33 @@ func TestNotCharged(t *testing.T) {
 	}
 }
 
+// A product that was withdrawn is had for as long as it is paid for, though its subscription is looked at before, to be
+// reminded; nobody is reminded of a renewal that will not be.
+func TestWithdrawnEndsWhenItIsDue(t *testing.T) {
+	db := databasetest.New(t, migrations)
+	w := newWorld(t, db, "2026-03-30 10:00:00")
+	withdrawn := func(p *catalogue.ProductSpec) {
+		p.NoReminder, p.Status = false, catalogue.StatusWithdrawn
+	}
+	w.product(100, catalogue.Month, 990, func(p *catalogue.ProductSpec) { p.NoReminder = false })
+	id := w.subscribe(1, 100, 990, at(t, "2026-03-01 10:00:00"))
+	w.product(100, catalogue.Month, 990, withdrawn)
+	s := w.scheduler(db, testConfig())
+	s.run(t)
+	due := at(t, "2026-04-01 10:00:00")
+	if row := w.subscription(id); row.State != lifecycle.Active || row.DueAt == nil || !row.DueAt.Equal(due) {
+		t.Errorf("before it is due: %s, looked at again at %v", row.State, row.DueAt)
+	}
+	if n := w.count(`select count(*) from test.messages where purpose = 'REMINDER'`); n != 0 {
+		t.Errorf("%d reminders", n)
+	}
+	w.set(due)
+	s.run(t)
+	if row := w.subscription(id); row.State != lifecycle.Cancelled || row.CancelCause != lifecycle.CauseProduct {
+		t.Errorf("when it is due: %s %s", row.State, row.CancelCause)
+	}
+}
+
 // A directory that knows nobody any more is not believed.
 func TestDirectoryForgetsAll(t *testing.T) {
 	db := databasetest.New(t, migrations)
