@@ -31,6 +31,9 @@ func (p *process) OptOut(ctx context.Context, in subscription.OptOutRequest) (ou
 	if err != nil {
 		return out, err
 	}
+	if !r.product.Ends(r.channel) {
+		return out, conflict(subscription.CodeChannelNotAllowed)
+	}
 	name := p.nameRequest(r, "suboptout", in.Key)
 	for range 3 { // another request of the name was faster, and what it answered is there then
 		if out, err = p.optOut(ctx, r, name); !errors.Is(err, repeat.ErrRepeated) {
@@ -78,7 +81,7 @@ func (p *process) optOut(ctx context.Context, r request, name *repeat.Name) (out
 // open locks and reads what a line has open of a product, if anything. Error: Conflict NEVER_SUBSCRIBED.
 func (p *process) open(ctx context.Context, tx pgx.Tx, lineID, productID int64) (*lifecycle.Subscription, error) {
 	for {
-		last, err := sql.New(tx).LastSubscription(ctx, sql.LastSubscriptionParams{LineID: lineID, ProductID: productID})
+		last, err := sql.New(tx).LastToEnd(ctx, sql.LastToEndParams{LineID: lineID, ProductID: productID})
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
 			return nil, conflict(subscription.CodeNeverSubscribed)

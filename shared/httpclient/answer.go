@@ -25,24 +25,37 @@ func (o *operation) answerLimit(next link) link {
 		if resp.StatusCode == http.StatusSwitchingProtocols {
 			return nil, refusal("the answer switches protocols")
 		}
-		if encoding := resp.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-			return nil, refusal("the answer is encoded, against our wish")
+		body, f := o.body(c, resp)
+		if f != nil && (!o.config.StatusAlone || resp.StatusCode/100 == 2) {
+			return nil, f
 		}
-		length := resp.ContentLength
-		if c.req.Method == http.MethodHead {
-			length = 0 // it speaks of a body that is not sent
+		if f != nil {
+			body = nil
+			resp.Header.Del("Content-Encoding")
 		}
-		body, err := readBounded(wire, length, o.config.MaxResponse)
 		c.answer.body = body
 		resp.Body, resp.ContentLength = &c.answer, int64(len(body))
-		switch {
-		case errors.Is(err, errTooLarge):
-			return nil, refusal(err.Error())
-		case err != nil:
-			return nil, o.blame(c, err)
-		}
 		return resp, nil
 	}
+}
+
+// body reads that of an answer.
+func (o *operation) body(c *call, resp *http.Response) ([]byte, *fault) {
+	if encoding := resp.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return nil, refusal("the answer is encoded, against our wish")
+	}
+	length := resp.ContentLength
+	if c.req.Method == http.MethodHead {
+		length = 0 // it speaks of a body that is not sent
+	}
+	body, err := readBounded(resp.Body, length, o.config.MaxResponse)
+	switch {
+	case errors.Is(err, errTooLarge):
+		return nil, refusal(err.Error())
+	case err != nil:
+		return nil, o.blame(c, err)
+	}
+	return body, nil
 }
 
 func refusal(text string) *fault {

@@ -16,6 +16,7 @@ type Config struct {
 	MaxResponse    int64         `yaml:"maxResponse"`    // bytes of a body; 4 MiB
 	MaxHeader      int64         `yaml:"maxHeader"`      // bytes of an answer's status line and headers; 64 KiB
 	Untraced       bool          `yaml:"untraced"`       // it gets no traceparent; its calls have spans all the same
+	StatusAlone    bool          `yaml:"-"`              // other answers than 2xx count by their status: where the body cannot be read, they come without
 	Bulkhead       Bulkhead      `yaml:"bulkhead"`
 	Breaker        Breaker       `yaml:"breaker"`
 	Pool           Pool          `yaml:"pool"`

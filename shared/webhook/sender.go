@@ -29,13 +29,14 @@ const maxAnswer = 64 << 10
 const timeout = 15 * time.Second
 
 // ClientConfig is cfg with what a client for webhooks needs: one attempt of at most 15 s, for the
-// outbox has a schedule of its own; an answer of at most 64 KiB; no breaker, for the outbox has one
-// for each destination; and places for as many sends as the outbox has under way at once.
+// outbox has a schedule of its own; an answer of at most 64 KiB, while a refusal counts by its status, whatever
+// page comes with it; no breaker, for the outbox has one for each destination; and places for as many sends as
+// the outbox has under way at once.
 func ClientConfig(cfg httpclient.Config, concurrency int) httpclient.Config {
 	if cfg.Timeout <= 0 || cfg.Timeout > timeout {
 		cfg.Timeout = timeout
 	}
-	cfg.Retries, cfg.MaxResponse, cfg.Breaker.Off = 0, maxAnswer, true
+	cfg.Retries, cfg.MaxResponse, cfg.StatusAlone, cfg.Breaker.Off = 0, maxAnswer, true, true
 	cfg.Bulkhead.Max = max(cfg.Bulkhead.Max, concurrency)
 	if cfg.Pool.Max > 0 {
 		cfg.Pool.Max = max(cfg.Pool.Max, cfg.Bulkhead.Max)

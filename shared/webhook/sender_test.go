@@ -106,6 +106,48 @@ func TestAGigabyteIsCut(t *testing.T) {
 	}
 }
 
+// What an endpoint answers counts, however large, encoded or broken off the page is that comes with it; it is no
+// acknowledgement without one that can be read.
+func TestARefusalCountsByItsStatus(t *testing.T) {
+	pages := map[string]func(w http.ResponseWriter, status int){
+		"large": func(w http.ResponseWriter, status int) {
+			w.WriteHeader(status)
+			_, _ = w.Write(bytes.Repeat([]byte(" "), 2*maxAnswer))
+		},
+		"encoded": func(w http.ResponseWriter, status int) {
+			w.Header().Set("Content-Encoding", "gzip")
+			w.WriteHeader(status)
+			fmt.Fprint(w, "whatever")
+		},
+		"broken off": func(w http.ResponseWriter, status int) {
+			w.Header().Set("Content-Length", "100")
+			w.WriteHeader(status)
+			fmt.Fprint(w, "whatever")
+		},
+	}
+	for page, write := range pages {
+		for status, want := range map[int]outbox.Result{
+			http.StatusOK:                 {Outcome: outbox.Retry},
+			http.StatusPermanentRedirect:  {Outcome: outbox.RetrySlow, Status: 308, Reason: "redirect"},
+			http.StatusNotFound:           {Outcome: outbox.RetrySlow, Status: 404, Reason: "refused"},
+			http.StatusGone:               {Outcome: outbox.Pause, Status: 410, Reason: "gone"},
+			http.StatusServiceUnavailable: {Outcome: outbox.Retry, Status: 503, Reason: "unavailable", RetryAfter: time.Minute},
+		} {
+			s, address := partner(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Retry-After", "60")
+				write(w, status)
+			})
+			got := s.Send(t.Context(), Endpoint{URL: address, Ack: AckHTTP}, "id", []byte(message))
+			if status == http.StatusOK {
+				got = outbox.Result{Outcome: got.Outcome}
+			}
+			if got != want {
+				t.Errorf("%d, %s: %+v", status, page, got)
+			}
+		}
+	}
+}
+
 func TestWhatBringsNoAnswer(t *testing.T) {
 	hang := make(chan struct{})
 	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-hang }))

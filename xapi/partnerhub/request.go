@@ -28,12 +28,16 @@ func done(ctx context.Context) partnerhub.Result {
 
 // SendMT queues a message to a user.
 func (c *channel) SendMT(x *policy.Exchange, in partnerhub.MessageRequest) error {
+	key, err := keyOf(in.IdempotencyKey, in.ExternalTxID)
+	if err != nil {
+		return err
+	}
 	o, err := offer(in.UserIdentifier, in.PartnerID, in.ServiceID, in.ProductID, in.EntryChannel)
 	if err != nil {
 		return err
 	}
 	o.ShortCode, o.Date = in.ShortCode, in.Date
-	out, err := c.hub.SendMessage(x.Context(), subscription.MessageRequest{Offer: o, Text: in.Text, Key: in.IdempotencyKey})
+	out, err := c.hub.SendMessage(x.Context(), subscription.MessageRequest{Offer: o, Text: in.Text, Key: key})
 	if err != nil {
 		return err
 	}
@@ -45,12 +49,16 @@ func (c *channel) SendMT(x *policy.Exchange, in partnerhub.MessageRequest) error
 
 // OptOut ends a subscription; one that had ended before is answered likewise.
 func (c *channel) OptOut(x *policy.Exchange, in partnerhub.OptOutRequest) error {
+	key, err := keyOf(in.IdempotencyKey, in.ExternalTxID)
+	if err != nil {
+		return err
+	}
 	o, err := offer(in.UserIdentifier, in.PartnerID, in.ServiceID, in.ProductID, in.EntryChannel)
 	if err != nil {
 		return err
 	}
 	o.Date = in.Date
-	out, err := c.hub.OptOut(x.Context(), subscription.OptOutRequest{Offer: o, Key: in.IdempotencyKey})
+	out, err := c.hub.OptOut(x.Context(), subscription.OptOutRequest{Offer: o, Key: key})
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ const (
 	TypeMSISDN IdentifierType = "MSISDN"
 )
 
-// ChargeQuery asks for a charge by the key or the tid of its request, or by what the hub called it.
+// ChargeQuery asks for a charge by the key of its request, by its tid where it had none, or by what the hub called it.
 type ChargeQuery struct {
 	Key string `uri:"key" json:"-"`
 }
@@ -61,10 +61,11 @@ const (
 	ChargeRefunded  ChargeState = "REFUNDED"
 )
 
-// MessageRequest is schema MessageRequest. Its UserIdentifierType may also be empty. The header names it over its
-// repetitions of a day.
+// MessageRequest is schema MessageRequest. Its UserIdentifierType may also be empty. The headers, of which one will
+// do, name it over its repetitions of a day.
 type MessageRequest struct {
 	IdempotencyKey string `header:"Idempotency-Key" json:"-"`
+	ExternalTxID   string `header:"external-tx-id" json:"-"`
 
 	UserIdentifier     string                `json:"userIdentifier"`
 	UserIdentifierType MessageIdentifierType `json:"userIdentifierType"`
@@ -89,9 +90,10 @@ const (
 )
 
 // OptOutRequest is schema OptOutRequest. Without PartnerID the client's own is meant, where its partner
-// may leave it out. Under the header of one request another is refused for a day.
+// may leave it out. Under the headers of one request another is refused for a day.
 type OptOutRequest struct {
 	IdempotencyKey string `header:"Idempotency-Key" json:"-"`
+	ExternalTxID   string `header:"external-tx-id" json:"-"`
 
 	UserIdentifier     string         `json:"userIdentifier"`
 	UserIdentifierType IdentifierType `json:"userIdentifierType"`

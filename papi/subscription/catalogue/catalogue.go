@@ -234,3 +234,8 @@ func (p *Product) ShortCode() string {
 
 // Through reports whether the product is sold through a channel.
 func (p *Product) Through(channel string) bool { return slices.Contains(p.Channels, channel) }
+
+// Ends reports whether a subscription may be ended through a channel: more of them than it is sold through.
+func (p *Product) Ends(channel string) bool {
+	return p.Through(channel) || slices.Contains(channels, channel)
+}

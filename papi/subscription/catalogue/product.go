@@ -112,6 +112,9 @@ const (
 	Month = "MONTH"
 )
 
+// channels are those of a product that names none (specification §4.1).
+var channels = []string{"WEB", "SMS", "WAP"}
+
 // ProductSpec is document Product; its id is the productId.
 type ProductSpec struct {
 	Service     string       `json:"service"`
@@ -173,7 +176,7 @@ const (
 func (p *ProductSpec) Normalize() {
 	p.Status = or(p.Status, StatusActive)
 	if p.Channels == nil {
-		p.Channels = []string{"WEB", "SMS", "WAP"}
+		p.Channels = slices.Clone(channels)
 	}
 	for i := range p.PricePoints {
 		p.PricePoints[i].Status = or(p.PricePoints[i].Status, StatusActive)

@@ -344,6 +344,54 @@ func (q *Queries) LastSubscription(ctx context.Context, arg LastSubscriptionPara
 	return i, err
 }
 
+const lastToEnd = `-- name: LastToEnd :one
+SELECT id, line_id, partner_id, service_id, product_id, pricepoint_id, consent_id, campaign, channel, short_code, tid, user_type, owner_epoch, state, created_at, changed_at, anchor, periods, paid_until, tries, due_at, reminded_for, lease, leased_until, cancelled_at, cancel_reason, cancel_cause, cancel_channel FROM subscription.subscriptions WHERE line_id = $1 AND product_id = $2
+    AND NOT (state = 'CANCELLED' AND anchor IS NULL AND cancel_cause LIKE 'DECLINED%')
+ORDER BY id DESC LIMIT 1
+`
+
+type LastToEndParams struct {
+	LineID    int64
+	ProductID int64
+}
+
+// The last one that is to be ended, or was. One whose first charge was declined never was any.
+func (q *Queries) LastToEnd(ctx context.Context, arg LastToEndParams) (SubscriptionSubscription, error) {
+	row := q.db.QueryRow(ctx, lastToEnd, arg.LineID, arg.ProductID)
+	var i SubscriptionSubscription
+	err := row.Scan(
+		&i.ID,
+		&i.LineID,
+		&i.PartnerID,
+		&i.ServiceID,
+		&i.ProductID,
+		&i.PricepointID,
+		&i.ConsentID,
+		&i.Campaign,
+		&i.Channel,
+		&i.ShortCode,
+		&i.TID,
+		&i.UserType,
+		&i.OwnerEpoch,
+		&i.State,
+		&i.CreatedAt,
+		&i.ChangedAt,
+		&i.Anchor,
+		&i.Periods,
+		&i.PaidUntil,
+		&i.Tries,
+		&i.DueAt,
+		&i.RemindedFor,
+		&i.Lease,
+		&i.LeasedUntil,
+		&i.CancelledAt,
+		&i.CancelReason,
+		&i.CancelCause,
+		&i.CancelChannel,
+	)
+	return i, err
+}
+
 const leftOwing = `-- name: LeftOwing :one
 SELECT EXISTS (SELECT FROM subscription.subscriptions WHERE line_id = $1 AND product_id = $2 AND owner_epoch = $3
     AND cancelled_at > $4::timestamptz AND paid_until <= cancelled_at)

@@ -32,6 +32,12 @@ SELECT * FROM subscription.subscriptions WHERE line_id = @line_id AND product_id
 -- name: LastSubscription :one
 SELECT * FROM subscription.subscriptions WHERE line_id = @line_id AND product_id = @product_id ORDER BY id DESC LIMIT 1;
 
+-- name: LastToEnd :one
+-- The last one that is to be ended, or was. One whose first charge was declined never was any.
+SELECT * FROM subscription.subscriptions WHERE line_id = @line_id AND product_id = @product_id
+    AND NOT (state = 'CANCELLED' AND anchor IS NULL AND cancel_cause LIKE 'DECLINED%')
+ORDER BY id DESC LIMIT 1;
+
 -- name: LeftOwing :one
 -- Whether a line's owner had a product, and was not paid up when that ended, since a moment. One that never began
 -- has no paid_until.
