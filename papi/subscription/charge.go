@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -87,43 +88,51 @@ func (p *process) prepare(ctx context.Context, r request, in subscription.Charge
 	if err != nil {
 		return err
 	}
+	var subscribers []string
 	if r.product.OneShotConsent == "hub" {
-		agreed, id, err := p.agreed(ctx, intent.LineID, r.product, intent.Amount)
-		if err != nil {
+		if subscribers, err = p.subscribers(ctx, intent.LineID, r.product); err != nil {
 			return err
 		}
-		if !agreed {
-			return conflict(subscription.CodeConsentMissing)
+		if len(subscribers) == 0 {
+			if err := p.consented(ctx, r.product, intent); err != nil {
+				return err
+			}
 		}
-		intent.ConsentID = id
 	}
 	found, err := p.directory.Admit(ctx, r.msisdn, r.product)
 	if err != nil {
 		return err
+	}
+	own := func(epoch string) bool { return epoch == "" || epoch == found.OwnerEpoch }
+	if len(subscribers) > 0 && !slices.ContainsFunc(subscribers, own) { // the number is another's by now
+		if err := p.consented(ctx, r.product, intent); err != nil {
+			return err
+		}
 	}
 	intent.UserType = string(found.UserType)
 	intent.LineID, err = p.book.Enter(ctx, p.db, r.msisdn)
 	return err
 }
 
-// agreed reports whether a line's owner agreed to charges of a service: by a subscription, or just now, having
-// been shown no lower price. A consent is good for its time, not for one purchase.
-func (p *process) agreed(ctx context.Context, lineID int64, product *catalogue.Product, amount int64) (bool, uuid.UUID, error) {
+// subscribers are the owners of a line who agreed to charges of a service by a subscription to it.
+func (p *process) subscribers(ctx context.Context, lineID int64, product *catalogue.Product) ([]string, error) {
 	if lineID == 0 {
-		return false, uuid.Nil, nil
+		return nil, nil
 	}
-	q := sql.New(p.db)
-	has, err := q.HasAccess(ctx, sql.HasAccessParams{LineID: lineID, ServiceID: product.Service.ID})
-	if err != nil || has {
-		return has, uuid.Nil, database.Problem(err)
-	}
-	id, err := q.RecentConsent(ctx, sql.RecentConsentParams{
-		LineID: lineID, ServiceID: product.Service.ID, Since: p.now().Add(-consent), Amount: amount, Currency: product.Country().Currency,
+	all, err := sql.New(p.db).Subscribers(ctx, sql.SubscribersParams{LineID: lineID, ServiceID: product.Service.ID})
+	return all, database.Problem(err)
+}
+
+// consented wants a consent of a moment ago, of somebody who was shown no lower price, and notes it. It is good for its
+// time, not for one purchase. Error: Conflict CONSENT_MISSING.
+func (p *process) consented(ctx context.Context, product *catalogue.Product, intent *charging.Intent) (err error) {
+	intent.ConsentID, err = sql.New(p.db).RecentConsent(ctx, sql.RecentConsentParams{
+		LineID: intent.LineID, ServiceID: product.Service.ID, Since: p.now().Add(-consent), Amount: intent.Amount, Currency: product.Country().Currency,
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return false, uuid.Nil, nil
+		return conflict(subscription.CodeConsentMissing)
 	}
-	return err == nil, id, database.Problem(err)
+	return database.Problem(err)
 }
 
 // nameOf is how a request is known again: by its key, else by its tid, else by what is charged to whom. shown

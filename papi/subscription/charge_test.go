@@ -260,6 +260,32 @@ func TestGivenUpIsNotTriedAgain(t *testing.T) {
 	}
 }
 
+// A subscription is the consent of the owner who agreed to it: whoever has the number now is not charged for that, and
+// is once they agree themselves.
+func TestAnothersSubscriptionIsNoConsent(t *testing.T) {
+	w := newWorld(t)
+	w.subscribe(t, "ACTIVE")
+	w.pass(consent + time.Second)
+	in := trusted()
+	in.ProductID = oneShotID
+	owner := func(epoch string) {
+		found := w.lines[number]
+		found.OwnerEpoch = epoch
+		w.lines[number] = found
+	}
+	owner("2")
+	if _, err := w.Charge(as(t, "socio"), in); codeOf(err) != subscription.CodeConsentMissing {
+		t.Errorf("another owner: %v", err)
+	}
+	owner("1")
+	if out, err := w.Charge(as(t, "socio"), in); err != nil || out.Outcome != subscription.OutcomeSucceeded {
+		t.Errorf("the owner: %+v, %v", out, err)
+	}
+	if made, _ := w.operator.charged(); made != 1 {
+		t.Errorf("%d charges", made)
+	}
+}
+
 func TestInvariant22SpendCapsHoldAcrossProducts(t *testing.T) {
 	w := newWorld(t)
 	spent := 0

@@ -238,25 +238,6 @@ func (q *Queries) CountDue(ctx context.Context, arg CountDueParams) (int64, erro
 	return count, err
 }
 
-const hasAccess = `-- name: HasAccess :one
-SELECT EXISTS (SELECT FROM subscription.subscriptions WHERE line_id = $1 AND service_id = $2
-    AND ($3::bigint = 0 OR product_id = $3) AND state IN ('ACTIVE', 'GRACE'))
-`
-
-type HasAccessParams struct {
-	LineID    int64
-	ServiceID int64
-	ProductID int64
-}
-
-// Whether a line has a subscription of the service, or of one product of it, that it may use now.
-func (q *Queries) HasAccess(ctx context.Context, arg HasAccessParams) (bool, error) {
-	row := q.db.QueryRow(ctx, hasAccess, arg.LineID, arg.ServiceID, arg.ProductID)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
-}
-
 const hasOpenSubscriptions = `-- name: HasOpenSubscriptions :one
 SELECT EXISTS (SELECT FROM subscription.subscriptions WHERE product_id = $1 AND state <> 'CANCELLED')
 `
@@ -673,6 +654,36 @@ type SaveCursorParams struct {
 func (q *Queries) SaveCursor(ctx context.Context, arg SaveCursorParams) error {
 	_, err := q.db.Exec(ctx, saveCursor, arg.Name, arg.Value)
 	return err
+}
+
+const subscribers = `-- name: Subscribers :many
+SELECT DISTINCT owner_epoch FROM subscription.subscriptions WHERE line_id = $1 AND service_id = $2 AND state IN ('ACTIVE', 'GRACE')
+`
+
+type SubscribersParams struct {
+	LineID    int64
+	ServiceID int64
+}
+
+// The owners of a line, by the directory's epoch, whose subscriptions of the service may be used now.
+func (q *Queries) Subscribers(ctx context.Context, arg SubscribersParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, subscribers, arg.LineID, arg.ServiceID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var owner_epoch string
+		if err := rows.Scan(&owner_epoch); err != nil {
+			return nil, err
+		}
+		items = append(items, owner_epoch)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const subscription = `-- name: Subscription :one

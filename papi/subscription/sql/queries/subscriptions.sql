@@ -53,10 +53,9 @@ SELECT * FROM subscription.subscriptions WHERE consent_id = @consent_id;
 -- name: OpenSubscriptionsOfLine :many
 SELECT * FROM subscription.subscriptions WHERE line_id = @line_id AND state <> 'CANCELLED' ORDER BY id;
 
--- name: HasAccess :one
--- Whether a line has a subscription of the service, or of one product of it, that it may use now.
-SELECT EXISTS (SELECT FROM subscription.subscriptions WHERE line_id = @line_id AND service_id = @service_id
-    AND (@product_id::bigint = 0 OR product_id = @product_id) AND state IN ('ACTIVE', 'GRACE'));
+-- name: Subscribers :many
+-- The owners of a line, by the directory's epoch, whose subscriptions of the service may be used now.
+SELECT DISTINCT owner_epoch FROM subscription.subscriptions WHERE line_id = @line_id AND service_id = @service_id AND state IN ('ACTIVE', 'GRACE');
 
 -- name: HistoryOf :many
 SELECT * FROM subscription.history WHERE subscription_id = @subscription_id ORDER BY at;
