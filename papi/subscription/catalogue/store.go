@@ -29,11 +29,12 @@ type Store struct {
 	gate Gate
 }
 
-// Gate says whether a partner may go to production, or, by a problem.Error, what is in the way.
-type Gate func(ctx context.Context, partner int64) error
+// Gate says what is between production and a partner with all that it sells, or (product not zero) a product that a
+// partner would sell there, too; nothing: it may.
+type Gate func(ctx context.Context, partner, product int64) (missing []string, err error)
 
-// Guard has g asked before a partner's environment becomes PROD, also where it begins there. Without a gate
-// nobody is asked. It is for the time before the store is used.
+// Guard has g asked before a partner's environment becomes PROD, also where it begins there, and before a product is
+// sold there. Without a gate nobody is asked. It is for the time before the store is used.
 func (s *Store) Guard(g Gate) { s.gate = g }
 
 // NewStore makes a store whose snapshot is empty until it is loaded (server.Env.Follow).
@@ -310,9 +311,9 @@ func (s *Store) put(ctx context.Context, kind, id string, spec any) error {
 		if partner.Notify.ClientCertificate.validate(&r); len(r) > 0 { // of a pair whose one half was kept
 			return r.err()
 		}
-		if err := s.pass(ctx, id, partner); err != nil {
-			return err
-		}
+	}
+	if err := s.pass(ctx, id, old, spec); err != nil {
+		return err
 	}
 	text, err := json.Marshal(spec, json.Deterministic(true))
 	if err != nil {
@@ -323,30 +324,6 @@ func (s *Store) put(ctx context.Context, kind, id string, spec any) error {
 	}
 	s.refresh(ctx)
 	return nil
-}
-
-// pass asks the gate about a partner that would go to production.
-func (s *Store) pass(ctx context.Context, id string, next *PartnerSpec) error {
-	if s.gate == nil || next.Environment != Production {
-		return nil
-	}
-	old, err := s.row(ctx, kindPartner, id)
-	if err != nil && !errors.Is(err, problem.NotFound) {
-		return err
-	}
-	var was struct {
-		Environment Environment `json:"environment"`
-	}
-	if err == nil {
-		if err := json.Unmarshal(old.Spec, &was); err != nil {
-			return fmt.Errorf("catalogue: read %s %s: %w", kindPartner, id, err)
-		}
-	}
-	if was.Environment == Production {
-		return nil
-	}
-	number, _ := identifier(id)
-	return s.gate(ctx, number)
 }
 
 // referrer names something of the snapshot that refers to an entity; empty: nothing does.

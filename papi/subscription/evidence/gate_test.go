@@ -1,6 +1,7 @@
 package evidence_test
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -153,5 +154,79 @@ func TestBeginInProduction(t *testing.T) {
 	}
 	if _, ok := w.Snapshot().Partner(60000); !ok {
 		t.Error("it is not there")
+	}
+}
+
+// A product that a partner in production adds is sold there once it is accepted or waived, by itself or with all its
+// partner's; what its partner has taken there before may be sold again. A service brings its products along.
+func TestGateOfAProduct(t *testing.T) {
+	const other = 1000000009
+	root := admin.Actor{Name: "root", Role: admin.Admin}
+	spec := func(status string) json.RawMessage {
+		return json.RawMessage(`{"service":"2000001784","name":"Otro","kind":"VAS","type":"ONESHOT","status":"` + status + `","pricePoints":[{"id":1,"amount":500}]}`)
+	}
+	for name, c := range map[string]struct {
+		before func(*world)
+		goes   bool
+	}{
+		"nothing": {func(*world) {}, false},
+		"suspended, signed": {func(w *world) {
+			w.add(root, spec("suspended"))
+			w.mustSign("52272.1000000009", `{"by":"Ana","reason":"seen","e2e":"OK"}`)
+		}, false},
+		"suspended, waived": {func(w *world) {
+			w.add(root, spec("suspended"))
+			w.mustSign("52272.1000000009", `{"by":"Ana","reason":"r","waiver":true}`)
+		}, true},
+		"waived in STAGING": {func(w *world) {
+			w.add(root, spec("suspended"))
+			w.mustSign("52272.1000000009.STAGING", `{"by":"Ana","reason":"r","waiver":true}`)
+		}, true},
+		"its partner waived": {func(w *world) { w.mustSign("52272", `{"by":"Ana","reason":"r","waiver":true}`) }, true},
+		"a redirect is signed": {func(w *world) {
+			w.add(root, spec("suspended"))
+			w.mustSign("52272.1000000009", `{"by":"Ana","reason":"r","checks":{"subscription.LPRedirect":"OK Prov"}}`)
+		}, false},
+		"it was sold before": {func(w *world) { w.add(root, spec("suspended")); w.proved(other, acceptance.SubscriptionOneshot) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.Apply("partners", "52272", strings.Replace(partner, "STAGING", "PROD", 1))
+			c.before(w)
+			_, err := w.Put(t.Context(), root, "products", "1000000009", spec("active"))
+			if (err == nil) != c.goes || err != nil && (!errors.Is(err, problem.Invalid) || problem.Of(err).Fields[0].Path != "status") {
+				t.Errorf("%v", err)
+			}
+			if p, ok := w.Snapshot().Product(other); c.goes != (ok && p.Status == "active") {
+				t.Errorf("it is sold: %v", !c.goes)
+			}
+		})
+	}
+}
+
+// add makes a product that the gate knows nothing of.
+func (w *world) add(by admin.Actor, spec json.RawMessage) {
+	w.t.Helper()
+	if _, err := w.Put(w.t.Context(), by, "products", "1000000009", spec); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// A service that moves to a partner in production takes no product there that nobody accepted.
+func TestGateOfAService(t *testing.T) {
+	w := newWorld(t)
+	root := admin.Actor{Name: "root", Role: admin.Admin}
+	w.Apply("partners", "60000", strings.Replace(partner, "STAGING", "PROD", 1))
+	move := func() error {
+		_, err := w.Put(t.Context(), root, "services", "2000001784", json.RawMessage(`{"partner":"60000","name":"Juegos","shortCodes":["8888"]}`))
+		return err
+	}
+	err := move()
+	if !errors.Is(err, problem.Invalid) || problem.Of(err).Fields[0].Path != "partner" {
+		t.Fatalf("%v", err)
+	}
+	w.mustSign("60000", `{"by":"Ana","reason":"moved with its contract","waiver":true}`)
+	if err := move(); err != nil {
+		t.Error(err)
 	}
 }

@@ -128,9 +128,8 @@ func canonicalHost(p *catalogue.Partner, text, own string) (string, bool) {
 	bare, six := strings.CutPrefix(host, "[")
 	if six || numeric.MatchString(host[strings.LastIndexByte(host, '.')+1:]) {
 		ip, err := netip.ParseAddr(strings.TrimSuffix(bare, "]"))
-		trial := p.Environment == catalogue.Staging || p.Redirect.AllowHTTP
 		canonical := err == nil && ip.Zone() == "" && (!six && ip.Is4() && ip.String() == host || six && ip.Is6() && !ip.Is4In6() && "["+ip.String()+"]" == host)
-		return host + port, canonical && trial
+		return host + port, canonical && p.Environment == catalogue.Staging
 	}
 	return host + port, len(host) <= 253 && hostName.MatchString(host)
 }

@@ -86,15 +86,20 @@ func TestInvariant15LocationsThatLeaveTheList(t *testing.T) {
 }
 
 func TestLocationsOfATrial(t *testing.T) {
-	staging, plain := registered(), registered()
-	staging.Environment = catalogue.Staging
-	plain.Redirect.AllowHTTP = true
-	plain.Redirect.URLs = append(plain.Redirect.URLs, "http://127.0.0.1:9100/partner", "https://[2001:db8::1]/vuelta", "http://0x7f.1/partner")
+	staging, plain, live := registered(), registered(), registered()
+	staging.Environment, plain.Environment, live.Environment = catalogue.Staging, catalogue.Staging, catalogue.Production
+	for _, p := range []*catalogue.Partner{plain, live} {
+		p.Redirect.AllowHTTP = true
+		p.Redirect.URLs = append(p.Redirect.URLs, "http://127.0.0.1:9100/partner", "https://[2001:db8::1]/vuelta", "http://0x7f.1/partner")
+	}
 	for _, test := range []struct {
 		p       *catalogue.Partner
 		brought string
 		want    string
 	}{
+		{live, "http://juegos.example/vuelta", "http://juegos.example/vuelta"},
+		{live, "http://127.0.0.1:9100/partner/ok", ""},
+		{live, "https://[2001:db8::1]/vuelta", ""},
 		{staging, "https://192.0.2.7/vuelta/a", "https://192.0.2.7/vuelta/a"},
 		{staging, "https://192.0.2.8/vuelta", ""},
 		{staging, "https://3221225991/vuelta", ""},
