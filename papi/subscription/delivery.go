@@ -23,7 +23,9 @@ func (p *process) deliver(env *server.Env, cfg Config, box *outbox.Outbox, gatew
 		return err
 	}
 	client := env.ExternalGuarded("partners", webhook.ClientConfig(cfg.Notifications.HTTP, senders(cfg.Notifications.Delivery)), guard)
-	partners := notification.NewDelivery(p.catalogue, webhook.NewSender(client, guard, cfg.Notifications.Plain, p.now), proofs)
+	sender := webhook.NewSender(client, guard, cfg.Notifications.Plain, p.now)
+	p.catalogue.Reach(sender.Check)
+	partners := notification.NewDelivery(p.catalogue, sender, proofs)
 	notices, err := outbox.NewDeliverer(box, notification.Stream, cfg.Notifications.Delivery, partners.Owner(), deps)
 	if err != nil {
 		return err

@@ -33,6 +33,7 @@ func (s *Store) fits(ctx context.Context, id string, old sql.SubscriptionCatalog
 	case *ProductSpec:
 		next.fits(&r, now, number)
 	}
+	s.reachable(&r, spec)
 	if err := r.err(); err != nil {
 		return err
 	}
@@ -166,6 +167,26 @@ func (p *ProductSpec) fits(r *rules, now *Snapshot, id int64) {
 func (p *ProductSpec) endpoints(r *rules, in Environment) {
 	r.endpoint("notifySubscriptionUrl", p.NotifySubscriptionURL, in == Staging)
 	r.endpoint("notifyChargeUrl", p.NotifyChargeURL, in == Staging)
+}
+
+// reachable wants notification URLs that would be called: one that is refused each time it is due is noticed days after.
+func (s *Store) reachable(r *rules, spec any) {
+	check := func(path, address string) {
+		if s.reach == nil || address == "" {
+			return
+		}
+		if err := s.reach(address); err != nil {
+			r.must(false, path, "must be one that is called, https on port 443 of a public address, or what papi.subscription.notifications allows: "+err.Error())
+		}
+	}
+	switch next := spec.(type) {
+	case *PartnerSpec:
+		check("notify.subscriptionUrl", next.Notify.SubscriptionURL)
+		check("notify.chargeUrl", next.Notify.ChargeURL)
+	case *ProductSpec:
+		check("notifySubscriptionUrl", next.NotifySubscriptionURL)
+		check("notifyChargeUrl", next.NotifyChargeURL)
+	}
 }
 
 // keyword wants a product's keyword to name it, and nothing else, on a short code: package keyword could not

@@ -23,10 +23,11 @@ import (
 // Store keeps the snapshot in step with the tables.
 type Store struct {
 	*snapshot.Follower[*Snapshot]
-	db   *database.DB
-	ring *keyring.Ring
-	log  *slog.Logger
-	gate Gate
+	db    *database.DB
+	ring  *keyring.Ring
+	log   *slog.Logger
+	gate  Gate
+	reach func(address string) error
 }
 
 // Gate says what is between production and a partner with all that it sells, or (product not zero) a product that a
@@ -36,6 +37,10 @@ type Gate func(ctx context.Context, partner, product int64) (missing []string, e
 // Guard has g asked before a partner's environment becomes PROD, also where it begins there, and before a product is
 // sold there. Without a gate nobody is asked. It is for the time before the store is used.
 func (s *Store) Guard(g Gate) { s.gate = g }
+
+// Reach has check asked about each notification URL that is applied: whether it would be called. It is for the time
+// before the store is used.
+func (s *Store) Reach(check func(address string) error) { s.reach = check }
 
 // NewStore makes a store whose snapshot is empty until it is loaded (server.Env.Follow).
 func NewStore(db *database.DB, ring *keyring.Ring, log *slog.Logger, reg prometheus.Registerer) *Store {

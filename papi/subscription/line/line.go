@@ -125,10 +125,14 @@ func ParseTyped(p *catalogue.Partner, typed string) (string, error) {
 	return sandboxed(p, strings.TrimSpace(typed))
 }
 
-// sandboxed is a number that breaks the plan, where the partner may use it.
+// sandboxed is a number that breaks the plan, where the partner may use it; as any other it may begin with + or 00.
 func sandboxed(p *catalogue.Partner, sent string) (string, error) {
-	if p.Environment == catalogue.Staging && slices.Contains(p.SandboxMSISDNs, sent) {
-		return sent, nil
+	bare, international := strings.CutPrefix(sent, "+")
+	if !international {
+		bare = strings.TrimPrefix(sent, "00")
+	}
+	if p.Environment == catalogue.Staging && slices.Contains(p.SandboxMSISDNs, bare) {
+		return bare, nil
 	}
 	return "", &problem.Error{Kind: problem.Invalid, Code: contract.CodeMSISDNInvalid, Fields: []problem.Field{{Path: "msisdn", Rule: "must be a mobile number of the partner's country"}}}
 }
