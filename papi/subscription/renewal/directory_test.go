@@ -55,6 +55,17 @@ func (l *lines) Line(_ context.Context, q subscriber.LineQuery) (subscriber.Line
 	return s, nil
 }
 
+// slow is a directory that takes so long that something happens meanwhile.
+type slow struct {
+	directory
+	meanwhile func()
+}
+
+func (s slow) Look(ctx context.Context, msisdn string) (subscriber.Line, error) {
+	s.meanwhile()
+	return s.directory.Look(ctx, msisdn)
+}
+
 func (l *lines) LineEvents(_ context.Context, q subscriber.LineEventsQuery) (subscriber.LineEvents, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -221,6 +221,24 @@ func TestInvariant5Cancelled(t *testing.T) {
 	}
 }
 
+// Invariant 4: who leaves after the subscription was claimed, while the directory is asked, is not charged.
+func TestInvariant4EndedSinceTheClaim(t *testing.T) {
+	db := databasetest.New(t, migrations)
+	w := newWorld(t, db, "2026-03-02 10:00:00")
+	w.product(100, catalogue.Day, 990)
+	id := w.subscribe(1, 100, 990, at(t, "2026-03-01 10:00:00"))
+	s := w.scheduler(db, testConfig(), func(c charger) charger { return renewing{c, t} })
+	s.Deps.Directory = slow{s.Deps.Directory, func() {
+		if err := w.cancel(id); err != nil {
+			t.Error(err)
+		}
+	}}
+	s.run(t)
+	if n := w.count(`select count(*) from subscription.charges`); n != 0 || w.operator.calls != 0 || w.lines.asked != 1 {
+		t.Errorf("%d charges, %d calls, the directory was asked %d times", n, w.operator.calls, w.lines.asked)
+	}
+}
+
 // A charge whose outcome is found out days later pays for what it was made for.
 func TestFoundLate(t *testing.T) {
 	db := databasetest.New(t, migrations)
