@@ -103,14 +103,13 @@ func TestCampaignDecidesThePrice(t *testing.T) {
 	wantError(t, err, problem.Conflict, contract.CodeFlowEnded)
 }
 
-// A hundred confirmations at once, of one flow and of flows that supersede each other, over two
-// processes: one subscription, one charge.
+// A hundred confirmations of one flow at once, then those of flows that begin while others are confirmed, then fifty of
+// as many flows, over two processes: one subscription, one charge.
 func TestInvariant8(t *testing.T) {
 	w := newWorld(t)
 	one := w.Flows
 	w.restart()
 	processes := []*Flows{one, w.Flows}
-	flow := w.enriched(weekly, msisdn)
 	var active, other atomic.Int32
 	confirm := func(f *Flows, flow contract.Flow) {
 		got, err := f.ConfirmFlow(t.Context(), confirmation(flow, ""))
@@ -123,31 +122,49 @@ func TestInvariant8(t *testing.T) {
 			t.Errorf("%+v, %v", got, err)
 		}
 	}
-	var all sync.WaitGroup
-	for i := range 100 {
-		all.Go(func() { confirm(processes[i%2], flow) })
+	// race has all confirmed at once, and wants one subscription of them, the n-th.
+	race := func(n int, flows []func() contract.Flow) {
+		t.Helper()
+		active.Store(0)
+		other.Store(0)
+		var all sync.WaitGroup
+		for i, flow := range flows {
+			all.Go(func() { confirm(processes[i%2], flow()) })
+		}
+		all.Wait()
+		if active.Load() != 1 || int(other.Load()) != len(flows)-1 || w.count(subscriptions) != n || w.charged() != n || len(w.orders) != n {
+			t.Errorf("%d active, %d other, %d subscriptions, %d charges", active.Load(), other.Load(), w.count(subscriptions), w.charged())
+		}
 	}
-	all.Wait()
-	if active.Load() != 1 || other.Load() != 99 || w.count(subscriptions) != 1 || w.charged() != 1 || len(w.orders) != 1 {
-		t.Errorf("%d active, %d subscriptions, %d charges", active.Load(), w.count(subscriptions), w.charged())
-	}
-	for i := range 50 {
+	flow := w.enriched(weekly, msisdn)
+	race(1, slices.Repeat([]func() contract.Flow{func() contract.Flow { return flow }}, 100))
+
+	var begun []func() contract.Flow
+	for i := range headerHourly {
 		in := w.minted(weekly, numbered(9))
-		all.Go(func() {
+		begun = append(begun, func() contract.Flow {
 			flow, err := processes[i%2].StartFlow(t.Context(), in)
-			if errors.Is(err, problem.Quota) {
-				return
-			}
 			if err != nil {
 				t.Error(err)
-				return
 			}
-			confirm(processes[i%2], flow)
+			return flow
 		})
 	}
-	all.Wait()
-	if w.count(subscriptions) != 2 || w.charged() != 2 || w.count("SELECT count(*) FROM subscription.consents c WHERE proof = 'HE'") < 2 {
-		t.Errorf("%d subscriptions, %d charges", w.count(subscriptions), w.charged())
+	race(2, begun)
+
+	// A new flow ends the one before it, and few may begin. All are open again here, so that nothing but the
+	// subscription itself keeps the second confirmation from making another.
+	w.exec("DROP INDEX subscription.flows_pending")
+	var open []func() contract.Flow
+	for range 50 {
+		w.exec("DELETE FROM subscription.counts")
+		flow := w.enriched(weekly, numbered(10))
+		open = append(open, func() contract.Flow { return flow })
+	}
+	w.exec("UPDATE subscription.flows SET state = 'pending' WHERE state = 'abandoned' AND line_id = (SELECT max(line_id) FROM subscription.flows)")
+	race(3, open)
+	if n := w.count("SELECT count(*) FROM subscription.consents WHERE line_id = (SELECT max(line_id) FROM subscription.flows)"); n != 50 {
+		t.Errorf("%d confirmations competed", n)
 	}
 }
 
