@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -134,6 +135,76 @@ func TestAHangingDestinationDelaysNobody(t *testing.T) {
 	mu.Unlock()
 	close(release)
 	stop()
+}
+
+// Invariant 23 of the partner hub: while the endpoints of one partner, that had taken all there was, hang, what another
+// is due, at first or again, is sent by the next look of a deliverer, and looks are at most a second apart, also after
+// the process died and another began. Once the partner is back, it has all.
+func TestInvariant23ADeadPartnerDelaysNoOther(t *testing.T) {
+	w := newWorld(t)
+	var dead atomic.Bool
+	begin := func() (d *Deliverer, revive func()) {
+		back := make(chan struct{})
+		owner := w.owner()
+		owner.Send = func(ctx context.Context, e Event, n int) Result {
+			if e.Destination != "alive" && dead.Load() {
+				<-back
+				return Result{Outcome: Retry}
+			}
+			return w.send(ctx, e, n)
+		}
+		return w.deliverer(Config{Concurrency: 8, PerDestination: 8, Breaker: breakerOff}, owner), func() { close(back) }
+	}
+	d, revive := begin()
+	if d.cfg.Poll > time.Second {
+		t.Fatalf("a deliverer looks every %v only", d.cfg.Poll)
+	}
+	added := 0
+	add := func(events ...string) { added += len(events); w.add(events...) }
+	for i := range 20 {
+		add(fmt.Sprintf("dead one/a%d/x", i), fmt.Sprintf("dead two/b%d/x", i))
+	}
+	w.rounds(d) // it may have as many places as there are now
+	dead.Store(true)
+	for i := range 40 {
+		add(fmt.Sprintf("dead one/c%d/x", i), fmt.Sprintf("dead two/d%d/x", i))
+	}
+	w.answer = func(e Event, n int) Result {
+		if e.Type == "again" && n == 1 {
+			return Result{Outcome: Retry} // its time comes between two looks
+		}
+		return Result{Outcome: Delivered}
+	}
+	for second := range 20 {
+		add(fmt.Sprintf("alive/e%d/once", second), fmt.Sprintf("alive/f%d/again", second), fmt.Sprintf("alive/g%d/again", second), fmt.Sprintf("dead one/h%d/x", second))
+		if second == 10 { // it dies with what it has claimed; its sends hang until the end
+			if claimed, err := d.claim(t.Context(), d.shares.take([]string{"alive"}, w.time())); len(claimed) == 0 || err != nil {
+				t.Fatal(claimed, err)
+			}
+			w.exec(`update outbox.events set leased_until = clock_timestamp() where lease is not null`)
+			defer d.sends.Wait()
+			defer revive()
+			d, revive = begin()
+		}
+		w.pass(d.cfg.Poll)
+		w.look(d, "alive")
+		for _, r := range w.records(StatePending) {
+			if r.Destination == "alive" && !r.Due.After(w.time()) {
+				t.Fatalf("second %d: %s is due since %v, and not sent", second, r.Type, w.time().Sub(*r.Due))
+			}
+		}
+	}
+	dead.Store(false)
+	revive()
+	d.sends.Wait()
+	for range 3 { // what hung comes again, and what failed
+		w.pass(time.Hour)
+		w.rounds(d)
+	}
+	w.sound()
+	if delivered := len(w.records(StateDelivered)); delivered != added {
+		t.Errorf("%d of %d are delivered", delivered, added)
+	}
 }
 
 // TestStopping: what is under way may end; what does not is cut off and given back, not counted.

@@ -128,6 +128,35 @@ func (w *world) rounds(d *Deliverer) string {
 	return strings.Join(w.sent, " ")
 }
 
+// look works until nothing more of a destination is due or allowed, whatever hangs elsewhere.
+func (w *world) look(d *Deliverer, destination string) {
+	w.t.Helper()
+	under := func() int {
+		d.shares.mu.Lock()
+		defer d.shares.mu.Unlock()
+		if p := d.shares.places[destination]; p != nil {
+			return p.taken
+		}
+		return 0
+	}
+	for before := -1; ; {
+		d.looked = time.Time{}
+		if err := d.round(w.t.Context(), w.t.Context()); err != nil {
+			w.t.Fatal(err)
+		}
+		for under() > 0 {
+			<-d.wake // an end of a send
+		}
+		w.mu.Lock()
+		n := len(w.sent)
+		w.mu.Unlock()
+		if n == before {
+			return
+		}
+		before = n
+	}
+}
+
 func (w *world) want(what, got, want string) {
 	w.t.Helper()
 	if got != want {
