@@ -314,15 +314,45 @@ func TestInvariant22SpendCapsHoldAcrossProducts(t *testing.T) {
 	}
 }
 
+// A consent of the hub's is one of an ACTIVE or GRACE subscription to the same service, of the same line; nobody else is
+// asked about who has none.
 func TestInvariant27NoChargeWithoutConsent(t *testing.T) {
-	w := newWorld(t)
-	in := trusted()
-	in.ProductID = oneShotID
-	if _, err := w.Charge(as(t, "socio"), in); codeOf(err) != subscription.CodeConsentMissing {
-		t.Error(err)
-	}
-	if made, _ := w.operator.charged(); made != 0 || w.asked != 0 {
-		t.Errorf("%d charges, the directory was asked %d times", made, w.asked)
+	same := func(*subscription.ChargeRequest) {}
+	for name, c := range map[string]struct {
+		state   string // of the line's subscription; empty: it has none
+		change  func(*subscription.ChargeRequest)
+		charges int
+	}{
+		"none":                    {"", same, 0},
+		"PENDING_CHARGE":          {"PENDING_CHARGE", same, 0},
+		"ACTIVE":                  {"ACTIVE", same, 1},
+		"GRACE":                   {"GRACE", same, 1},
+		"SUSPENDED":               {"SUSPENDED", same, 0},
+		"CANCELLED":               {"CANCELLED", same, 0},
+		"ACTIVE, another service": {"ACTIVE", func(in *subscription.ChargeRequest) { in.ServiceID, in.ProductID = 2000001786, 1000000005 }, 0},
+		"ACTIVE, another line":    {"ACTIVE", func(in *subscription.ChargeRequest) { in.MSISDN = "56920000001" }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.line("56920000001")
+			if _, err := w.book.Enter(t.Context(), w.db, "56920000001"); err != nil {
+				t.Fatal(err)
+			}
+			if c.state != "" {
+				w.subscribe(t, c.state)
+				w.pass(consent + time.Second) // for so long the consent to the subscription would do
+			}
+			in := trusted()
+			in.ProductID = oneShotID
+			c.change(&in)
+			_, err := w.Charge(as(t, "socio"), in)
+			if want := []string{subscription.CodeConsentMissing, ""}[c.charges]; codeOf(err) != want {
+				t.Errorf("%v, want %q", err, want)
+			}
+			if asked, told := len(w.operator.ledger), len(w.notices(t)); asked != c.charges || w.asked != c.charges || told != c.charges {
+				t.Errorf("the operator was asked %d times, the directory %d, and %d charges were told", asked, w.asked, told)
+			}
+		})
 	}
 }
 

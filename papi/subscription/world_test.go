@@ -102,6 +102,14 @@ spec: {product: "1000000003"}
 kind: Product
 id: "1000000004"
 spec: {service: "2000001785", name: Canciones, kind: VAS, type: ONESHOT, oneshotConsent: partner, pricePoints: [{id: 201510, amount: 500}]}
+---
+kind: Service
+id: "2000001786"
+spec: {partner: "52272", name: Noticias, shortCodes: ["8888"]}
+---
+kind: Product
+id: "1000000005"
+spec: {service: "2000001786", name: Diario, kind: VAS, type: ONESHOT, pricePoints: [{id: 201507, amount: 990}]}
 `
 
 func newWorld(t testing.TB) *world {
