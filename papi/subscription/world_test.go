@@ -169,6 +169,22 @@ func (w *world) pass(d time.Duration) {
 	w.clock = w.clock.Add(d)
 }
 
+// setLocal makes it a minute of local time in Santiago.
+func (w *world) setLocal(t testing.TB, local string) {
+	t.Helper()
+	zone, err := time.LoadLocation("America/Santiago")
+	if err != nil {
+		t.Fatal(err)
+	}
+	moment, err := time.ParseInLocation("2006-01-02 15:04", local, zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.clock = moment
+}
+
 // line makes a number one of the operator's.
 func (w *world) line(msisdn string) {
 	w.lines[msisdn] = subscriber.Line{
