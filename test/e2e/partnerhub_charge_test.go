@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"maps"
 	"net/http"
+	"reflect"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -131,5 +134,52 @@ func hubForeign(t *testing.T, p *platform) {
 	wantOptOut(t, h.call(t, "suboptout", h.optOut(msisdn, members{"partnerId": other.id})), 403, "15", hubFlow, "FOREIGN_PARTNER")
 	if filed := p.charged(msisdn); len(filed) > 0 {
 		t.Errorf("charged %+v", filed)
+	}
+	hubForeignSubscriber(t, p)
+}
+
+// hubForeignSubscriber: the subscriber of another partner's product hears nothing of a partner that names its own number
+// with the other's service or product, and stays a subscriber; the partner is answered as if there were no such thing.
+func hubForeignSubscriber(t *testing.T, p *platform) {
+	h, other, msisdn := p.hub.rest, p.hub.compat, p.hub.line()
+	id := other.subscribed(t, msisdn)
+	for _, c := range []struct{ theirs, nobodys members }{
+		{members{"serviceId": other.service, "productId": other.subscription}, members{"serviceId": 999, "productId": 999}},
+		{members{"serviceId": other.service}, members{"serviceId": 999}},
+		{members{"productId": other.subscription}, members{"productId": 999}},
+	} {
+		t := of(t, c.theirs)
+		send := func(changes members) answer {
+			body := h.message(msisdn, members{"text": "intruso", "shortCode": other.shortCode})
+			return h.call(t, "sendmt", changed(body, changes))
+		}
+		leave := func(changes members) answer { return h.call(t, "suboptout", h.optOut(msisdn, changes)) }
+		sent, left := send(c.theirs), leave(c.theirs)
+		wantHub(t, sent, 409, "15", hubFlow, "OFFER_UNKNOWN")
+		wantOptOut(t, left, 409, "15", hubFlow, "OFFER_UNKNOWN")
+		sameAnswer(t, sent, send(c.nobodys))
+		sameAnswer(t, left, leave(c.nobodys))
+	}
+	wantHub(t, other.call(t, "sendmt", other.message(msisdn, nil)), 200, "0", hubDone, "")
+	p.awaitText(t, msisdn, `^¡Hola mundo!$`) // what was sent before it came before it
+	if n := p.texts(msisdn, `intruso`); n > 0 {
+		t.Errorf("%d messages were sent", n)
+	}
+	if s := p.subscription(t, id); s.State != "ACTIVE" {
+		t.Errorf("subscription %+v", s)
+	}
+	p.awaitNotices(t, msisdn, 2)
+}
+
+// sameAnswer wants two answers that differ in nothing but what differs from call to call.
+func sameAnswer(t testing.TB, a, b answer) {
+	t.Helper()
+	for _, header := range []http.Header{a.header, b.header} {
+		maps.DeleteFunc(header, func(name string, _ []string) bool {
+			return name == "Date" || name == "X-Correlation-Id" || strings.Contains(name, "Ratelimit")
+		})
+	}
+	if a.status != b.status || a.body != b.body || !reflect.DeepEqual(a.header, b.header) {
+		t.Errorf("%d %v %s, and %d %v %s", a.status, a.header, a.body, b.status, b.header, b.body)
 	}
 }
