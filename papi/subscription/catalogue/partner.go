@@ -62,8 +62,9 @@ type PartnerSpec struct {
 type Notify struct {
 	SubscriptionURL   string             `json:"subscriptionUrl,omitempty"`
 	ChargeURL         string             `json:"chargeUrl,omitempty"`
-	AckMode           AckMode            `json:"ackMode,omitempty"` // default body
-	Secrets           []Secret           `json:"secrets,omitempty"` // whsec_… signs by v1, whsk_… by v1a and is read back as its public key; of each one, or two while they rotate; none: not signed
+	AckMode           AckMode            `json:"ackMode,omitempty"`       // default body
+	Secrets           []Secret           `json:"secrets,omitempty"`       // whsec_… signs by v1, whsk_… by v1a and is read back as its public key; of each one, or two while they rotate; none: not signed
+	ChargeSecrets     []Secret           `json:"chargeSecrets,omitempty"` // likewise of chargeUrl, where it has its own; none: those of both are secrets
 	Bearer            *Secret            `json:"bearer,omitempty"`
 	ClientCertificate *ClientCertificate `json:"clientCertificate,omitempty"` // by which the partner's endpoints know the hub (mutual TLS)
 	Concurrency       int                `json:"concurrency,omitempty"`       // calls at a time, of each process, to all endpoints of the partner and its products together; default 4
@@ -172,13 +173,8 @@ func (n *Notify) validate(r *rules, in Environment) {
 	r.endpoint("notify.subscriptionUrl", n.SubscriptionURL, in == Staging)
 	r.endpoint("notify.chargeUrl", n.ChargeURL, in == Staging)
 	r.must(n.AckMode == AckBody || n.AckMode == AckHTTP, "notify.ackMode", "must be body or http")
-	count := map[bool]int{}
-	for i, s := range n.Secrets {
-		count[s.asymmetric()]++
-		_, err := webhook.ParseSecret(s.value)
-		r.must(s.value == "" || err == nil, fmt.Sprintf("notify.secrets[%d]", i), "must be whsec_ and base64 of 24 to 64 bytes, or whsk_ and base64 of an Ed25519 key")
-	}
-	r.must(count[false] <= 2 && count[true] <= 2, "notify.secrets", "must be two at most of whsec_, and of whsk_")
+	r.secrets("notify.secrets", n.Secrets)
+	r.secrets("notify.chargeSecrets", n.ChargeSecrets)
 	n.ClientCertificate.validate(r)
 	n.ClientCertificate.validateNow(r, time.Now())
 	r.must(n.Bearer == nil || n.Bearer.value == "" || len(n.Bearer.value) >= 16, "notify.bearer", "must have at least 16 characters")
@@ -225,10 +221,7 @@ func (r *rules) endpoint(at, text string, http bool) {
 }
 
 func (p *PartnerSpec) secrets() []*Secret {
-	var all []*Secret
-	for i := range p.Notify.Secrets {
-		all = append(all, &p.Notify.Secrets[i])
-	}
+	all := append(pointers(p.Notify.Secrets), pointers(p.Notify.ChargeSecrets)...)
 	if p.Notify.Bearer != nil {
 		all = append(all, p.Notify.Bearer)
 	}

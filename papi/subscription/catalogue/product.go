@@ -147,8 +147,9 @@ type ProductSpec struct {
 	Segments    []string `json:"segments,omitempty"`    // whose lines may have it: PERSON, the default, COMPANY
 	Accesses    []string `json:"accesses,omitempty"`    // MOBILE, the default, FIXED
 
-	NotifySubscriptionURL string `json:"notifySubscriptionUrl,omitempty"` // in place of the partner's
-	NotifyChargeURL       string `json:"notifyChargeUrl,omitempty"`
+	NotifySubscriptionURL string   `json:"notifySubscriptionUrl,omitempty"` // in place of the partner's
+	NotifyChargeURL       string   `json:"notifyChargeUrl,omitempty"`
+	NotifySecrets         []Secret `json:"notifySecrets,omitempty"` // of the two, as a partner's notify.secrets; none: the partner's
 }
 
 // PricePoint is a price. The first of a product is what it costs unless a campaign says otherwise.
@@ -234,6 +235,8 @@ func (p *ProductSpec) Validate() error {
 	r.must(subset(p.Accesses, "MOBILE", "FIXED"), "accesses", "must be of MOBILE and FIXED")
 	r.endpoint("notifySubscriptionUrl", p.NotifySubscriptionURL, true)
 	r.endpoint("notifyChargeUrl", p.NotifyChargeURL, true)
+	r.secrets("notifySecrets", p.NotifySecrets)
+	r.must(len(p.NotifySecrets) == 0 || p.NotifySubscriptionURL+p.NotifyChargeURL != "", "notifySecrets", "must be beside a notifySubscriptionUrl or a notifyChargeUrl")
 	return r.err()
 }
 

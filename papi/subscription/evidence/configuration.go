@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -18,9 +17,9 @@ func Configuration(p *catalogue.Product, c acceptance.Check) string {
 	partner := p.Partner()
 	switch c {
 	case acceptance.SubscriptionNotifSub, acceptance.CancellationNotifCancel:
-		return Webhook(partner, cmp.Or(p.NotifySubscriptionURL, partner.Notify.SubscriptionURL))
+		return Webhook(partner, p.Endpoint(catalogue.ToldSubscriptions))
 	case acceptance.SubscriptionNotifCobro, acceptance.RenewalNotifCobro, acceptance.SubscriptionOneshot:
-		return Webhook(partner, cmp.Or(p.NotifyChargeURL, partner.Notify.ChargeURL))
+		return Webhook(partner, p.Endpoint(catalogue.ToldCharges))
 	case acceptance.SubscriptionLPRedirect:
 		r := partner.Redirect
 		parts := []any{r.Scheme, r.Timed == nil || *r.Timed, r.SuccessURL}
@@ -33,10 +32,10 @@ func Configuration(p *catalogue.Product, c acceptance.Check) string {
 	}
 }
 
-// Webhook is the fingerprint of an endpoint of a partner's at an address.
-func Webhook(p *catalogue.Partner, url string) string {
-	parts := []any{url, p.Notify.AckMode}
-	for _, s := range p.Notify.Secrets {
+// Webhook is the fingerprint of an endpoint of a partner's.
+func Webhook(p *catalogue.Partner, e catalogue.Endpoint) string {
+	parts := []any{e.URL, p.Notify.AckMode}
+	for _, s := range e.Secrets {
 		parts = append(parts, s.Fingerprint())
 	}
 	if p.Notify.Bearer != nil {

@@ -1,7 +1,6 @@
 package notification
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,23 +19,17 @@ import (
 	"puente/shared/webhook"
 )
 
-// The endpoints of a partner, or of a product that has its own: what is told where.
-const (
-	subscriptions = "subscription"
-	charges       = "charge"
-)
-
 // destination names the endpoint that a notice goes to. Where it is the catalogue says when it is sent, so
 // that what waits follows an endpoint that moved.
 func destination(n *Notice) string {
-	endpoint, own := subscriptions, n.Product.NotifySubscriptionURL
+	of := catalogue.ToldSubscriptions
 	if n.Kind == Charged || n.Kind == Failed {
-		endpoint, own = charges, n.Product.NotifyChargeURL
+		of = catalogue.ToldCharges
 	}
-	if own != "" {
-		return "product/" + strconv.FormatInt(n.Product.ID, 10) + "/" + endpoint
+	if n.Product.Own(of) != "" {
+		return "product/" + strconv.FormatInt(n.Product.ID, 10) + "/" + string(of)
 	}
-	return "partner/" + strconv.FormatInt(n.Product.Partner().ID, 10) + "/" + endpoint
+	return "partner/" + strconv.FormatInt(n.Product.Partner().ID, 10) + "/" + string(of)
 }
 
 // sender posts to an endpoint; a webhook.Sender is one.
@@ -82,12 +75,12 @@ func (d *Delivery) places(destination string) (group string, places int) {
 // send tells a partner. One that has no endpoint, or is not in the catalogue any more, is not told: what
 // waits is dead, and can be replayed once it has one.
 func (d *Delivery) send(ctx context.Context, e outbox.Event, _ int) outbox.Result {
-	partner, url := d.partner(e.Destination)
-	if partner == nil || url == "" {
+	partner, at := d.partner(e.Destination)
+	if partner == nil || at.URL == "" {
 		return outbox.Result{Outcome: outbox.Dead, Reason: noEndpoint}
 	}
-	to := webhook.Endpoint{URL: url, Ack: webhook.Ack(partner.Notify.AckMode)}
-	for _, s := range partner.Notify.Secrets {
+	to := webhook.Endpoint{URL: at.URL, Ack: webhook.Ack(partner.Notify.AckMode)}
+	for _, s := range at.Secrets {
 		secret, err := webhook.ParseSecret(s.Reveal())
 		if err != nil {
 			return outbox.Result{Outcome: outbox.RetrySlow, Reason: "secret unreadable"}
@@ -103,7 +96,7 @@ func (d *Delivery) send(ctx context.Context, e outbox.Event, _ int) outbox.Resul
 	r := d.sender.Send(ctx, to, e.ID.String(), e.Payload)
 	final := ""
 	if r.Outcome == outbox.Delivered || r.Outcome == outbox.Dead {
-		final = evidence.Webhook(partner, url)
+		final = evidence.Webhook(partner, at)
 	}
 	d.ends.keep(e.ID, final)
 	return r
@@ -135,38 +128,28 @@ func (d *Delivery) died(ctx context.Context, tx pgx.Tx, e outbox.Event, a outbox
 	return d.evidence.Failed(ctx, tx, proof)
 }
 
-// partner finds whose destination it is, and its present address.
-func (d *Delivery) partner(destination string) (*catalogue.Partner, string) {
+// partner finds whose destination it is, and its endpoint as it is now.
+func (d *Delivery) partner(destination string) (*catalogue.Partner, catalogue.Endpoint) {
+	none := catalogue.Endpoint{}
 	parts := strings.Split(destination, "/")
 	if len(parts) != 3 {
-		return nil, ""
+		return nil, none
 	}
 	id, err := strconv.ParseInt(parts[1], 10, 64)
 	if err != nil {
-		return nil, ""
+		return nil, none
 	}
-	now := d.catalogue.Snapshot()
+	now, of := d.catalogue.Snapshot(), catalogue.Told(parts[2])
 	if parts[0] == "product" {
 		product, ok := now.Product(id)
 		if !ok {
-			return nil, ""
+			return nil, none
 		}
-		url := product.NotifySubscriptionURL
-		if parts[2] == charges {
-			url = product.NotifyChargeURL
-		}
-		return product.Partner(), cmp.Or(url, endpoint(product.Partner(), parts[2]))
+		return product.Partner(), product.Endpoint(of)
 	}
 	partner, ok := now.Partner(id)
 	if !ok {
-		return nil, ""
+		return nil, none
 	}
-	return partner, endpoint(partner, parts[2])
-}
-
-func endpoint(p *catalogue.Partner, name string) string {
-	if name == charges {
-		return p.Notify.ChargeURL
-	}
-	return p.Notify.SubscriptionURL
+	return partner, partner.Endpoint(of)
 }

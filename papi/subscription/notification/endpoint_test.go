@@ -6,9 +6,12 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,5 +57,46 @@ func TestSignedAndKnown(t *testing.T) {
 	}
 	if _, err := webhook.ParseCertificate(a.to.Certificate.Chain.Reveal(), a.to.Certificate.Key.Reveal()); err != nil {
 		t.Error(err)
+	}
+}
+
+// Each endpoint has a secret of its own, where its document gives one: who knows that of one cannot speak to another.
+func TestEachEndpointsSecret(t *testing.T) {
+	c := cataloguetest.Sample(t)
+	secret := func(letter string) string {
+		return "whsec_" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat(letter, 24)))
+	}
+	partner := func(more string) string {
+		return fmt.Sprintf(`{"name":"Juegos SpA","country":"CL","environment":"STAGING","redirect":{},"notify":{"subscriptionUrl":"https://a.example/s","chargeUrl":"https://a.example/c","secrets":[%q]%s}}`, secret("a"), more)
+	}
+	product := func(more string) string {
+		return `{"service":"2000001784","name":"Canje","kind":"CONTEST","type":"ONESHOT","pricePoints":[{"id":201509,"amount":500}]` + more + `}`
+	}
+	for _, test := range []struct {
+		name, partner, product string
+		want                   map[string]string // letter of the secret by destination
+	}{
+		{"one for all", "", `,"notifyChargeUrl":"https://b.example/c"`,
+			map[string]string{"partner/52272/subscription": "a", "partner/52272/charge": "a", "product/1000000003/charge": "a"}},
+		{"one of charges", fmt.Sprintf(`,"chargeSecrets":[%q]`, secret("b")), `,"notifyChargeUrl":"https://b.example/c","notifySubscriptionUrl":"https://b.example/s"`,
+			map[string]string{"partner/52272/subscription": "a", "partner/52272/charge": "b", "product/1000000003/charge": "b", "product/1000000003/subscription": "a"}},
+		{"one of the product's", fmt.Sprintf(`,"chargeSecrets":[%q]`, secret("b")), fmt.Sprintf(`,"notifyChargeUrl":"https://b.example/c","notifySecrets":[%q]`, secret("c")),
+			map[string]string{"partner/52272/charge": "b", "product/1000000003/charge": "c", "product/1000000003/subscription": "a"}},
+	} {
+		c.Apply("partners", "52272", partner(test.partner))
+		c.Apply("products", "1000000003", product(test.product))
+		for destination, letter := range test.want {
+			var a asked
+			NewDelivery(c.Store, &a, nil).Owner().Send(t.Context(), outbox.Event{Destination: destination}, 1)
+			want, err := webhook.ParseSecret(secret(letter))
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := http.Header{}
+			webhook.Sign(h, "id", time.Now(), []byte("{}"), a.to.Secrets...)
+			if err := webhook.Verify(h, time.Now(), []byte("{}"), want); err != nil || len(a.to.Secrets) != 1 {
+				t.Errorf("%s: %s: %v", test.name, destination, err)
+			}
+		}
 	}
 }

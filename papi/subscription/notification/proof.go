@@ -27,11 +27,11 @@ func (d *Delivery) proof(e outbox.Event, a outbox.Attempt) (evidence.Proof, bool
 		return evidence.Proof{}, false
 	}
 	if configuration == "" { // it ended after its last try, which had no final answer: by what holds now
-		partner, url := d.partner(e.Destination)
+		partner, to := d.partner(e.Destination)
 		if partner == nil {
 			return evidence.Proof{}, false
 		}
-		configuration = evidence.Webhook(partner, url)
+		configuration = evidence.Webhook(partner, to)
 	}
 	return evidence.Proof{Product: product, Check: check, Configuration: configuration, Source: "notification " + e.ID.String(), At: a.At}, true
 }
