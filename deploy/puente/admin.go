@@ -87,7 +87,7 @@ type exportCommand struct {
 	Operator
 	Resource string `arg:""`
 	Format   string `default:"csv" help:"One of the resource's formats."`
-	Of       string `help:"A part of it: of consents a number, a day, 2026-11-25, or an hour, 2026-11-25T14." placeholder:"PART"`
+	Of       string `help:"A part of it: of consents a number, a day, 2026-11-25, or an hour, 2026-11-25T14; of acceptances a partner, STAGING or PROD, a status, or several with commas between." placeholder:"PART"`
 }
 
 // Run writes the file to standard output as it is.

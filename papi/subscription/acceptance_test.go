@@ -50,7 +50,7 @@ func (w *world) delivers(t *testing.T, r outbox.Result, events int) {
 // refuses is NOK; specification §14.
 func TestAChargeIsEvidenceOnceItsPartnerKnows(t *testing.T) {
 	w := newWorld(t)
-	desk := evidence.NewDesk(w.db, w.catalogue, w.now)
+	desk := evidence.NewDesk(evidence.Defaults(), w.db, w.catalogue, w.now)
 	state := func() string {
 		got, err := desk.Resource().Get(t.Context(), "52272.1000000002")
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"puente/papi/subscription/charging"
 	"puente/papi/subscription/credential"
 	"puente/papi/subscription/enrolment"
+	"puente/papi/subscription/evidence"
 	"puente/papi/subscription/inbound"
 	"puente/papi/subscription/messaging"
 	"puente/papi/subscription/renewal"
@@ -24,6 +25,7 @@ type Config struct {
 	Inbound       inbound.Config     `yaml:"inbound"`
 	Enrolment     enrolment.Config   `yaml:",inline"`
 	Notifications NotificationConfig `yaml:"notifications"`
+	Acceptance    evidence.Config    `yaml:"acceptance"`
 }
 
 // RenewalConfig is how renewing works, and by which rule.
@@ -51,7 +53,7 @@ func defaults() Config {
 	return Config{
 		Tokens: credential.Defaults(), Charging: charging.Defaults(), Renewal: RenewalConfig{Config: renewal.Defaults(), Rule: schedule.Default()},
 		Messaging: MessagingConfig{Config: messaging.Defaults(), Delivery: messaging.DeliveryDefaults()}, Inbound: inbound.Defaults(),
-		Enrolment: enrolment.Defaults(),
+		Enrolment: enrolment.Defaults(), Acceptance: evidence.Defaults(),
 	}
 }
 
@@ -73,6 +75,7 @@ func (c *Config) Validate() error {
 	if err := c.Enrolment.Validate(); err != nil {
 		errs = append(errs, err)
 	}
+	at("acceptance", c.Acceptance.Validate())
 	at("notifications.delivery", c.Notifications.Delivery.Validate())
 	at("notifications.http", c.Notifications.HTTP.Validate())
 	if _, err := httpclient.NewSSRF(true, c.Notifications.Allow...); err != nil {

@@ -90,7 +90,7 @@ func mount(env *server.Env) error {
 		lifecycle: lifecycle.New(cfg.Renewal.Rule), now: env.Now,
 	}
 	proofs := evidence.New()
-	desk := evidence.NewDesk(db, p.catalogue, p.now)
+	desk := evidence.NewDesk(cfg.Acceptance, db, p.catalogue, p.now)
 	p.catalogue.Guard(desk.Gate)
 	p.messages = messaging.New(cfg.Messaging.Config, messaging.Deps{
 		DB: db, Outbox: box, Ring: ring, Catalogue: p.catalogue, Book: p.book, Directory: p.directory, Evidence: proofs, Now: p.now, Log: log,

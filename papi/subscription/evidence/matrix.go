@@ -19,12 +19,13 @@ import (
 type Desk struct {
 	db        *database.DB
 	catalogue *catalogue.Store
+	validity  time.Duration
 	now       func() time.Time
 }
 
 // NewDesk makes a desk; now is business time.
-func NewDesk(db *database.DB, store *catalogue.Store, now func() time.Time) *Desk {
-	return &Desk{db, store, now}
+func NewDesk(cfg Config, db *database.DB, store *catalogue.Store, now func() time.Time) *Desk {
+	return &Desk{db, store, cfg.Validity, now}
 }
 
 // place is where a row of the matrix stands.
@@ -152,7 +153,7 @@ func (d *Desk) cells(ctx context.Context, q *sql.Queries, lines []*line) error {
 		if l.current { // what an environment was configured with that the partner left is not known any more
 			configuration = Configuration(l.of, c)
 		}
-		if l.row.Cells[c], err = judge(values, configuration, now); err != nil {
+		if l.row.Cells[c], err = judge(values, configuration, d.validity, now); err != nil {
 			return err
 		}
 	}
@@ -162,7 +163,7 @@ func (d *Desk) cells(ctx context.Context, q *sql.Queries, lines []*line) error {
 // judge is what the last evidence of each value makes of a check: the strongest that holds under the
 // configuration (empty: any) and came after the last failure under it. Of what does not hold any more the
 // latest is shown, as NOK.
-func judge(values []sql.LastEvidenceRow, configuration string, now time.Time) (acceptance.Cell, error) {
+func judge(values []sql.LastEvidenceRow, configuration string, validity time.Duration, now time.Time) (acceptance.Cell, error) {
 	holds := func(e sql.LastEvidenceRow) bool { return configuration == "" || e.Configuration == configuration }
 	var failed time.Time
 	for _, e := range values {
@@ -180,7 +181,7 @@ func judge(values []sql.LastEvidenceRow, configuration string, now time.Time) (a
 		if !holds(e) {
 			changed = e.At.Add(1)
 		}
-		one = one.AsOf(now, changed, acceptance.Validity)
+		one = one.AsOf(now, changed, validity)
 		if !failed.IsZero() && !e.At.After(failed) {
 			one.State = acceptance.NOK
 		}

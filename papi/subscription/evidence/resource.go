@@ -22,11 +22,15 @@ import (
 // It is applied before the catalogue, so that a waiver may come in one call with the partner whom it lets into
 // production.
 func (d *Desk) Resource() admin.Resource {
+	export := func(e admin.Export, rows func(context.Context) ([]acceptance.Row, error), write func(io.Writer, []acceptance.Row) error) admin.Export {
+		e.Write, e.WriteOf = written(rows, write), writtenOf(rows, write)
+		return e
+	}
 	csv := func(extension string, rows func(context.Context) ([]acceptance.Row, error)) admin.Export {
-		return admin.Export{MediaType: "text/csv; charset=utf-8; header=present", Extension: extension, Write: written(rows, acceptance.WriteCSV)}
+		return export(admin.Export{MediaType: "text/csv; charset=utf-8; header=present", Extension: extension}, rows, acceptance.WriteCSV)
 	}
 	text := func(extension string, rows func(context.Context) ([]acceptance.Row, error)) admin.Export {
-		return admin.Export{MediaType: "application/json", Extension: extension, Write: written(rows, acceptance.WriteJSON)}
+		return export(admin.Export{MediaType: "application/json", Extension: extension}, rows, acceptance.WriteJSON)
 	}
 	seed := func(context.Context) ([]acceptance.Row, error) { return acceptance.Seed() }
 	return admin.Resource{
@@ -41,6 +45,20 @@ func written(rows func(context.Context) ([]acceptance.Row, error), write func(io
 	return func(ctx context.Context, w io.Writer) error {
 		all, err := rows(ctx)
 		if err != nil {
+			return err
+		}
+		return write(w, all)
+	}
+}
+
+// writtenOf writes those of the rows that a reader names.
+func writtenOf(rows func(context.Context) ([]acceptance.Row, error), write func(io.Writer, []acceptance.Row) error) func(context.Context, string, io.Writer) error {
+	return func(ctx context.Context, of string, w io.Writer) error {
+		all, err := rows(ctx)
+		if err != nil {
+			return err
+		}
+		if all, err = filter(of, all); err != nil {
 			return err
 		}
 		return write(w, all)
@@ -92,6 +110,15 @@ type Matrix struct {
 	Totals acceptance.Totals `json:"totals"`
 }
 
+// matrixOf gives each of the rows its share.
+func matrixOf(source string, rows []acceptance.Row) Matrix {
+	m := Matrix{source, rows, acceptance.Total(rows)}
+	for i := range rows {
+		rows[i].SharePercent = m.Totals.Share(rows[i])
+	}
+	return m
+}
+
 // Evidence is one thing that a check rests on, or did.
 type Evidence struct {
 	ID     string    `json:"id"`
@@ -125,7 +152,7 @@ func (d *Desk) get(ctx context.Context, id string) (any, error) {
 	switch id {
 	case "seed":
 		rows, err := acceptance.Seed()
-		return Matrix{"seed", rows, acceptance.Total(rows)}, err
+		return matrixOf("seed", rows), err
 	case "totals":
 		return d.totals(ctx)
 	}
@@ -243,12 +270,11 @@ func rollUp(partner *catalogue.Partner, lines []*line, now time.Time) acceptance
 // totals is a row of each partner that sells, and the sums.
 func (d *Desk) totals(ctx context.Context) (Matrix, error) {
 	lines, err := d.rows(ctx, d.catalogue.Snapshot().Catalogue())
-	out := Matrix{Source: "hub", Rows: []acceptance.Row{}}
+	rows := []acceptance.Row{}
 	for i, l := range lines { // those of a partner stand together
 		if i == 0 || lines[i-1].partner != l.partner {
-			out.Rows = append(out.Rows, rollUp(l.of.Partner(), lines, d.now()))
+			rows = append(rows, rollUp(l.of.Partner(), lines, d.now()))
 		}
 	}
-	out.Totals = acceptance.Total(out.Rows)
-	return out, err
+	return matrixOf("hub", rows), err
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"puente/papi/subscription/acceptance"
 	"puente/papi/subscription/evidence"
@@ -75,7 +76,7 @@ func TestMatrix(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m := all.(evidence.Matrix); len(m.Rows) != 2 || m.Totals != (acceptance.Totals{Products: 4, Subscriptions: 4}) || m.Rows[1].Name != "=Otro" || m.Source != "hub" {
+	if m := all.(evidence.Matrix); len(m.Rows) != 2 || m.Totals != (acceptance.Totals{Products: 4, Subscriptions: 4}) || m.Rows[1].Name != "=Otro" || m.Rows[0].SharePercent != 100 || m.Source != "hub" {
 		t.Errorf("%+v", m)
 	}
 	for _, id := range []string{"60000.1000000001", "52272.77", "61000", "52272.1000000001.PROD", "nothing"} {
@@ -107,6 +108,51 @@ func TestMatrix(t *testing.T) {
 	file.Reset()
 	if err := w.Resource().Exports["json"].Write(t.Context(), &file); err != nil || !json.Valid(file.Bytes()) || !strings.Contains(file.String(), `"applicablePercent":100`) {
 		t.Errorf("%s, %v", file.String(), err)
+	}
+}
+
+// A part of the matrix is what a reader names: a partner, an environment, a status, or several of them.
+func TestFilteredExport(t *testing.T) {
+	w := newWorld(t)
+	w.mustSign("52272.1000000002", `{"by":"Ana","reason":"r","e2e":"OK"}`)
+	for of, want := range map[string]int{
+		"52272": 3, "60000": 0, "STAGING": 3, "PROD": 0, "PLANNED": 2, "IN_PROGRESS": 1, "52272,IN_PROGRESS": 1, "STAGING,PLANNED": 2, "PROD,PLANNED": 0,
+		"planned": -1, "": -1, "52272,": -1, "0": -1,
+	} {
+		var file bytes.Buffer
+		err := w.Resource().Exports["csv"].WriteOf(t.Context(), of, &file)
+		if want < 0 {
+			if !errors.Is(err, problem.Invalid) || problem.Of(err).Fields[0].Path != "of" {
+				t.Errorf("%q: %v", of, err)
+			}
+			continue
+		}
+		if got := strings.Count(file.String(), "\r\n") - 2; err != nil || got != want { // header and totals
+			t.Errorf("%q: %d rows, want %d, %v", of, got, want, err)
+		}
+	}
+}
+
+// Evidence holds for as long as it is configured to.
+func TestValidity(t *testing.T) {
+	w := newWorld(t)
+	w.Desk = evidence.NewDesk(evidence.Config{Validity: 48 * time.Hour}, w.DB, w.Store, func() time.Time { return w.at })
+	w.proved(weekly, acceptance.SubscriptionNotifSub)
+	for pass, want := range map[time.Duration]string{0: "OK Prov", 48*time.Hour + time.Second: "NOK"} {
+		w.pass(pass)
+		got, err := w.Desk.Resource().Get(t.Context(), row)
+		if err != nil || got.(evidence.Row).Row.Cells[acceptance.SubscriptionNotifSub].State.String() != want {
+			t.Errorf("after %s: %+v, %v", pass, got.(evidence.Row).Row.Cells[0], err)
+		}
+		w.pass(-pass)
+	}
+	for _, c := range []struct {
+		evidence.Config
+		good bool
+	}{{evidence.Defaults(), true}, {evidence.Config{Validity: time.Hour}, false}, {evidence.Config{}, false}} {
+		if err := c.Validate(); (err == nil) != c.good {
+			t.Errorf("%+v: %v", c.Config, err)
+		}
 	}
 }
 

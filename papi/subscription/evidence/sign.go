@@ -84,7 +84,7 @@ func (d *Desk) signChecks(ctx context.Context, q *sql.Queries, p place, product 
 	now := d.now()
 	for _, v := range all {
 		configuration := Configuration(product, v.check)
-		if stands(rows, v, s, configuration, now) {
+		if stands(rows, v, s, configuration, now.Add(-d.validity)) {
 			continue
 		}
 		id, err := uuid.NewV7()
@@ -103,15 +103,15 @@ func (d *Desk) signChecks(ctx context.Context, q *sql.Queries, p place, product 
 	return changed, nil
 }
 
-// stands reports whether a verdict was signed so before, and nothing was found of its check since that says
+// stands reports whether a verdict was signed so since a moment, and nothing was found of its check after it that says
 // otherwise. rows are the latest first.
-func stands(rows []sql.SubscriptionEvidence, v verdict, s signature, configuration string, now time.Time) bool {
+func stands(rows []sql.SubscriptionEvidence, v verdict, s signature, configuration string, since time.Time) bool {
 	for _, e := range rows {
 		if e.Step != v.check.String() || e.Configuration != configuration {
 			continue
 		}
 		if e.Value == v.state.String() && e.SignedBy == s.By && e.Reason == s.Reason {
-			return now.Sub(e.At) <= acceptance.Validity
+			return !e.At.Before(since)
 		}
 		if (e.Value == acceptance.NOK.String()) != (v.state == acceptance.NOK) {
 			return false

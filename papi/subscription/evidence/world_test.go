@@ -41,7 +41,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{Catalogue: cataloguetest.Sample(t), t: t, recorder: evidence.New(), at: time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)}
 	w.Apply("partners", "52272", partner)
-	w.Desk = evidence.NewDesk(w.DB, w.Store, func() time.Time { return w.at })
+	w.Desk = evidence.NewDesk(evidence.Defaults(), w.DB, w.Store, func() time.Time { return w.at })
 	w.Guard(w.Gate)
 	w.Registry = admin.New(func(context.Context, admin.Change) {})
 	if err := w.Add(append([]admin.Resource{w.Resource()}, w.Store.Resources()...)...); err != nil {
