@@ -299,3 +299,38 @@ func TestUserTypeIsThatOfTheLastRenewal(t *testing.T) {
 		t.Errorf("%s in period %d", row.UserType, row.Periods)
 	}
 }
+
+// Whoever leaves while their charge waits for its moment, at the pace that the operator bears, is not charged.
+func TestInvariant5EndedWhileItsChargeWaits(t *testing.T) {
+	db := databasetest.New(t, migrations)
+	w := newWorld(t, db, "2026-03-02 10:00:00")
+	w.product(100, catalogue.Day, 990)
+	ids := map[string]int64{}
+	for n := range 2 {
+		ids[msisdn(n)] = w.subscribe(n, 100, 990, at(t, "2026-03-01 10:00:00"))
+	}
+	cfg := testConfig()
+	cfg.Rate = 4 // the second call a quarter of a second after the first, both opened at once
+	s := w.scheduler(db, cfg)
+	left := ""
+	w.operator.during = func(o carrierbilling.Order) {
+		for number, id := range ids {
+			if number != o.MSISDN && left == "" {
+				left = number
+				if err := w.cancel(id); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+	s.run(t)
+	if w.operator.calls != 1 || left == "" {
+		t.Errorf("%d calls", w.operator.calls)
+	}
+	if n := w.count(`select count(*) from subscription.charges where state in ('SENT', 'UNKNOWN', 'SUCCEEDED', 'REFUNDING') and subscription_id = $1`, ids[left]); n != 0 {
+		t.Errorf("%d charges of who left", n)
+	}
+	if n := w.count(`select coalesce(sum(amount), 0) from subscription.spending where span = '2026-03'`); n != 990 {
+		t.Errorf("%d spent", n)
+	}
+}

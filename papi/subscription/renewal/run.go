@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"puente/papi/subscription/charging"
+	"puente/papi/subscription/lifecycle"
 	"puente/papi/subscription/schedule"
 	"puente/papi/subscription/sql"
 	"puente/shared/database"
@@ -185,15 +186,39 @@ func (c *chunk) call(ctx context.Context, o charging.Order, at time.Time) (resul
 			c.Log.ErrorContext(ctx, "call of the operator panicked", "charge", o.Charge.ID, "panic", v)
 		}
 	}()
-	if err := pause(ctx, time.Until(at)); err != nil {
+	waits := time.Until(at)
+	if err := pause(ctx, waits); err != nil {
 		return charging.NotCalled(0, err)
 	}
 	if wait := c.pace.paused(); wait > 0 {
 		return charging.NotCalled(wait, problem.Errorf(problem.Unavailable, "the operator takes no calls"))
 	}
+	if waits > atOnce {
+		if err := c.still(ctx, o); err != nil {
+			return charging.NotCalled(0, err)
+		}
+	}
 	result = c.Charging.Call(ctx, o)
 	c.pace.learn(result)
 	return result
+}
+
+// atOnce is how long a call may wait for its moment and be one that is made as it is opened.
+const atOnce = 20 * time.Millisecond
+
+var errEnded = errors.New("the subscription ended while its charge waited for its moment")
+
+// still wants the subscription of an order not to have ended while it waited: nothing is charged after its end that
+// need not be (invariant 5). Whoever leaves at this very moment is given it back.
+func (c *chunk) still(ctx context.Context, o charging.Order) error {
+	s, err := sql.New(c.DB).Subscription(ctx, *o.Charge.SubscriptionID)
+	if err != nil {
+		return database.Problem(fmt.Errorf("look at subscription: %w", err))
+	}
+	if s.State == lifecycle.Cancelled {
+		return errEnded
+	}
+	return nil
 }
 
 // open opens a batch in one transaction. Where something is wrong with that, each is opened alone, so that one
