@@ -33,8 +33,8 @@ type Row struct {
 	Status        Status       `json:"status"`
 	E2E           string       `json:"e2e,omitempty"` // when the end-to-end tests are, or OK: they have passed
 	Products      int          `json:"products"`
-	Subscriptions int          `json:"subscriptions"`         // active ones
-	SharePercent  int          `json:"sharePercent,omitzero"` // of all of them, where the whole matrix is shown
+	Subscriptions int          `json:"subscriptions"`          // active ones
+	SharePercent  *int         `json:"sharePercent,omitempty"` // of all of them; nil: other rows than this are not shown
 	Waiver        *Waiver      `json:"waiver,omitempty"`
 	Warnings      []string     `json:"warnings,omitempty"` // what is weak in its configuration
 }

@@ -114,7 +114,8 @@ type Matrix struct {
 func matrixOf(source string, rows []acceptance.Row) Matrix {
 	m := Matrix{source, rows, acceptance.Total(rows)}
 	for i := range rows {
-		rows[i].SharePercent = m.Totals.Share(rows[i])
+		share := m.Totals.Share(rows[i])
+		rows[i].SharePercent = &share
 	}
 	return m
 }

@@ -76,7 +76,7 @@ func TestMatrix(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m := all.(evidence.Matrix); len(m.Rows) != 2 || m.Totals != (acceptance.Totals{Products: 4, Subscriptions: 4}) || m.Rows[1].Name != "=Otro" || m.Rows[0].SharePercent != 100 || m.Source != "hub" {
+	if m := all.(evidence.Matrix); len(m.Rows) != 2 || m.Totals != (acceptance.Totals{Products: 4, Subscriptions: 4}) || m.Rows[1].Name != "=Otro" || *m.Rows[0].SharePercent != 100 || *m.Rows[1].SharePercent != 0 || m.Source != "hub" {
 		t.Errorf("%+v", m)
 	}
 	for _, id := range []string{"60000.1000000001", "52272.77", "61000", "52272.1000000001.PROD", "nothing"} {
