@@ -204,6 +204,26 @@ func TestGateOfAProduct(t *testing.T) {
 	}
 }
 
+// A waiver of all of a partner's products that was given before it went to production can be taken back there.
+func TestAWaiverIsTakenBack(t *testing.T) {
+	w := newWorld(t)
+	root := admin.Actor{Name: "root", Role: admin.Admin}
+	w.mustSign("52272", `{"by":"Luis","reason":"launch on Friday","waiver":true}`)
+	if err := w.move("PROD"); err != nil {
+		t.Fatal(err)
+	}
+	w.mustSign("52272.STAGING", `{"by":"Luis","reason":"it was for the launch","waiver":false}`)
+	_, err := w.Put(t.Context(), root, "products", "1000000009", json.RawMessage(`{"service":"2000001784","name":"Otro","kind":"VAS","type":"ONESHOT","pricePoints":[{"id":1,"amount":500}]}`))
+	if !errors.Is(err, problem.Invalid) {
+		t.Errorf("%v", err)
+	}
+	for _, id := range []string{"STAGING", "52272.STAGING.PROD", "52272.1000000001.STAGING.PROD", "52272.STAGING.1000000001", ".STAGING"} {
+		if _, err := w.sign(id, `{"by":"Luis","reason":"r","waiver":true}`); !errors.Is(err, problem.Invalid) {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+}
+
 // add makes a product that the gate knows nothing of.
 func (w *world) add(by admin.Actor, spec json.RawMessage) {
 	w.t.Helper()

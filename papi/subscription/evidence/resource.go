@@ -16,8 +16,8 @@ import (
 )
 
 // Resource is the matrix for operators. Its ids are those of rows, 52272.1000000001 or, of the environment that
-// the partner has left, 52272.1000000001.STAGING; those of partners, 52272, whose rows are rolled up in one; and
-// two words: totals, and seed, the table of the platform that this hub succeeds.
+// the partner has left, 52272.1000000001.STAGING; those of partners, 52272 (or 52272.STAGING), whose rows are
+// rolled up in one; and two words: totals, and seed, the table of the platform that this hub succeeds.
 //
 // It is applied before the catalogue, so that a waiver may come in one call with the partner whom it lets into
 // production.

@@ -82,14 +82,20 @@ func readSignature(raw json.RawMessage) (s signature, all []verdict, err error) 
 	return s, all, nil
 }
 
-// parse reads an id: partner, partner.product or partner.product.environment, with dots or slashes. The
+// parse reads an id: partner or partner.product, with or without .environment behind, with dots or slashes. The
 // environment is empty where the id has none.
 func parse(id string) (place, bool) {
 	parts := strings.FieldsFunc(id, func(r rune) bool { return r == '.' || r == '/' })
-	if len(parts) == 0 || len(parts) > 3 || strings.Join(parts, ".") != strings.ReplaceAll(id, "/", ".") {
+	if len(parts) == 0 || strings.Join(parts, ".") != strings.ReplaceAll(id, "/", ".") {
 		return place{}, false
 	}
 	var p place
+	if last := len(parts) - 1; slices.Contains(environments, catalogue.Environment(parts[last])) {
+		p.environment, parts = catalogue.Environment(parts[last]), parts[:last]
+	}
+	if len(parts) == 0 || len(parts) > 2 {
+		return place{}, false
+	}
 	for i, to := range []*int64{&p.partner, &p.product} {
 		if i >= len(parts) {
 			break
@@ -99,11 +105,6 @@ func parse(id string) (place, bool) {
 			return place{}, false
 		}
 		*to = n
-	}
-	if len(parts) == 3 {
-		if p.environment = catalogue.Environment(parts[2]); !slices.Contains(environments, p.environment) {
-			return place{}, false
-		}
 	}
 	return p, true
 }
@@ -138,7 +139,7 @@ func (d *Desk) read(id string, raw json.RawMessage) (p place, product *catalogue
 	}
 	p, ok := parse(id)
 	if !ok {
-		return p, nil, s, nil, invalid("id", "must be partner, partner.product or partner.product.environment")
+		return p, nil, s, nil, invalid("id", "must be partner or partner.product, and may have .STAGING or .PROD behind")
 	}
 	if product, err = d.locate(&p); err != nil {
 		return p, nil, s, nil, invalid("id", "names no product of the partner")
