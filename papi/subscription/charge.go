@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -88,24 +87,21 @@ func (p *process) prepare(ctx context.Context, r request, in subscription.Charge
 	if err != nil {
 		return err
 	}
-	var subscribers []string
+	var agreed []sql.AgreementsRow
 	if r.product.OneShotConsent == "hub" {
-		if subscribers, err = p.subscribers(ctx, intent.LineID, r.product); err != nil {
+		if agreed, err = p.agreements(ctx, r.product, intent); err != nil {
 			return err
 		}
-		if len(subscribers) == 0 {
-			if err := p.consented(ctx, r.product, intent); err != nil {
-				return err
-			}
+		if len(agreed) == 0 {
+			return conflict(subscription.CodeConsentMissing)
 		}
 	}
 	found, err := p.directory.Admit(ctx, r.msisdn, r.product)
 	if err != nil {
 		return err
 	}
-	own := func(epoch string) bool { return epoch == "" || epoch == found.OwnerEpoch }
-	if len(subscribers) > 0 && !slices.ContainsFunc(subscribers, own) { // the number is another's by now
-		if err := p.consented(ctx, r.product, intent); err != nil {
+	if len(agreed) > 0 {
+		if intent.ConsentID, err = ofOwner(agreed, found.OwnerEpoch); err != nil {
 			return err
 		}
 	}
@@ -114,25 +110,30 @@ func (p *process) prepare(ctx context.Context, r request, in subscription.Charge
 	return err
 }
 
-// subscribers are the owners of a line who agreed to charges of a service by a subscription to it.
-func (p *process) subscribers(ctx context.Context, lineID int64, product *catalogue.Product) ([]string, error) {
-	if lineID == 0 {
+// agreements are what allows a charge of the service, whoever of the line's owners agreed to it. A consent is good for its
+// time, not for one purchase.
+func (p *process) agreements(ctx context.Context, product *catalogue.Product, intent *charging.Intent) ([]sql.AgreementsRow, error) {
+	if intent.LineID == 0 {
 		return nil, nil
 	}
-	all, err := sql.New(p.db).Subscribers(ctx, sql.SubscribersParams{LineID: lineID, ServiceID: product.Service.ID})
+	all, err := sql.New(p.db).Agreements(ctx, sql.AgreementsParams{
+		LineID: intent.LineID, ServiceID: product.Service.ID, Since: p.now().Add(-consent), Amount: intent.Amount, Currency: product.Country().Currency,
+	})
 	return all, database.Problem(err)
 }
 
-// consented wants a consent of a moment ago, of somebody who was shown no lower price, and notes it. It is good for its
-// time, not for one purchase. Error: Conflict CONSENT_MISSING.
-func (p *process) consented(ctx context.Context, product *catalogue.Product, intent *charging.Intent) (err error) {
-	intent.ConsentID, err = sql.New(p.db).RecentConsent(ctx, sql.RecentConsentParams{
-		LineID: intent.LineID, ServiceID: product.Service.ID, Since: p.now().Add(-consent), Amount: intent.Amount, Currency: product.Country().Currency,
-	})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return conflict(subscription.CodeConsentMissing)
+// ofOwner finds the agreement of a line's present owner; the zero UUID is that of a subscription. Errors: Conflict
+// CONSENT_MISSING where the number is another's by now; Unavailable where the directory does not say whose it is.
+func ofOwner(agreed []sql.AgreementsRow, epoch string) (uuid.UUID, error) {
+	for _, a := range agreed {
+		if a.OwnerEpoch == "" || a.OwnerEpoch == epoch {
+			return a.ConsentID, nil
+		}
 	}
-	return database.Problem(err)
+	if epoch == "" {
+		return uuid.Nil, problem.Errorf(problem.Unavailable, "the directory does not say whose the line is")
+	}
+	return uuid.Nil, conflict(subscription.CodeConsentMissing)
 }
 
 // nameOf is how a request is known again: by its key, else by its tid, else by what is charged to whom. shown

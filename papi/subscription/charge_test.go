@@ -262,29 +262,43 @@ func TestGivenUpIsNotTriedAgain(t *testing.T) {
 	}
 }
 
-// A subscription is the consent of the owner who agreed to it: whoever has the number now is not charged for that, and
-// is once they agree themselves.
-func TestAnothersSubscriptionIsNoConsent(t *testing.T) {
-	w := newWorld(t)
-	w.subscribe(t, "ACTIVE")
-	w.pass(consent + time.Second)
-	in := trusted()
-	in.ProductID = oneShotID
-	owner := func(epoch string) {
-		found := w.lines[number]
-		found.OwnerEpoch = epoch
-		w.lines[number] = found
-	}
-	owner("2")
-	if _, err := w.Charge(as(t, "socio"), in); codeOf(err) != subscription.CodeConsentMissing {
-		t.Errorf("another owner: %v", err)
-	}
-	owner("1")
-	if out, err := w.Charge(as(t, "socio"), in); err != nil || out.Outcome != subscription.OutcomeSucceeded {
-		t.Errorf("the owner: %+v, %v", out, err)
-	}
-	if made, _ := w.operator.charged(); made != 1 {
-		t.Errorf("%d charges", made)
+// A subscription and a consent are those of the owner who agreed: whoever has the number now is not charged on account
+// of them, nor is anybody while the directory does not say whose it is.
+func TestAnothersAgreementIsNoConsent(t *testing.T) {
+	for name, agree := range map[string]func(*testing.T, *world){
+		"a subscription": func(t *testing.T, w *world) { w.subscribe(t, "ACTIVE"); w.pass(consent + time.Second) },
+		"a consent": func(t *testing.T, w *world) {
+			if _, err := w.db.Exec(t.Context(), `update subscription.subscriptions set state = 'SUSPENDED' where id = $1`, w.subscribe(t, "ACTIVE")); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			agree(t, w)
+			in := trusted()
+			in.ProductID = oneShotID
+			owner := func(epoch string) {
+				found := w.lines[number]
+				found.OwnerEpoch = epoch
+				w.lines[number] = found
+			}
+			owner("2")
+			if _, err := w.Charge(as(t, "socio"), in); codeOf(err) != subscription.CodeConsentMissing {
+				t.Errorf("another owner: %v", err)
+			}
+			owner("")
+			if _, err := w.Charge(as(t, "socio"), in); !errors.Is(err, problem.Unavailable) {
+				t.Errorf("nobody knows: %v", err)
+			}
+			owner("1")
+			if out, err := w.Charge(as(t, "socio"), in); err != nil || out.Outcome != subscription.OutcomeSucceeded {
+				t.Errorf("the owner: %+v, %v", out, err)
+			}
+			if made, _ := w.operator.charged(); made != 1 {
+				t.Errorf("%d charges", made)
+			}
+		})
 	}
 }
 

@@ -73,8 +73,8 @@ func (w *world) subscribe(t *testing.T, state string) (id int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = w.db.QueryRow(t.Context(), `WITH c AS (INSERT INTO subscription.consents (id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, proof, given_at, record)
-			VALUES (gen_random_uuid(), $1, $2, $3, $4, 201509, 990, 'CLP', 'PIN', $5, '') RETURNING id)
+	err = w.db.QueryRow(t.Context(), `WITH c AS (INSERT INTO subscription.consents (id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, proof, owner_epoch, given_at, record)
+			VALUES (gen_random_uuid(), $1, $2, $3, $4, 201509, 990, 'CLP', 'PIN', '1', $5, '') RETURNING id)
 		INSERT INTO subscription.subscriptions (line_id, partner_id, service_id, product_id, pricepoint_id, consent_id, campaign, channel, short_code, tid, user_type, owner_epoch, state, created_at, changed_at, anchor, periods, paid_until, due_at, cancelled_at)
 		SELECT $1, $2, $3, $4, 201509, id, 'juegos', 'WEB', '8888', '', '02', '1', $6, $5, $5, $5, 1, $5::timestamptz + interval '7 days',
 			CASE WHEN $6 <> 'CANCELLED' THEN $5::timestamptz + interval '7 days' END, CASE WHEN $6 = 'CANCELLED' THEN $5::timestamptz END FROM c RETURNING id`,

@@ -122,7 +122,7 @@ func (f *Flows) consent(ctx context.Context, tx pgx.Tx, flow sql.SubscriptionFlo
 	q := sql.New(tx)
 	if err = q.AddConsent(ctx, sql.AddConsentParams{
 		ID: id, LineID: flow.LineID, PartnerID: flow.PartnerID, ServiceID: flow.ServiceID, ProductID: flow.ProductID, PricepointID: flow.PricepointID,
-		Amount: c.Amount, Currency: c.Currency, Fallbacks: lower, Proof: flow.Proof, GivenAt: at, Record: f.ring.Seal(recordOf(id), text),
+		Amount: c.Amount, Currency: c.Currency, Fallbacks: lower, Proof: flow.Proof, OwnerEpoch: flow.OwnerEpoch, GivenAt: at, Record: f.ring.Seal(recordOf(id), text),
 	}); err != nil {
 		return id, fmt.Errorf("add consent: %w", err)
 	}

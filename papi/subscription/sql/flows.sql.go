@@ -36,8 +36,8 @@ func (q *Queries) AbandonFlowsOf(ctx context.Context, arg AbandonFlowsOfParams) 
 }
 
 const addConsent = `-- name: AddConsent :exec
-INSERT INTO subscription.consents (id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, fallbacks, proof, given_at, record)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO subscription.consents (id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, fallbacks, proof, owner_epoch, given_at, record)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 `
 
 type AddConsentParams struct {
@@ -51,6 +51,7 @@ type AddConsentParams struct {
 	Currency     string
 	Fallbacks    []byte
 	Proof        string
+	OwnerEpoch   string
 	GivenAt      time.Time
 	Record       []byte
 }
@@ -67,6 +68,7 @@ func (q *Queries) AddConsent(ctx context.Context, arg AddConsentParams) error {
 		arg.Currency,
 		arg.Fallbacks,
 		arg.Proof,
+		arg.OwnerEpoch,
 		arg.GivenAt,
 		arg.Record,
 	)
@@ -173,7 +175,7 @@ func (q *Queries) ConfirmFlow(ctx context.Context, arg ConfirmFlowParams) error 
 }
 
 const consent = `-- name: Consent :one
-SELECT id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, proof, given_at, record, fallbacks FROM subscription.consents WHERE id = $1
+SELECT id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, proof, given_at, record, fallbacks, owner_epoch FROM subscription.consents WHERE id = $1
 `
 
 func (q *Queries) Consent(ctx context.Context, id uuid.UUID) (SubscriptionConsent, error) {
@@ -192,6 +194,7 @@ func (q *Queries) Consent(ctx context.Context, id uuid.UUID) (SubscriptionConsen
 		&i.GivenAt,
 		&i.Record,
 		&i.Fallbacks,
+		&i.OwnerEpoch,
 	)
 	return i, err
 }

@@ -133,6 +133,55 @@ func (q *Queries) Agreed(ctx context.Context, ids []uuid.UUID) ([]AgreedRow, err
 	return items, nil
 }
 
+const agreements = `-- name: Agreements :many
+SELECT DISTINCT owner_epoch, '00000000-0000-0000-0000-000000000000'::uuid AS consent_id FROM subscription.subscriptions s
+WHERE s.line_id = $1 AND s.service_id = $2 AND s.state IN ('ACTIVE', 'GRACE')
+UNION ALL
+(SELECT owner_epoch, id FROM subscription.consents c WHERE c.line_id = $1 AND c.service_id = $2 AND c.given_at >= $3
+    AND c.amount >= $4 AND c.currency = $5 ORDER BY c.given_at DESC)
+`
+
+type AgreementsParams struct {
+	LineID    int64
+	ServiceID int64
+	Since     time.Time
+	Amount    int64
+	Currency  string
+}
+
+type AgreementsRow struct {
+	OwnerEpoch string
+	ConsentID  uuid.UUID
+}
+
+// What the owners of a line agreed to that allows a charge of a service now: their subscriptions, and consents of a
+// moment ago that showed no lower price, with the owner's epoch.
+func (q *Queries) Agreements(ctx context.Context, arg AgreementsParams) ([]AgreementsRow, error) {
+	rows, err := q.db.Query(ctx, agreements,
+		arg.LineID,
+		arg.ServiceID,
+		arg.Since,
+		arg.Amount,
+		arg.Currency,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AgreementsRow
+	for rows.Next() {
+		var i AgreementsRow
+		if err := rows.Scan(&i.OwnerEpoch, &i.ConsentID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const backlog = `-- name: Backlog :one
 SELECT count(*) FROM (SELECT FROM subscription.subscriptions WHERE due_at <= $1::timestamptz ORDER BY due_at LIMIT $2) d
 `
@@ -598,32 +647,6 @@ func (q *Queries) ReadCursor(ctx context.Context, name string) (string, error) {
 	return value, err
 }
 
-const recentConsent = `-- name: RecentConsent :one
-SELECT id FROM subscription.consents WHERE line_id = $1 AND service_id = $2 AND given_at >= $3
-    AND amount >= $4 AND currency = $5 ORDER BY given_at DESC LIMIT 1
-`
-
-type RecentConsentParams struct {
-	LineID    int64
-	ServiceID int64
-	Since     time.Time
-	Amount    int64
-	Currency  string
-}
-
-func (q *Queries) RecentConsent(ctx context.Context, arg RecentConsentParams) (uuid.UUID, error) {
-	row := q.db.QueryRow(ctx, recentConsent,
-		arg.LineID,
-		arg.ServiceID,
-		arg.Since,
-		arg.Amount,
-		arg.Currency,
-	)
-	var id uuid.UUID
-	err := row.Scan(&id)
-	return id, err
-}
-
 const release = `-- name: Release :execrows
 UPDATE subscription.subscriptions SET lease = NULL, leased_until = NULL WHERE id = ANY (ARRAY (SELECT unnest($1::bigint[]))) AND lease = $2::uuid
 `
@@ -654,36 +677,6 @@ type SaveCursorParams struct {
 func (q *Queries) SaveCursor(ctx context.Context, arg SaveCursorParams) error {
 	_, err := q.db.Exec(ctx, saveCursor, arg.Name, arg.Value)
 	return err
-}
-
-const subscribers = `-- name: Subscribers :many
-SELECT DISTINCT owner_epoch FROM subscription.subscriptions WHERE line_id = $1 AND service_id = $2 AND state IN ('ACTIVE', 'GRACE')
-`
-
-type SubscribersParams struct {
-	LineID    int64
-	ServiceID int64
-}
-
-// The owners of a line, by the directory's epoch, whose subscriptions of the service may be used now.
-func (q *Queries) Subscribers(ctx context.Context, arg SubscribersParams) ([]string, error) {
-	rows, err := q.db.Query(ctx, subscribers, arg.LineID, arg.ServiceID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []string
-	for rows.Next() {
-		var owner_epoch string
-		if err := rows.Scan(&owner_epoch); err != nil {
-			return nil, err
-		}
-		items = append(items, owner_epoch)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const subscription = `-- name: Subscription :one

@@ -179,7 +179,7 @@ func (q *Queries) ChargesOfSubscription(ctx context.Context, arg ChargesOfSubscr
 }
 
 const consentsBetween = `-- name: ConsentsBetween :many
-SELECT c.id, c.line_id, c.partner_id, c.service_id, c.product_id, c.pricepoint_id, c.amount, c.currency, c.proof, c.given_at, c.record, c.fallbacks, coalesce(s.id, 0)::bigint AS subscription_id
+SELECT c.id, c.line_id, c.partner_id, c.service_id, c.product_id, c.pricepoint_id, c.amount, c.currency, c.proof, c.given_at, c.record, c.fallbacks, c.owner_epoch, coalesce(s.id, 0)::bigint AS subscription_id
 FROM subscription.consents c LEFT JOIN subscription.subscriptions s ON s.consent_id = c.id
 WHERE c.given_at < $1::timestamptz AND (c.given_at, c.id) > ($2::timestamptz, $3::uuid)
 ORDER BY c.given_at, c.id LIMIT $4
@@ -225,6 +225,7 @@ func (q *Queries) ConsentsBetween(ctx context.Context, arg ConsentsBetweenParams
 			&i.SubscriptionConsent.GivenAt,
 			&i.SubscriptionConsent.Record,
 			&i.SubscriptionConsent.Fallbacks,
+			&i.SubscriptionConsent.OwnerEpoch,
 			&i.SubscriptionID,
 		); err != nil {
 			return nil, err
@@ -238,7 +239,7 @@ func (q *Queries) ConsentsBetween(ctx context.Context, arg ConsentsBetweenParams
 }
 
 const consentsOfLine = `-- name: ConsentsOfLine :many
-SELECT c.id, c.line_id, c.partner_id, c.service_id, c.product_id, c.pricepoint_id, c.amount, c.currency, c.proof, c.given_at, c.record, c.fallbacks, coalesce(s.id, 0)::bigint AS subscription_id
+SELECT c.id, c.line_id, c.partner_id, c.service_id, c.product_id, c.pricepoint_id, c.amount, c.currency, c.proof, c.given_at, c.record, c.fallbacks, c.owner_epoch, coalesce(s.id, 0)::bigint AS subscription_id
 FROM subscription.consents c LEFT JOIN subscription.subscriptions s ON s.consent_id = c.id
 WHERE c.line_id = $1 ORDER BY c.given_at DESC, c.id DESC LIMIT $2
 `
@@ -275,6 +276,7 @@ func (q *Queries) ConsentsOfLine(ctx context.Context, arg ConsentsOfLineParams) 
 			&i.SubscriptionConsent.GivenAt,
 			&i.SubscriptionConsent.Record,
 			&i.SubscriptionConsent.Fallbacks,
+			&i.SubscriptionConsent.OwnerEpoch,
 			&i.SubscriptionID,
 		); err != nil {
 			return nil, err
@@ -433,7 +435,7 @@ func (q *Queries) RecentCharges(ctx context.Context, most int32) ([]Subscription
 }
 
 const recentConsents = `-- name: RecentConsents :many
-SELECT c.id, c.line_id, c.partner_id, c.service_id, c.product_id, c.pricepoint_id, c.amount, c.currency, c.proof, c.given_at, c.record, c.fallbacks, coalesce(s.id, 0)::bigint AS subscription_id
+SELECT c.id, c.line_id, c.partner_id, c.service_id, c.product_id, c.pricepoint_id, c.amount, c.currency, c.proof, c.given_at, c.record, c.fallbacks, c.owner_epoch, coalesce(s.id, 0)::bigint AS subscription_id
 FROM subscription.consents c LEFT JOIN subscription.subscriptions s ON s.consent_id = c.id
 ORDER BY c.given_at DESC, c.id DESC LIMIT $1
 `
@@ -465,6 +467,7 @@ func (q *Queries) RecentConsents(ctx context.Context, most int32) ([]RecentConse
 			&i.SubscriptionConsent.GivenAt,
 			&i.SubscriptionConsent.Record,
 			&i.SubscriptionConsent.Fallbacks,
+			&i.SubscriptionConsent.OwnerEpoch,
 			&i.SubscriptionID,
 		); err != nil {
 			return nil, err

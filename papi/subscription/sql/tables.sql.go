@@ -86,6 +86,7 @@ type SubscriptionConsent struct {
 	GivenAt      time.Time
 	Record       []byte
 	Fallbacks    []byte
+	OwnerEpoch   string
 }
 
 type SubscriptionConversation struct {

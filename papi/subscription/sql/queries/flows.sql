@@ -50,8 +50,8 @@ VALUES (@flow_id, @number, @line_id, @address, @mac, 'live', @sent_at, @expires_
 UPDATE subscription.pins SET state = @state, tries = @tries, ended_at = @ended_at WHERE flow_id = @flow_id AND number = @number;
 
 -- name: AddConsent :exec
-INSERT INTO subscription.consents (id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, fallbacks, proof, given_at, record)
-VALUES (@id, @line_id, @partner_id, @service_id, @product_id, @pricepoint_id, @amount, @currency, @fallbacks, @proof, @given_at, @record);
+INSERT INTO subscription.consents (id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, fallbacks, proof, owner_epoch, given_at, record)
+VALUES (@id, @line_id, @partner_id, @service_id, @product_id, @pricepoint_id, @amount, @currency, @fallbacks, @proof, @owner_epoch, @given_at, @record);
 
 -- name: ChargeInWork :one
 SELECT EXISTS (SELECT FROM subscription.charges WHERE subscription_id = @subscription_id::bigint AND state IN ('SENT', 'UNKNOWN'));

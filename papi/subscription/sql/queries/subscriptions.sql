@@ -53,9 +53,14 @@ SELECT * FROM subscription.subscriptions WHERE consent_id = @consent_id;
 -- name: OpenSubscriptionsOfLine :many
 SELECT * FROM subscription.subscriptions WHERE line_id = @line_id AND state <> 'CANCELLED' ORDER BY id;
 
--- name: Subscribers :many
--- The owners of a line, by the directory's epoch, whose subscriptions of the service may be used now.
-SELECT DISTINCT owner_epoch FROM subscription.subscriptions WHERE line_id = @line_id AND service_id = @service_id AND state IN ('ACTIVE', 'GRACE');
+-- name: Agreements :many
+-- What the owners of a line agreed to that allows a charge of a service now: their subscriptions, and consents of a
+-- moment ago that showed no lower price, with the owner's epoch.
+SELECT DISTINCT owner_epoch, '00000000-0000-0000-0000-000000000000'::uuid AS consent_id FROM subscription.subscriptions s
+WHERE s.line_id = @line_id AND s.service_id = @service_id AND s.state IN ('ACTIVE', 'GRACE')
+UNION ALL
+(SELECT owner_epoch, id FROM subscription.consents c WHERE c.line_id = @line_id AND c.service_id = @service_id AND c.given_at >= @since
+    AND c.amount >= @amount AND c.currency = @currency ORDER BY c.given_at DESC);
 
 -- name: HistoryOf :many
 SELECT * FROM subscription.history WHERE subscription_id = @subscription_id ORDER BY at;
@@ -101,7 +106,3 @@ SELECT value FROM subscription.cursors WHERE name = @name;
 
 -- name: SaveCursor :exec
 INSERT INTO subscription.cursors (name, value) VALUES (@name, @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
-
--- name: RecentConsent :one
-SELECT id FROM subscription.consents WHERE line_id = @line_id AND service_id = @service_id AND given_at >= @since
-    AND amount >= @amount AND currency = @currency ORDER BY given_at DESC LIMIT 1;
