@@ -14,8 +14,8 @@ import (
 	"puente/shared/database"
 )
 
-// OptOut ends a subscription by its partner's word (specification §10 F4). It asks no other system: what
-// is sold no more, or through other channels, can be ended all the same.
+// OptOut ends a subscription by its partner's word (specification §10 F4). It asks no other system, and what is sold no
+// more can be ended all the same.
 func (p *process) OptOut(ctx context.Context, in subscription.OptOutRequest) (out subscription.OptOutResult, err error) {
 	if in.PartnerID == 0 {
 		partner, err := p.partner(ctx)

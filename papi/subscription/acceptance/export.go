@@ -44,25 +44,25 @@ func (r *Row) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// WriteJSON writes a matrix with its totals.
-func WriteJSON(w io.Writer, rows []Row) error {
+// WriteJSON writes rows with their totals; all are those of the matrix, of which the rows have their shares.
+func WriteJSON(w io.Writer, rows []Row, all Totals) error {
 	type shared struct {
 		Row   Row `json:"row"`
 		Share int `json:"sharePercent"`
 	}
-	total := Total(rows)
 	out := struct {
 		Rows   []shared `json:"rows"`
 		Totals Totals   `json:"totals"`
-	}{make([]shared, 0, len(rows)), total}
+	}{make([]shared, 0, len(rows)), Total(rows)}
 	for _, r := range rows {
-		out.Rows = append(out.Rows, shared{r, total.Share(r)})
+		out.Rows = append(out.Rows, shared{r, all.Share(r)})
 	}
 	return json.NewEncoder(w).Encode(out)
 }
 
-// WriteCSV writes a matrix for a spreadsheet (RFC 4180), its totals in the last line.
-func WriteCSV(w io.Writer, rows []Row) error {
+// WriteCSV writes rows for a spreadsheet (RFC 4180), their totals in the last line; all are those of the matrix, of
+// which they have their shares.
+func WriteCSV(w io.Writer, rows []Row, all Totals) error {
 	out := csv.NewWriter(w)
 	out.UseCRLF = true
 	header := []string{"name", "partnerId", "productId", "environment", "delivery", "integration"}
@@ -81,14 +81,14 @@ func WriteCSV(w io.Writer, rows []Row) error {
 			waivedBy = Plain(r.Waiver.By)
 		}
 		line = append(line, strconv.Itoa(r.SeedPercent()), strconv.Itoa(r.ApplicablePercent()), Plain(string(r.Status)), Plain(r.E2E),
-			strconv.Itoa(r.Products), strconv.Itoa(r.Subscriptions), strconv.Itoa(total.Share(r)), waivedBy, Plain(strings.Join(r.Warnings, "; ")))
+			strconv.Itoa(r.Products), strconv.Itoa(r.Subscriptions), strconv.Itoa(all.Share(r)), waivedBy, Plain(strings.Join(r.Warnings, "; ")))
 		if err := out.Write(line); err != nil {
 			return fmt.Errorf("acceptance: write CSV: %w", err)
 		}
 	}
 	last := make([]string, len(header))
 	last[0] = "TOTAL"
-	last[len(last)-5], last[len(last)-4], last[len(last)-3] = strconv.Itoa(total.Products), strconv.Itoa(total.Subscriptions), strconv.Itoa(percent(total.Subscriptions, total.Subscriptions))
+	last[len(last)-5], last[len(last)-4], last[len(last)-3] = strconv.Itoa(total.Products), strconv.Itoa(total.Subscriptions), strconv.Itoa(percent(total.Subscriptions, all.Subscriptions))
 	if err := out.Write(last); err != nil {
 		return fmt.Errorf("acceptance: write CSV: %w", err)
 	}

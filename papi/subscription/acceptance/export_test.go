@@ -19,7 +19,7 @@ func TestCSV(t *testing.T) {
 	rows[0].Name, rows[1].Name, rows[2].Name = `=HYPERLINK("http://x";"y")`, "a,b\n\"c\"", " @SUM(A1)"
 	rows[3].E2E, rows[4].Delivery, rows[5].Waiver = "-1+1", "\t02-may", &Waiver{By: "+me"}
 	var out bytes.Buffer
-	if err := WriteCSV(&out, rows); err != nil {
+	if err := WriteCSV(&out, rows, Total(rows)); err != nil {
 		t.Fatal(err)
 	}
 	lines, err := csv.NewReader(&out).ReadAll()
@@ -49,7 +49,7 @@ func TestNoCellIsAFormula(t *testing.T) {
 		r := Row{Name: text.Draw(t, "name"), E2E: text.Draw(t, "e2e"), Environment: text.Draw(t, "environment"),
 			Delivery: text.Draw(t, "delivery"), Integration: text.Draw(t, "integration"), Status: Status(text.Draw(t, "status")), Waiver: &Waiver{By: text.Draw(t, "by")}}
 		var out bytes.Buffer
-		if err := WriteCSV(&out, []Row{r}); err != nil {
+		if err := WriteCSV(&out, []Row{r}, Totals{}); err != nil {
 			t.Fatal(err)
 		}
 		lines, err := csv.NewReader(&out).ReadAll()
@@ -90,7 +90,7 @@ func TestJSONGoesThereAndBack(t *testing.T) {
 
 func TestWriteJSON(t *testing.T) {
 	var out bytes.Buffer
-	if err := WriteJSON(&out, seedRows(t)); err != nil {
+	if err := WriteJSON(&out, seedRows(t), Total(seedRows(t))); err != nil {
 		t.Fatal(err)
 	}
 	var got struct {

@@ -34,7 +34,7 @@ type Row struct {
 	E2E           string       `json:"e2e,omitempty"` // when the end-to-end tests are, or OK: they have passed
 	Products      int          `json:"products"`
 	Subscriptions int          `json:"subscriptions"`          // active ones
-	SharePercent  *int         `json:"sharePercent,omitempty"` // of all of them; nil: other rows than this are not shown
+	SharePercent  *int         `json:"sharePercent,omitempty"` // of those of all rows, where they are added up
 	Waiver        *Waiver      `json:"waiver,omitempty"`
 	Warnings      []string     `json:"warnings,omitempty"` // what is weak in its configuration
 }

@@ -16,11 +16,7 @@ import (
 
 // fits refuses a document that does not fit what else is in the catalogue, or that would change what people
 // have agreed to.
-func (s *Store) fits(ctx context.Context, id string, old sql.SubscriptionCatalogue, spec any) error {
-	now, err := s.read(ctx) // not the snapshot, which another process may be ahead of
-	if err != nil {
-		return database.Problem(err)
-	}
+func (s *Store) fits(ctx context.Context, now *Snapshot, id string, old sql.SubscriptionCatalogue, spec any) error {
 	var r rules
 	number, _ := identifier(id)
 	switch next := spec.(type) {

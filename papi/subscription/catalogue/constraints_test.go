@@ -186,3 +186,22 @@ func TestEndpointsThatAreNotCalled(t *testing.T) {
 		}
 	}
 }
+
+// Nobody is sent to an address in production, so no document names one there.
+func TestRedirectsToAddresses(t *testing.T) {
+	_, r := stocked(t)
+	partner := func(environment, redirect string) string {
+		return "kind: Partner\nid: \"60000\"\nspec: {name: Otro, country: CL, environment: " + environment + ", notify: {}, redirect: {" + redirect + "}}"
+	}
+	for _, c := range []struct{ document, path string }{
+		{partner("STAGING", "successUrl: 'https://192.0.2.7/'"), ""},
+		{partner("PROD", "successUrl: 'https://otro.example/'"), ""},
+		{partner("PROD", "successUrl: 'https://192.0.2.7/'"), "redirect.successUrl must name a host"},
+		{partner("PROD", "urls: ['https://[2001:db8::1]:8443/']"), "redirect.urls[0] must name a host"},
+	} {
+		_, err := apply(t, r, c.document)
+		if c.path == "" && err != nil || c.path != "" && (!errors.Is(err, problem.Invalid) || !strings.Contains(err.Error(), c.path)) {
+			t.Errorf("%s: %v", c.document, err)
+		}
+	}
+}

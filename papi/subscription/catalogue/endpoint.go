@@ -15,8 +15,8 @@ const (
 	ToldCharges       Told = "charge"
 )
 
-// Endpoint is where notifications go, and what they are signed with: a secret of one endpoint proves nothing at
-// another (specification §6).
+// Endpoint is where notifications go, and what they are signed with. Each may have secrets of its own (specification
+// §6): whoever holds those of one then proves nothing at another.
 type Endpoint struct {
 	URL     string // empty: there is none
 	Secrets []Secret
@@ -45,11 +45,16 @@ func (p *ProductSpec) Own(of Told) string {
 // Endpoint is the product's own for what its partner is told of it, or the partner's.
 func (p *Product) Endpoint(of Told) Endpoint {
 	e := p.Partner().Endpoint(of)
-	if own := p.Own(of); own != "" {
-		e.URL = own
-		if len(p.NotifySecrets) > 0 {
-			e.Secrets = p.NotifySecrets
-		}
+	own := p.Own(of)
+	if own == "" {
+		return e
+	}
+	e.URL = own
+	switch {
+	case of == ToldCharges && len(p.NotifyChargeSecrets) > 0:
+		e.Secrets = p.NotifyChargeSecrets
+	case len(p.NotifySecrets) > 0:
+		e.Secrets = p.NotifySecrets
 	}
 	return e
 }
@@ -65,7 +70,9 @@ func (r *rules) secrets(path string, all []Secret) {
 	r.must(count[false] <= 2 && count[true] <= 2, path, "must be two at most of whsec_, and of whsk_")
 }
 
-func (p *ProductSpec) secrets() []*Secret { return pointers(p.NotifySecrets) }
+func (p *ProductSpec) secrets() []*Secret {
+	return append(pointers(p.NotifySecrets), pointers(p.NotifyChargeSecrets)...)
+}
 
 func pointers(all []Secret) []*Secret {
 	to := make([]*Secret, len(all))

@@ -7,19 +7,14 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"puente/papi/subscription/sql"
-	"puente/shared/database"
 	"puente/shared/problem"
 )
 
 // pass asks the gate about what a document would bring to production: a partner with all that it sells, a product,
 // those of a service. What is there already stays.
-func (s *Store) pass(ctx context.Context, id string, old sql.SubscriptionCatalogue, spec any) error {
+func (s *Store) pass(ctx context.Context, now *Snapshot, id string, old sql.SubscriptionCatalogue, spec any) error {
 	if s.gate == nil {
 		return nil
-	}
-	now, err := s.read(ctx)
-	if err != nil {
-		return database.Problem(err)
 	}
 	number, _ := identifier(id)
 	switch next := spec.(type) {

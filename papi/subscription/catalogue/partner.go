@@ -3,6 +3,7 @@ package catalogue
 import (
 	"encoding/base64"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -165,7 +166,7 @@ func (p *PartnerSpec) Validate() error {
 		r.must(msisdns.MatchString(n), fmt.Sprintf("sandboxMsisdns[%d]", i), "must have 8 to 15 digits")
 	}
 	p.Notify.validate(&r, p.Environment)
-	p.Redirect.validate(&r)
+	p.Redirect.validate(&r, p.Environment)
 	return r.err()
 }
 
@@ -181,7 +182,7 @@ func (n *Notify) validate(r *rules, in Environment) {
 	r.must(n.Concurrency >= 1 && n.Concurrency <= 100, "notify.concurrency", "must be from 1 to 100")
 }
 
-func (d *Redirect) validate(r *rules) {
+func (d *Redirect) validate(r *rules, in Environment) {
 	r.must(slices.Contains(schemes, d.Scheme), "redirect.scheme", "must be gcm, ecb-pkcs5 or cbc-pkcs5-iv")
 	r.must(len(d.Keys) <= 2, "redirect.keys", "must be two at most")
 	for i, k := range d.Keys {
@@ -194,15 +195,20 @@ func (d *Redirect) validate(r *rules) {
 		r.must(i == 0 || k.Secret.fingerprint != d.Keys[0].Secret.fingerprint, at+".secret", "is given twice")
 	}
 	for i, u := range d.URLs {
-		r.location(fmt.Sprintf("redirect.urls[%d]", i), u, d.AllowHTTP)
+		r.location(fmt.Sprintf("redirect.urls[%d]", i), u, d.AllowHTTP, in)
 	}
-	r.location("redirect.successUrl", d.SuccessURL, d.AllowHTTP)
-	r.location("redirect.errorUrl", d.ErrorURL, d.AllowHTTP)
+	r.location("redirect.successUrl", d.SuccessURL, d.AllowHTTP, in)
+	r.location("redirect.errorUrl", d.ErrorURL, d.AllowHTTP, in)
 }
 
-// location wants an endpoint for browsers: what visitors bring is compared with it as it stands.
-func (r *rules) location(at, text string, http bool) {
+// location wants an endpoint for browsers: what visitors bring is compared with it as it stands. To an address nobody is
+// sent in production.
+func (r *rules) location(at, text string, http bool, in Environment) {
 	r.endpoint(at, text, http)
+	if u, err := url.Parse(text); err == nil && in == Production {
+		_, err := netip.ParseAddr(u.Hostname())
+		r.must(err != nil, at, "must name a host in PROD, not an IP address")
+	}
 	r.must(!strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' || c == '\\' }), at, "must be ASCII without spaces and backslashes: a host of other letters as xn--, a path percent-encoded")
 }
 

@@ -149,7 +149,8 @@ type ProductSpec struct {
 
 	NotifySubscriptionURL string   `json:"notifySubscriptionUrl,omitempty"` // in place of the partner's
 	NotifyChargeURL       string   `json:"notifyChargeUrl,omitempty"`
-	NotifySecrets         []Secret `json:"notifySecrets,omitempty"` // of the two, as a partner's notify.secrets; none: the partner's
+	NotifySecrets         []Secret `json:"notifySecrets,omitempty"`       // of the two, as a partner's notify.secrets; none: the partner's
+	NotifyChargeSecrets   []Secret `json:"notifyChargeSecrets,omitempty"` // of notifyChargeUrl, where it has its own
 }
 
 // PricePoint is a price. The first of a product is what it costs unless a campaign says otherwise.
@@ -236,7 +237,9 @@ func (p *ProductSpec) Validate() error {
 	r.endpoint("notifySubscriptionUrl", p.NotifySubscriptionURL, true)
 	r.endpoint("notifyChargeUrl", p.NotifyChargeURL, true)
 	r.secrets("notifySecrets", p.NotifySecrets)
+	r.secrets("notifyChargeSecrets", p.NotifyChargeSecrets)
 	r.must(len(p.NotifySecrets) == 0 || p.NotifySubscriptionURL+p.NotifyChargeURL != "", "notifySecrets", "must be beside a notifySubscriptionUrl or a notifyChargeUrl")
+	r.must(len(p.NotifyChargeSecrets) == 0 || p.NotifyChargeURL != "", "notifyChargeSecrets", "must be beside a notifyChargeUrl")
 	return r.err()
 }
 

@@ -282,7 +282,11 @@ func (s *Store) put(ctx context.Context, kind, id string, spec any) error {
 	if err != nil && !errors.Is(err, problem.NotFound) {
 		return err
 	}
-	if err := s.fits(ctx, id, old, spec); err != nil {
+	now, err := s.read(ctx) // not the snapshot, which another process may be ahead of
+	if err != nil {
+		return database.Problem(err)
+	}
+	if err := s.fits(ctx, now, id, old, spec); err != nil {
 		return err
 	}
 	var sealed []byte
@@ -317,7 +321,7 @@ func (s *Store) put(ctx context.Context, kind, id string, spec any) error {
 			return r.err()
 		}
 	}
-	if err := s.pass(ctx, id, old, spec); err != nil {
+	if err := s.pass(ctx, now, id, old, spec); err != nil {
 		return err
 	}
 	text, err := json.Marshal(spec, json.Deterministic(true))

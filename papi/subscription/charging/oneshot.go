@@ -67,8 +67,8 @@ func (c *Charging) Known(ctx context.Context, name Name) (known, again bool, err
 	return true, failed(charge), nil
 }
 
-// failed reports whether nothing was charged, and nothing was decided about the line. Whose caller was told that
-// nobody knows is not tried again all the same: it was given up by then, and is told again.
+// failed reports whether nothing was charged, and nothing was decided about the line, so that the same request may try
+// again. A request that was told that nobody knows does not: its caller gave it up then.
 func failed(row sql.SubscriptionCharge) bool {
 	return row.State == Declined && row.Reason == notCharged && row.Told != toldUnknown
 }

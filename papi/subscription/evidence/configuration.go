@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"puente/papi/subscription/acceptance"
@@ -79,7 +80,7 @@ func applies(p *catalogue.Product, c acceptance.Check) bool {
 const renewIn = 30 * 24 * time.Hour
 
 // warnings are what a partner's configuration has that is weak (specification §14), or will not hold.
-func warnings(p *catalogue.Partner, now time.Time) []string {
+func warnings(p *catalogue.Partner, now time.Time, endpoints ...catalogue.Endpoint) []string {
 	var all []string
 	warn := func(holds bool, text string) {
 		if holds {
@@ -89,7 +90,7 @@ func warnings(p *catalogue.Partner, now time.Time) []string {
 	warn(p.Redirect.Scheme == "ecb-pkcs5" && len(p.Redirect.Keys) > 0, "ecb-pkcs5")
 	warn(p.Redirect.AllowHTTP, "http redirect")
 	warn(p.Redirect.AllowPlainMSISDN, "plain MSISDN")
-	warn(len(p.Notify.Secrets) == 0, "unsigned webhooks")
+	warn(slices.ContainsFunc(endpoints, func(e catalogue.Endpoint) bool { return len(e.Secrets) == 0 }), "unsigned webhooks")
 	if c := p.Notify.ClientCertificate; c != nil {
 		_, until := webhook.Validity(c.Certificate.Reveal())
 		warn(until.Sub(now) <= renewIn, "client certificate until "+until.UTC().Format(time.DateOnly))

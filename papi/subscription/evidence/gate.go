@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"puente/papi/subscription/acceptance"
 	"puente/papi/subscription/catalogue"
 	"puente/papi/subscription/sql"
 	"puente/shared/database"
@@ -85,14 +84,12 @@ func (d *Desk) admit(ctx context.Context, partner, product int64) ([]string, err
 		}
 		missing = err.Error()
 	}
-	taken, err := sql.New(d.db).EvidenceOf(ctx, sql.EvidenceOfParams{PartnerID: partner, ProductID: product, Environment: string(catalogue.Production), Most: historyMost})
+	before, err := sql.New(d.db).ProvedBefore(ctx, sql.ProvedBeforeParams{PartnerID: partner, ProductID: product, Environment: string(catalogue.Production)})
 	if err != nil {
 		return nil, database.Problem(fmt.Errorf("gate: %w", err))
 	}
-	for _, e := range taken {
-		if e.Value == acceptance.OKProv.String() && e.SignedBy == "" {
-			return nil, nil
-		}
+	if before {
+		return nil, nil
 	}
 	return []string{notAccepted(product, missing)}, nil
 }

@@ -200,7 +200,7 @@ func (l *line) finish(active map[int64]int, now time.Time) {
 	r.E2E, r.Delivery, r.Integration = l.decided.E2e, l.decided.Delivery, l.decided.Integration
 	r.Waiver = waiver(l.decided)
 	if l.current { // each product is counted once
-		r.Products, r.Subscriptions, r.Warnings = 1, active[l.product], warnings(partner, now)
+		r.Products, r.Subscriptions, r.Warnings = 1, active[l.product], warnings(partner, now, l.of.Endpoint(catalogue.ToldSubscriptions), l.of.Endpoint(catalogue.ToldCharges))
 	}
 	r.Status = acceptance.Planned
 	for _, c := range r.Cells {

@@ -22,7 +22,7 @@ import (
 // It is applied before the catalogue, so that a waiver may come in one call with the partner whom it lets into
 // production.
 func (d *Desk) Resource() admin.Resource {
-	export := func(e admin.Export, rows func(context.Context) ([]acceptance.Row, error), write func(io.Writer, []acceptance.Row) error) admin.Export {
+	export := func(e admin.Export, rows func(context.Context) ([]acceptance.Row, error), write func(io.Writer, []acceptance.Row, acceptance.Totals) error) admin.Export {
 		e.Write, e.WriteOf = written(rows, write), writtenOf(rows, write)
 		return e
 	}
@@ -41,27 +41,28 @@ func (d *Desk) Resource() admin.Resource {
 	}
 }
 
-func written(rows func(context.Context) ([]acceptance.Row, error), write func(io.Writer, []acceptance.Row) error) func(context.Context, io.Writer) error {
+func written(rows func(context.Context) ([]acceptance.Row, error), write func(io.Writer, []acceptance.Row, acceptance.Totals) error) func(context.Context, io.Writer) error {
 	return func(ctx context.Context, w io.Writer) error {
 		all, err := rows(ctx)
 		if err != nil {
 			return err
 		}
-		return write(w, all)
+		return write(w, all, acceptance.Total(all))
 	}
 }
 
 // writtenOf writes those of the rows that a reader names.
-func writtenOf(rows func(context.Context) ([]acceptance.Row, error), write func(io.Writer, []acceptance.Row) error) func(context.Context, string, io.Writer) error {
+func writtenOf(rows func(context.Context) ([]acceptance.Row, error), write func(io.Writer, []acceptance.Row, acceptance.Totals) error) func(context.Context, string, io.Writer) error {
 	return func(ctx context.Context, of string, w io.Writer) error {
 		all, err := rows(ctx)
 		if err != nil {
 			return err
 		}
+		total := acceptance.Total(all)
 		if all, err = filter(of, all); err != nil {
 			return err
 		}
-		return write(w, all)
+		return write(w, all, total)
 	}
 }
 
@@ -250,21 +251,26 @@ func (d *Desk) partner(ctx context.Context, p place) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	row := rollUp(partner, lines, d.now())
+	row := rollUp(partner, p.environment, lines, d.now())
 	row.Waiver = waived
 	return Partner{row, rowsOf(lines), decisions}, nil
 }
 
-// rollUp makes one row of those of a partner that are where the partner is now.
-func rollUp(partner *catalogue.Partner, lines []*line, now time.Time) acceptance.Row {
+// rollUp makes one row of those that a partner has in an environment.
+func rollUp(partner *catalogue.Partner, in catalogue.Environment, lines []*line, now time.Time) acceptance.Row {
 	var rows []acceptance.Row
 	for _, l := range lines {
-		if l.current && l.of.Partner().ID == partner.ID {
+		if l.environment == in && l.of.Partner().ID == partner.ID {
 			rows = append(rows, l.row)
 		}
 	}
 	row := acceptance.RollUp(partner.Name, rows)
-	row.ID, row.PartnerID, row.Environment, row.Warnings = strconv.FormatInt(partner.ID, 10), partner.ID, string(partner.Environment), warnings(partner, now)
+	row.ID, row.PartnerID, row.Environment = strconv.FormatInt(partner.ID, 10), partner.ID, string(in)
+	if in != partner.Environment {
+		row.ID += "." + string(in)
+		return row
+	}
+	row.Warnings = warnings(partner, now, partner.Endpoint(catalogue.ToldSubscriptions), partner.Endpoint(catalogue.ToldCharges))
 	return row
 }
 
@@ -274,7 +280,7 @@ func (d *Desk) totals(ctx context.Context) (Matrix, error) {
 	rows := []acceptance.Row{}
 	for i, l := range lines { // those of a partner stand together
 		if i == 0 || lines[i-1].partner != l.partner {
-			rows = append(rows, rollUp(l.of.Partner(), lines, d.now()))
+			rows = append(rows, rollUp(l.of.Partner(), l.of.Partner().Environment, lines, d.now()))
 		}
 	}
 	return matrixOf("hub", rows), err

@@ -117,7 +117,7 @@ func TestFilteredExport(t *testing.T) {
 	w.mustSign("52272.1000000002", `{"by":"Ana","reason":"r","e2e":"OK"}`)
 	for of, want := range map[string]int{
 		"52272": 3, "60000": 0, "STAGING": 3, "PROD": 0, "PLANNED": 2, "IN_PROGRESS": 1, "52272,IN_PROGRESS": 1, "STAGING,PLANNED": 2, "PROD,PLANNED": 0,
-		"planned": -1, "": -1, "52272,": -1, "0": -1,
+		"planned": -1, "STAGING,PROD": -1, "52272,60000": -1, "": -1, "52272,": -1, "0": -1,
 	} {
 		var file bytes.Buffer
 		err := w.Resource().Exports["csv"].WriteOf(t.Context(), of, &file)

@@ -82,6 +82,8 @@ func TestEachEndpointsSecret(t *testing.T) {
 			map[string]string{"partner/52272/subscription": "a", "partner/52272/charge": "b", "product/1000000003/charge": "b", "product/1000000003/subscription": "a"}},
 		{"one of the product's", fmt.Sprintf(`,"chargeSecrets":[%q]`, secret("b")), fmt.Sprintf(`,"notifyChargeUrl":"https://b.example/c","notifySecrets":[%q]`, secret("c")),
 			map[string]string{"partner/52272/charge": "b", "product/1000000003/charge": "c", "product/1000000003/subscription": "a"}},
+		{"one of the product's charges", "", fmt.Sprintf(`,"notifyChargeUrl":"https://b.example/c","notifySubscriptionUrl":"https://b.example/s","notifySecrets":[%q],"notifyChargeSecrets":[%q]`, secret("c"), secret("d")),
+			map[string]string{"partner/52272/charge": "a", "product/1000000003/charge": "d", "product/1000000003/subscription": "c"}},
 	} {
 		c.Apply("partners", "52272", partner(test.partner))
 		c.Apply("products", "1000000003", product(test.product))

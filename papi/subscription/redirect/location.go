@@ -33,8 +33,7 @@ var (
 // A browser, the partner's server and this program must read the same host and path out of it, so what some
 // read one way and some another (WHATWG URL, RFC 3986) is refused, and not repaired. A host in another script
 // is refused in its letters, and passes as xn-- where the list has it so. An IP address passes only in its one
-// canonical form, where the list has the very same, and for a partner in STAGING or with allowHttpRedirect: a
-// trial on somebody's machine.
+// canonical form, where the list has the very same, and for a partner in STAGING: a trial on somebody's machine.
 func Location(p *catalogue.Partner, brought string) (string, error) {
 	at, err := locate(p, brought)
 	if err != nil {

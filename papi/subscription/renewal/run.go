@@ -203,13 +203,14 @@ func (c *chunk) call(ctx context.Context, o charging.Order, at time.Time) (resul
 	return result
 }
 
-// atOnce is how long a call may wait for its moment and be one that is made as it is opened.
+// atOnce is how long a call may wait for its moment without a second look at its subscription: where nothing limits the
+// calls, each would cost one.
 const atOnce = 20 * time.Millisecond
 
 var errEnded = errors.New("the subscription ended while its charge waited for its moment")
 
-// still wants the subscription of an order not to have ended while it waited: nothing is charged after its end that
-// need not be (invariant 5). Whoever leaves at this very moment is given it back.
+// still wants the subscription of an order not to have ended while the order waited (invariant 5). Whoever leaves after
+// this look is charged, and given it back.
 func (c *chunk) still(ctx context.Context, o charging.Order) error {
 	s, err := sql.New(c.DB).Subscription(ctx, *o.Charge.SubscriptionID)
 	if err != nil {

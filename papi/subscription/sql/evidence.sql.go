@@ -384,6 +384,24 @@ func (q *Queries) LockDecisions(ctx context.Context, partnerID int64) error {
 	return err
 }
 
+const provedBefore = `-- name: ProvedBefore :one
+SELECT EXISTS (SELECT FROM subscription.evidence WHERE partner_id = $1 AND product_id = $2 AND environment = $3 AND value = 'OK Prov' AND signed_by = '')
+`
+
+type ProvedBeforeParams struct {
+	PartnerID   int64
+	ProductID   int64
+	Environment string
+}
+
+// Whether a partner's side ever showed anything of a product in an environment, by itself and not by somebody's word.
+func (q *Queries) ProvedBefore(ctx context.Context, arg ProvedBeforeParams) (bool, error) {
+	row := q.db.QueryRow(ctx, provedBefore, arg.PartnerID, arg.ProductID, arg.Environment)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const signEvidence = `-- name: SignEvidence :exec
 INSERT INTO subscription.evidence (id, partner_id, product_id, environment, step, value, source, configuration, signed_by, reason, actor, at)
 VALUES ($1, $2, $3, $4, $5, $6, 'person', $7, $8, $9, $10, $11)

@@ -46,3 +46,7 @@ VALUES (@partner_id, @product_id, @environment, @e2e, @delivery, @integration, @
 
 -- name: ActiveSubscriptions :many
 SELECT product_id, count(*) AS number FROM subscription.subscriptions WHERE state IN ('ACTIVE', 'GRACE') GROUP BY product_id;
+
+-- name: ProvedBefore :one
+-- Whether a partner's side ever showed anything of a product in an environment, by itself and not by somebody's word.
+SELECT EXISTS (SELECT FROM subscription.evidence WHERE partner_id = @partner_id AND product_id = @product_id AND environment = @environment AND value = 'OK Prov' AND signed_by = '');
