@@ -25,17 +25,18 @@ var layers = []server.Layer{sapi.Layer, papi.Layer, xapi.Layer}
 
 // program is the command line.
 type program struct {
-	Run      runCommand      `cmd:"" help:"Serve the layers until SIGTERM, then drain."`
-	Check    checkCommand    `cmd:"" help:"Validate configuration and contracts, and exit."`
-	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this version."`
-	Health   healthCommand   `cmd:"" help:"Ask a running process whether it takes requests."`
-	Sandbox  sandboxCommand  `cmd:"" help:"Play the third-party systems, without the platform."`
-	Policies policiesCommand `cmd:"" help:"Show the policy chain in force for each operation."`
-	Audit    auditCommand    `cmd:"" help:"Show the records of a correlation ID, or verify the chain."`
-	Admin    adminCommand    `cmd:"" help:"List, get or delete clients, tiers, systems, switches and other resources."`
-	SLO      sloCommand      `cmd:"" name:"slo" help:"Service levels as code."`
-	Apply    applyCommand    `cmd:"" help:"Make the resources of a YAML or JSON file so."`
-	Version  versionCommand  `cmd:"" help:"Print the version."`
+	Run         runCommand         `cmd:"" help:"Serve the layers until SIGTERM, then drain."`
+	Check       checkCommand       `cmd:"" help:"Validate configuration and contracts, and exit."`
+	Migrate     migrateCommand     `cmd:"" help:"Bring the database to this version."`
+	Health      healthCommand      `cmd:"" help:"Ask a running process whether it takes requests."`
+	Sandbox     sandboxCommand     `cmd:"" help:"Play the third-party systems, without the platform."`
+	Policies    policiesCommand    `cmd:"" help:"Show the policy chain in force for each operation."`
+	Audit       auditCommand       `cmd:"" help:"Show the records of a correlation ID, or verify the chain."`
+	Admin       adminCommand       `cmd:"" help:"List, get or delete clients, tiers, systems, switches and other resources."`
+	SLO         sloCommand         `cmd:"" name:"slo" help:"Service levels as code."`
+	Conformance conformanceCommand `cmd:"" help:"Try products of the partner hub on a private platform, and sign what was found in the acceptance matrix."`
+	Apply       applyCommand       `cmd:"" help:"Make the resources of a YAML or JSON file so."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
 // Exit codes: 1 what was asked for failed, 2 it was not understood (kong's own usage errors are 80).
