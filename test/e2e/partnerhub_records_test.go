@@ -1,14 +1,15 @@
 package e2e
 
 import (
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// hubRecords: each request of a partner's has its record, and neither record nor log has the number in full, a
-// token, a secret or a PIN.
+// hubRecords: each request of a partner's has its record, and neither record nor log nor metric has the number in full, a
+// token, a secret, a key or a PIN. Of traces TestTraces says so.
 func hubRecords(t *testing.T, p *platform) {
 	h, msisdn := p.hub.rest, p.hub.line()
 	h.subscribed(t, msisdn)
@@ -37,6 +38,15 @@ func hubRecords(t *testing.T, p *platform) {
 	}
 	quoted := regexp.MustCompile(`\b` + pin + ` es tu|"pin":"`) // six digits alone may be anything
 	for _, one := range append(slices.Clone(p.processes), p.hub.aside...) {
+		status, series := one.get("/metrics")
+		if status != http.StatusOK {
+			t.Errorf("%s: metrics: %d", one.name, status)
+		}
+		for _, s := range append(slices.Clone(hidden), pin+" es tu") {
+			if strings.Contains(series, s) {
+				t.Errorf("%s counts %q", one.name, s)
+			}
+		}
 		for _, line := range one.log.lines() {
 			if quoted.Match(line) {
 				t.Errorf("%s tells a PIN: %s", one.name, line)

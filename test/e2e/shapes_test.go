@@ -68,7 +68,7 @@ var together = []scenario{
 	{"hub opt-out", hubOptOut},
 	{"hub messages", hubMessages},
 	{"hub renewal", hubRenewal},
-	{"hub records", hubRecords},
+	{"hub records, invariant 24", hubRecords},
 	{"landing by PIN", landingByPIN},
 	{"landing by header", landingByHeader},
 	{"landing spoofed", landingSpoofed},
