@@ -603,9 +603,18 @@ func (q *Queries) Reconcile(ctx context.Context, arg ReconcileParams) ([]Reconci
 }
 
 const reconciledDays = `-- name: ReconciledDays :many
-SELECT DISTINCT (created_at AT TIME ZONE 'UTC')::date AS day FROM subscription.charges WHERE created_at > $1::timestamptz ORDER BY 1 DESC
+WITH RECURSIVE days AS (
+    (SELECT (created_at AT TIME ZONE 'UTC')::date AS day FROM subscription.charges WHERE created_at > $1::timestamptz ORDER BY created_at DESC LIMIT 1)
+    UNION ALL
+    SELECT (SELECT (c.created_at AT TIME ZONE 'UTC')::date FROM subscription.charges c
+        WHERE c.created_at > $1::timestamptz AND c.created_at < days.day::timestamp AT TIME ZONE 'UTC' ORDER BY c.created_at DESC LIMIT 1)
+    FROM days WHERE days.day IS NOT NULL
+)
+SELECT days.day::date AS day FROM days WHERE days.day IS NOT NULL ORDER BY 1 DESC
 `
 
+// The days on which charges were begun, the last first. It goes from day to day in the index: it costs by days, not by
+// charges.
 func (q *Queries) ReconciledDays(ctx context.Context, since time.Time) ([]time.Time, error) {
 	rows, err := q.db.Query(ctx, reconciledDays, since)
 	if err != nil {
@@ -673,6 +682,68 @@ func (q *Queries) SubscriptionsOfLine(ctx context.Context, arg SubscriptionsOfLi
 			&i.CancelReason,
 			&i.CancelCause,
 			&i.CancelChannel,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const unsettledCharges = `-- name: UnsettledCharges :many
+SELECT id, key, kind, state, subscription_id, line_id, partner_id, service_id, product_id, pricepoint_id, amount, currency, channel, short_code, tid, user_type, consent_id, fingerprint, reason, told, attempts, openings, refund_reason, refund_by, correlation, created_at, opened_at, ended_at, refunded_at, notice_id, noticed_at, next_at, late, days, traceparent, refund_asked_at FROM subscription.charges WHERE next_at IS NOT NULL ORDER BY coalesce(refund_asked_at, ended_at, opened_at), id LIMIT $1
+`
+
+// What has no outcome yet, or is to be given back, the longest first.
+func (q *Queries) UnsettledCharges(ctx context.Context, most int32) ([]SubscriptionCharge, error) {
+	rows, err := q.db.Query(ctx, unsettledCharges, most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SubscriptionCharge
+	for rows.Next() {
+		var i SubscriptionCharge
+		if err := rows.Scan(
+			&i.ID,
+			&i.Key,
+			&i.Kind,
+			&i.State,
+			&i.SubscriptionID,
+			&i.LineID,
+			&i.PartnerID,
+			&i.ServiceID,
+			&i.ProductID,
+			&i.PricepointID,
+			&i.Amount,
+			&i.Currency,
+			&i.Channel,
+			&i.ShortCode,
+			&i.TID,
+			&i.UserType,
+			&i.ConsentID,
+			&i.Fingerprint,
+			&i.Reason,
+			&i.Told,
+			&i.Attempts,
+			&i.Openings,
+			&i.RefundReason,
+			&i.RefundBy,
+			&i.Correlation,
+			&i.CreatedAt,
+			&i.OpenedAt,
+			&i.EndedAt,
+			&i.RefundedAt,
+			&i.NoticeID,
+			&i.NoticedAt,
+			&i.NextAt,
+			&i.Late,
+			&i.Days,
+			&i.Traceparent,
+			&i.RefundAskedAt,
 		); err != nil {
 			return nil, err
 		}

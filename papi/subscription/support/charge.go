@@ -59,6 +59,16 @@ func (d *Desk) charges(ctx context.Context) ([]any, error) {
 	return listed(rows, func(r sql.SubscriptionCharge) int64 { return r.LineID }, d.masked(ctx), shownCharge)
 }
 
+// openCharges are those that somebody may have to ask the operator about: without an outcome, or not given back yet, the
+// longest first.
+func (d *Desk) openCharges(ctx context.Context) ([]any, error) {
+	rows, err := sql.New(d.db).UnsettledCharges(ctx, most)
+	if err != nil {
+		return nil, database.Problem(err)
+	}
+	return listed(rows, func(r sql.SubscriptionCharge) int64 { return r.LineID }, d.masked(ctx), shownCharge)
+}
+
 // charge finds one by id or key, or those of a number.
 func (d *Desk) charge(ctx context.Context, id string) (any, error) {
 	q := sql.New(d.db)

@@ -82,7 +82,7 @@ func TestConsents(t *testing.T) {
 	}
 	got, err := office.Get(t.Context(), "consents", first.String())
 	proof, ok := got.(Proof)
-	if err != nil || !ok || proof.Line != "*******5678" || proof.SubscriptionID == 0 || proof.Record.Confirmed.Address != "192.0.2.1" || proof.Record.Source.Operator != "ENTEL" {
+	if err != nil || !ok || proof.Line != "569****5678" || proof.SubscriptionID == 0 || proof.Record.Confirmed.Address != "192.0.2.1" || proof.Record.Source.Operator != "ENTEL" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	got, err = office.Get(t.Context(), "consents", "56912345678")

@@ -17,8 +17,8 @@ import (
 	"puente/papi/subscription/line"
 	"puente/shared/admin"
 	"puente/shared/database"
+	"puente/shared/phone"
 	"puente/shared/problem"
-	"puente/shared/telemetry"
 )
 
 // Desk answers operators.
@@ -47,6 +47,7 @@ func (d *Desk) Resources() []admin.Resource {
 	return []admin.Resource{
 		{Name: "subscriptions", Kind: "Subscription", Role: admin.Operator, List: d.subscriptions, Get: d.subscription, Apply: d.cancel},
 		{Name: "charges", Kind: "Charge", Role: admin.Operator, List: d.charges, Get: d.charge, Apply: d.refund},
+		{Name: "charges-open", Kind: "OpenCharge", List: d.openCharges, Get: d.charge},
 		d.consentResource(),
 		{Name: "reconciliations", Kind: "Reconciliation", List: d.days, Get: d.reconcile},
 	}
@@ -67,7 +68,7 @@ func (d *Desk) masked(ctx context.Context) func(...int64) (map[int64]string, err
 	return func(ids ...int64) (map[int64]string, error) {
 		numbers, err := d.book.Numbers(ctx, d.db, ids...)
 		for id, n := range numbers {
-			numbers[id] = telemetry.Mask(n)
+			numbers[id] = phone.Mask(n)
 		}
 		return numbers, err
 	}

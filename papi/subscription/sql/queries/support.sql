@@ -1,6 +1,10 @@
 -- name: RecentCharges :many
 SELECT * FROM subscription.charges ORDER BY id DESC LIMIT @most;
 
+-- name: UnsettledCharges :many
+-- What has no outcome yet, or is to be given back, the longest first.
+SELECT * FROM subscription.charges WHERE next_at IS NOT NULL ORDER BY coalesce(refund_asked_at, ended_at, opened_at), id LIMIT @most;
+
 -- name: ChargesOfLine :many
 SELECT * FROM subscription.charges WHERE line_id = @line_id ORDER BY id DESC LIMIT @most;
 
@@ -17,7 +21,16 @@ SELECT * FROM subscription.subscriptions WHERE line_id = @line_id ORDER BY id DE
 SELECT * FROM subscription.charges WHERE subscription_id = @subscription_id ORDER BY id DESC LIMIT @most;
 
 -- name: ReconciledDays :many
-SELECT DISTINCT (created_at AT TIME ZONE 'UTC')::date AS day FROM subscription.charges WHERE created_at > @since::timestamptz ORDER BY 1 DESC;
+-- The days on which charges were begun, the last first. It goes from day to day in the index: it costs by days, not by
+-- charges.
+WITH RECURSIVE days AS (
+    (SELECT (created_at AT TIME ZONE 'UTC')::date AS day FROM subscription.charges WHERE created_at > @since::timestamptz ORDER BY created_at DESC LIMIT 1)
+    UNION ALL
+    SELECT (SELECT (c.created_at AT TIME ZONE 'UTC')::date FROM subscription.charges c
+        WHERE c.created_at > @since::timestamptz AND c.created_at < days.day::timestamp AT TIME ZONE 'UTC' ORDER BY c.created_at DESC LIMIT 1)
+    FROM days WHERE days.day IS NOT NULL
+)
+SELECT days.day::date AS day FROM days WHERE days.day IS NOT NULL ORDER BY 1 DESC;
 
 -- name: Reconcile :many
 -- What was charged, given back and notified of the charges that were begun in a span of time.
