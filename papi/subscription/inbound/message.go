@@ -16,7 +16,7 @@ import (
 	"puente/papi/subscription/messaging/keyword"
 	"puente/papi/subscription/sql"
 	"puente/shared/database"
-	"puente/shared/telemetry"
+	"puente/shared/phone"
 )
 
 // message is one of a phone, read.
@@ -38,7 +38,7 @@ type message struct {
 func (i *Inbound) message(ctx context.Context, item smsc.Item) (result string, err error) {
 	m, ok := i.read(item)
 	if !ok {
-		i.log.WarnContext(ctx, "inbound message dropped", "item", item.ID, "from", telemetry.Mask(item.From), "short_code", known(m.code))
+		i.log.WarnContext(ctx, "inbound message dropped", "item", item.ID, "from", phone.Mask(item.From), "short_code", known(m.code))
 		return resultDropped, nil
 	}
 	err = pgx.BeginFunc(ctx, i.db, func(tx pgx.Tx) error {
