@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -332,6 +333,31 @@ func (d *demo) seedTables(ctx context.Context) error {
 	return nil
 }
 
+// played is where a sandbox plays partners.
+var played = regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+/partner/`)
+
+// movePartners has the partners that the sandbox plays follow it to the address that it has now: a demo that is kept may
+// be started on other ports. All else of them stays as its operator made it.
+func (d *demo) movePartners(ctx context.Context) error {
+	client := admin.NewClient(d.notes.Ops, config.NewSecret(d.notes.Admin.Token))
+	for _, resource := range []string{"partners", "products"} { // what has URLs
+		err := insist(ctx, func() error {
+			there, err := client.List(ctx, resource)
+			for _, document := range there {
+				moved := played.ReplaceAll(document, []byte(d.notes.Sandbox+"/partner/"))
+				if err == nil && !bytes.Equal(moved, document) {
+					_, err = client.Apply(ctx, moved)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("move %s to the sandbox: %w", resource, err)
+		}
+	}
+	return nil
+}
+
 // insist tries again for a while where the platform is not yet up to it: a machine that starts everything at once is
 // slow at first. Any other error is one at once.
 func insist(ctx context.Context, try func() error) error {
@@ -361,6 +387,9 @@ func (d *demo) ready(at server.Addresses) error {
 	}
 	d.notes.Clients[partner] = hub
 	if err := d.seedTables(context.Background()); err != nil {
+		return err
+	}
+	if err := d.movePartners(context.Background()); err != nil {
 		return err
 	}
 	d.tellGateway(at)

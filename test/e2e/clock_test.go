@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -101,6 +102,13 @@ type demoNotes struct {
 // beginDemo runs a demo in a directory of its own; more is over the usual arguments and its environment.
 func beginDemo(t *testing.T, more ...string) (dir string, notes demoNotes) {
 	t.Helper()
+	dir = demoDirectory(t)
+	notes, _ = runDemo(t, dir, more...)
+	return dir, notes
+}
+
+func demoDirectory(t *testing.T) string {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "puente-demo-") // PostgreSQL may run as somebody else, who has to get in
 	if err != nil {
 		t.Fatal(err)
@@ -109,6 +117,13 @@ func beginDemo(t *testing.T, more ...string) (dir string, notes demoNotes) {
 	if err := os.Chmod(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
+	return dir
+}
+
+// runDemo runs a demo in a directory, until it is stopped.
+func runDemo(t *testing.T, dir string, more ...string) (notes demoNotes, stop func()) {
+	t.Helper()
+	_ = os.Remove(filepath.Join(dir, "demo.json")) // of a run before
 	args := []string{"run", "--demo", "--data-dir", dir}
 	anywhere := map[string]bool{"--public-addr": true, "--internal-addr": true, "--callbacks-addr": true, "--ops-addr": true, "--sandbox-addr": true}
 	var env []string
@@ -131,7 +146,8 @@ func beginDemo(t *testing.T, more ...string) (dir string, notes demoNotes) {
 	if err := child(cmd, func(err error) { p.err = err; close(p.ended) }); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { p.signal(t, os.Interrupt); p.awaitExit(t) })
+	stop = sync.OnceFunc(func() { p.signal(t, os.Interrupt); p.awaitExit(t) })
+	t.Cleanup(stop)
 	eventually(t, readyWithin, "the demo serves", func() bool {
 		select {
 		case <-p.ended:
@@ -141,5 +157,5 @@ func beginDemo(t *testing.T, more ...string) (dir string, notes demoNotes) {
 		text, err := os.ReadFile(filepath.Join(dir, "demo.json"))
 		return err == nil && json.Unmarshal(text, &notes) == nil
 	})
-	return dir, notes
+	return notes, stop
 }

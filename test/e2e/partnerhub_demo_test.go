@@ -86,6 +86,25 @@ func TestTheDemoRenews(t *testing.T) {
 	told(0, 1, 1)
 }
 
+// A demo that is kept, and started again on other ports, tells its partners there; what an operator made of them stays.
+func TestTheDemosPartnersFollowTheSandbox(t *testing.T) {
+	t.Parallel()
+	dir := demoDirectory(t)
+	before, stop := runDemo(t, dir)
+	renamed := fmt.Sprintf(`{"kind":"Product","id":"4711","spec":{"service":"2000001784","name":"Otro","kind":"VAS","type":"ONESHOT","oneshotConsent":"partner","notifyChargeUrl":"%s/partner/52272/charges","pricePoints":[{"id":4711,"amount":500}]}}`, before.Sandbox)
+	if code, text := says(t, "apply", "--data-dir", dir, "-f", written(t, renamed)); code != 0 {
+		t.Fatal(text)
+	}
+	stop()
+	now, _ := runDemo(t, dir)
+	for _, resource := range []string{"partners", "products"} {
+		code, text := says(t, "admin", "list", resource, "--data-dir", dir)
+		if code != 0 || now.Sandbox != before.Sandbox && strings.Contains(text, before.Sandbox) || !strings.Contains(text, now.Sandbox+"/partner/52272/charges") {
+			t.Errorf("%d %s: %s", code, resource, text)
+		}
+	}
+}
+
 func queryEnrolment(flows *subscription.Client, id string) (subscription.Enrolment, error) {
 	ctx, cancel := visit()
 	defer cancel()
