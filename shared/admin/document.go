@@ -117,6 +117,9 @@ func (r *Registry) Apply(ctx context.Context, who Actor, entities []Entity) ([]R
 	for _, res := range r.Resources() {
 		for _, s := range byKind[res.Kind] {
 			done, err := r.put(ctx, who, s.res, s.ID, s.Spec)
+			if e := problem.Of(err); errors.Is(err, problem.NotFound) && e.Detail == "" {
+				err = &problem.Error{Kind: problem.NotFound, Detail: "there is no " + s.Kind + " " + s.ID, Err: err}
+			}
 			if err != nil {
 				return results, fmt.Errorf("admin: apply %s: %w", s.Kind, err)
 			}
