@@ -1,6 +1,7 @@
 package subscription
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -171,25 +172,36 @@ func (p *process) fingerprint(r request, in subscription.ChargeRequest) []byte {
 	return p.nameKey("body", r.msisdn, fmt.Sprint(in.ServiceID), fmt.Sprint(in.ProductID), fmt.Sprint(in.PricepointID), r.channel, in.ShortCode, in.TID)
 }
 
+// named finds what a partner named by a key, or by a tid; empty: nothing.
+func (p *process) named(ctx context.Context, partner int64, name string) (key string, err error) {
+	for _, kind := range []string{"key", "tid"} {
+		key, err = sql.New(p.db).NamedCharge(ctx, sql.NamedChargeParams{PartnerID: partner, Key: p.nameKey(kind, name)})
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return key, database.Problem(err)
+		}
+	}
+	return "", nil
+}
+
+// namedByAny finds what any partner named so: the name of a charge is what its partner tells an operator.
+func (p *process) namedByAny(ctx context.Context, name string) ([]string, error) {
+	keys, err := sql.New(p.db).NamedByAny(ctx, sql.NamedByAnyParams{
+		Partners: p.catalogue.Snapshot().Partners(), Keys: [][]byte{p.nameKey("key", name), p.nameKey("tid", name)},
+	})
+	return keys, database.Problem(err)
+}
+
 // QueryCharge finds a charge of the caller's partner, by its key, its tid or what the hub called it.
 func (p *process) QueryCharge(ctx context.Context, in subscription.ChargeQuery) (out subscription.ChargeStatus, err error) {
 	partner, err := p.partner(ctx)
 	if err != nil {
 		return out, err
 	}
-	q := sql.New(p.db)
-	key := oneShot + in.Key
-	for _, kind := range []string{"key", "tid"} {
-		named, err := q.NamedCharge(ctx, sql.NamedChargeParams{PartnerID: partner.ID, Key: p.nameKey(kind, in.Key)})
-		if err == nil {
-			key = named
-			break
-		}
-		if !errors.Is(err, pgx.ErrNoRows) {
-			return out, database.Problem(fmt.Errorf("query charge: %w", err))
-		}
+	key, err := p.named(ctx, partner.ID, in.Key)
+	if err != nil {
+		return out, err
 	}
-	row, err := q.Charge(ctx, key)
+	row, err := sql.New(p.db).Charge(ctx, cmp.Or(key, oneShot+in.Key))
 	if errors.Is(err, pgx.ErrNoRows) || err == nil && (row.PartnerID != partner.ID || row.Kind != charging.OneShot) {
 		return out, &problem.Error{Kind: problem.NotFound, Detail: "There is no such charge"}
 	}

@@ -119,7 +119,7 @@ func mount(env *server.Env) error {
 	env.Follow("subscription.catalogue", p.catalogue)
 	env.Administer(desk.Resource()) // before the catalogue: a waiver comes before what it lets pass
 	env.Administer(p.catalogue.Resources()...)
-	env.Administer(support.New(db, p.book, p.charging, flows, p.lifecycle, p.writer, p.now).Resources()...)
+	env.Administer(support.New(db, p.book, p.charging, flows, p.lifecycle, p.writer, p.namedByAny, p.now).Resources()...)
 	if err := p.deliver(env, cfg, box, gateway, proofs); err != nil {
 		return err
 	}

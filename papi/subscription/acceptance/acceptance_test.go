@@ -104,7 +104,7 @@ func TestGate(t *testing.T) {
 		t.Error(err)
 	}
 	for want, change := range map[string]func(*Row){
-		"renewal.SendMT is OK": func(r *Row) { r.Cells[RenewalSendMT].State = OK },
+		"renewal.SendMT is OK, not OK Prov":                               func(r *Row) { r.Cells[RenewalSendMT].State = OK },
 		"subscription.LPRedirect is NOK; cancellation.NotifCancel is NOK": func(r *Row) { r.Cells[SubscriptionLPRedirect], r.Cells[CancellationNotifCancel] = Cell{}, Cell{} },
 		"the end-to-end tests have not passed":                            func(r *Row) { r.E2E = "02-may" },
 		"waiver: must have who, why and when":                             func(r *Row) { r.E2E, r.Waiver = "", &Waiver{By: " ", Reason: "launch", At: time.Unix(1, 0)} },

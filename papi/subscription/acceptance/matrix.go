@@ -87,7 +87,11 @@ func (r Row) Missing() []string {
 	var out []string
 	for i, c := range r.Cells {
 		if c.State != OKProv && c.State != NotApplicable {
-			out = append(out, fmt.Sprintf("%s is %s", Check(i), c.State))
+			said := fmt.Sprintf("%s is %s", Check(i), c.State)
+			if c.State == OK { // by ourselves
+				said += ", not " + OKProv.String()
+			}
+			out = append(out, said)
 		}
 	}
 	if _, apply := r.count(); apply == 0 {

@@ -100,6 +100,9 @@ func zone(name string) *time.Location {
 // Partner finds a partner.
 func (s *Snapshot) Partner(id int64) (*Partner, bool) { p, ok := s.partners[id]; return p, ok }
 
+// Partners are the ids of all of them.
+func (s *Snapshot) Partners() []int64 { return slices.Sorted(maps.Keys(s.partners)) }
+
 // Client finds a partner's client.
 func (s *Snapshot) Client(id string) (*Client, bool) { c, ok := s.clients[id]; return c, ok }
 

@@ -172,7 +172,7 @@ func (s *Store) reachable(r *rules, spec any) {
 			return
 		}
 		if err := s.reach(address); err != nil {
-			r.must(false, path, "must be one that is called, https on port 443 of a public address, or what papi.subscription.notifications allows: "+err.Error())
+			r.must(false, path, "must be https on port 443 of a public address, or be among papi.subscription.notifications.allow: "+err.Error())
 		}
 	}
 	switch next := spec.(type) {

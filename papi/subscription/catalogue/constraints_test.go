@@ -176,9 +176,9 @@ func TestEndpointsThatAreNotCalled(t *testing.T) {
 	const product = "kind: Product\nid: \"4\"\nspec: {service: \"3\", name: Otro, kind: VAS, type: ONESHOT, notifyChargeUrl: 'https://otro.example:8443/c', pricePoints: [{id: 1, amount: 1}]}"
 	for _, c := range []struct{ name, document, path string }{
 		{"a partner's, called", strings.Replace(partner, "notify: {}", "notify: {subscriptionUrl: 'https://otro.example/s'}", 1), ""},
-		{"a partner's", strings.Replace(partner, "notify: {}", "notify: {subscriptionUrl: 'https://otro.example:8443/s'}", 1), "notify.subscriptionUrl must be one that is called"},
-		{"a partner's, of charges", strings.Replace(partner, "notify: {}", "notify: {chargeUrl: 'https://otro.example:8443/c'}", 1), "notify.chargeUrl must be one that is called"},
-		{"a product's", product, "notifyChargeUrl must be one that is called"},
+		{"a partner's", strings.Replace(partner, "notify: {}", "notify: {subscriptionUrl: 'https://otro.example:8443/s'}", 1), "notify.subscriptionUrl must be https on port 443"},
+		{"a partner's, of charges", strings.Replace(partner, "notify: {}", "notify: {chargeUrl: 'https://otro.example:8443/c'}", 1), "notify.chargeUrl must be https on port 443"},
+		{"a product's", product, "notifyChargeUrl must be https on port 443"},
 	} {
 		_, err := apply(t, r, c.document)
 		if c.path == "" && err != nil || c.path != "" && (!errors.Is(err, problem.Invalid) || !strings.Contains(err.Error(), c.path)) {

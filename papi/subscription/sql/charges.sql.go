@@ -400,6 +400,35 @@ func (q *Queries) NameRequest(ctx context.Context, arg NameRequestParams) (strin
 	return charge_key, err
 }
 
+const namedByAny = `-- name: NamedByAny :many
+SELECT DISTINCT charge_key FROM subscription.request_keys WHERE partner_id = ANY ($1::bigint[]) AND key = ANY ($2::bytea[]) ORDER BY 1
+`
+
+type NamedByAnyParams struct {
+	Partners []int64
+	Keys     [][]byte
+}
+
+func (q *Queries) NamedByAny(ctx context.Context, arg NamedByAnyParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, namedByAny, arg.Partners, arg.Keys)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var charge_key string
+		if err := rows.Scan(&charge_key); err != nil {
+			return nil, err
+		}
+		items = append(items, charge_key)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const namedCharge = `-- name: NamedCharge :one
 SELECT charge_key FROM subscription.request_keys WHERE partner_id = $1 AND key = $2
 `

@@ -69,7 +69,7 @@ func (d *Desk) openCharges(ctx context.Context) ([]any, error) {
 	return listed(rows, func(r sql.SubscriptionCharge) int64 { return r.LineID }, d.masked(ctx), shownCharge)
 }
 
-// charge finds one by id or key, or those of a number.
+// charge finds one by id or key, or by what its partner named it; or those of a number.
 func (d *Desk) charge(ctx context.Context, id string) (any, error) {
 	q := sql.New(d.db)
 	number, lineID, err := d.identify(ctx, id)
@@ -81,17 +81,52 @@ func (d *Desk) charge(ctx context.Context, id string) (any, error) {
 		if err != nil {
 			return nil, database.Problem(err)
 		}
-		all, err := listed(rows, func(r sql.SubscriptionCharge) int64 { return r.LineID }, d.masked(ctx), shownCharge)
-		return map[string]any{"items": all}, err
+		return d.several(ctx, rows)
 	}
 	row, err := q.Charge(ctx, id)
 	if errors.Is(err, pgx.ErrNoRows) && number != 0 {
 		row, err = q.ChargeByID(ctx, number)
 	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		return d.chargeNamed(ctx, id)
+	}
 	if err != nil {
 		return nil, absent(err)
 	}
-	tries, err := q.AttemptsOf(ctx, row.ID)
+	return d.chargeOf(ctx, row)
+}
+
+// chargeNamed finds the one that a partner named so, or those that several did.
+func (d *Desk) chargeNamed(ctx context.Context, name string) (any, error) {
+	keys, err := d.named(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	var rows []sql.SubscriptionCharge
+	for _, key := range keys {
+		row, err := sql.New(d.db).Charge(ctx, key)
+		if err != nil {
+			return nil, absent(err)
+		}
+		rows = append(rows, row)
+	}
+	switch len(rows) {
+	case 0:
+		return nil, problem.NotFound
+	case 1:
+		return d.chargeOf(ctx, rows[0])
+	}
+	return d.several(ctx, rows)
+}
+
+func (d *Desk) several(ctx context.Context, rows []sql.SubscriptionCharge) (any, error) {
+	all, err := listed(rows, func(r sql.SubscriptionCharge) int64 { return r.LineID }, d.masked(ctx), shownCharge)
+	return map[string]any{"items": all}, err
+}
+
+// chargeOf is one with its attempts.
+func (d *Desk) chargeOf(ctx context.Context, row sql.SubscriptionCharge) (any, error) {
+	tries, err := sql.New(d.db).AttemptsOf(ctx, row.ID)
 	if err != nil {
 		return nil, database.Problem(err)
 	}

@@ -1,12 +1,15 @@
 package support
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
 
 	"puente/papi/subscription/catalogue/cataloguetest"
 	"puente/papi/subscription/line"
+	"puente/shared/problem"
 )
 
 // charged is a day's charge of a line in a state; what is open has waited since then.
@@ -30,7 +33,10 @@ func charges(t *testing.T) (*cataloguetest.Catalogue, *Desk) {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	return w, New(w.DB, book, nil, records{w}, nil, nil, func() time.Time { return now })
+	named := func(_ context.Context, name string) ([]string, error) {
+		return map[string][]string{"k1": {"one:a"}, "QWERT": {"one:a", "one:b"}}[name], nil
+	}
+	return w, New(w.DB, book, nil, records{w}, nil, nil, named, func() time.Time { return now })
 }
 
 // Days are those on which there were charges, in UTC, the last first, as far back as a list shows.
@@ -75,5 +81,24 @@ func TestOpenCharges(t *testing.T) {
 	}
 	if open[0].(Charge).Line != "569****5678" {
 		t.Errorf("of line %s", open[0].(Charge).Line)
+	}
+}
+
+// A charge is found by the hub's id and key, and by what its partner named it; what several partners named so, whole.
+func TestChargesByName(t *testing.T) {
+	w, desk := charges(t)
+	charged(t, w, "one:a", "SUCCEEDED", desk.now())
+	charged(t, w, "one:b", "SUCCEEDED", desk.now())
+	for name, want := range map[string]string{"one:a": "one:a", "k1": "one:a", "1": "one:a", "2": "one:b"} {
+		if got, err := desk.charge(t.Context(), name); err != nil || got.(Charge).Key != want {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	got, err := desk.charge(t.Context(), "QWERT")
+	if all, ok := got.(map[string]any); err != nil || !ok || len(all["items"].([]any)) != 2 {
+		t.Errorf("of several: %+v, %v", got, err)
+	}
+	if _, err := desk.charge(t.Context(), "k2"); !errors.Is(err, problem.NotFound) {
+		t.Errorf("of nobody: %v", err)
 	}
 }

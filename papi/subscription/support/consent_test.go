@@ -43,7 +43,7 @@ func TestConsents(t *testing.T) {
 	w := cataloguetest.Sample(t)
 	book := line.NewBook(w.Ring, slog.New(slog.DiscardHandler))
 	at := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	desk := New(w.DB, book, nil, records{w}, nil, nil, func() time.Time { return at.Add(48 * time.Hour) })
+	desk := New(w.DB, book, nil, records{w}, nil, nil, nil, func() time.Time { return at.Add(48 * time.Hour) })
 	office := admin.New(func(context.Context, admin.Change) {})
 	if err := office.Add(desk.Resources()...); err != nil {
 		t.Fatal(err)
@@ -138,7 +138,7 @@ func TestTooManyConsents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	desk := New(w.DB, book, nil, records{w}, nil, nil, time.Now)
+	desk := New(w.DB, book, nil, records{w}, nil, nil, nil, time.Now)
 	for _, of := range []string{"", "2026-11-25", "56912345678"} {
 		if err := desk.consentResource().Exports["csv"].WriteOf(t.Context(), of, io.Discard); !errors.Is(err, problem.Invalid) || problem.Of(err).Fields[0].Path != "of" {
 			t.Errorf("%q: %v", of, err)
@@ -158,7 +158,7 @@ func TestConsentsOfAnHour(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	desk := New(w.DB, book, nil, records{w}, nil, nil, time.Now)
+	desk := New(w.DB, book, nil, records{w}, nil, nil, nil, time.Now)
 	for of, want := range map[string]int{"2026-11-25T13": 1, "2026-11-25T14": exported, "2026-11-25T15": 0} {
 		var out bytes.Buffer
 		err := desk.consentResource().Exports["csv"].WriteOf(t.Context(), of, &out)

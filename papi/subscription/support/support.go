@@ -29,12 +29,16 @@ type Desk struct {
 	consents  opener
 	lifecycle *lifecycle.Lifecycle
 	writer    *lifecycle.Writer
+	named     Named
 	now       func() time.Time
 }
 
+// Named finds the keys of charges that partners named so, by a key of theirs or a tid.
+type Named func(ctx context.Context, name string) (keys []string, err error)
+
 // New makes a desk.
-func New(db *database.DB, book *line.Book, c *charging.Charging, o opener, l *lifecycle.Lifecycle, w *lifecycle.Writer, now func() time.Time) *Desk {
-	return &Desk{db, book, c, o, l, w, now}
+func New(db *database.DB, book *line.Book, c *charging.Charging, o opener, l *lifecycle.Lifecycle, w *lifecycle.Writer, named Named, now func() time.Time) *Desk {
+	return &Desk{db, book, c, o, l, w, named, now}
 }
 
 const (

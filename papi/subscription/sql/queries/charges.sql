@@ -96,6 +96,9 @@ RETURNING charge_key;
 -- name: NamedCharge :one
 SELECT charge_key FROM subscription.request_keys WHERE partner_id = @partner_id AND key = @key;
 
+-- name: NamedByAny :many
+SELECT DISTINCT charge_key FROM subscription.request_keys WHERE partner_id = ANY (@partners::bigint[]) AND key = ANY (@keys::bytea[]) ORDER BY 1;
+
 -- name: NamedRequest :one
 SELECT * FROM subscription.request_keys WHERE partner_id = @partner_id AND key = @key;
 
