@@ -38,6 +38,12 @@ func hubCharge(t *testing.T, p *platform) {
 		wantHub(of(t, changes), h.call(t, "charge", h.order(msisdn, changes), "Idempotency-Key", key), 422, "15", hubFlow, "KEY_REUSED")
 	}
 	p.wantCharged(t, msisdn, hubPrice)
+	if status, text := p.admin(t, p.processLayer(), http.MethodGet, "/admin/v1/charges/"+key, ""); status != http.StatusOK || !strings.Contains(text, made.TxID) {
+		t.Errorf("an operator finds by its key: %d %s", status, text) // which is what its partner tells them
+	}
+	if status, text := p.admin(t, p.processLayer(), http.MethodGet, "/admin/v1/charges/"+key+"-3", ""); status != http.StatusNotFound {
+		t.Errorf("an operator finds by nobody's key: %d %s", status, text)
+	}
 	other := h.call(t, "charge", h.order(msisdn, members{"pricepointId": h.points + 1}), "external-tx-id", key+"-2") // another wish
 	wantHub(t, other, 200, "0", hubDone, "")
 	sum := int64(0)

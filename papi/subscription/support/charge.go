@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -69,46 +71,39 @@ func (d *Desk) openCharges(ctx context.Context) ([]any, error) {
 	return listed(rows, func(r sql.SubscriptionCharge) int64 { return r.LineID }, d.masked(ctx), shownCharge)
 }
 
-// charge finds one by id or key, or by what its partner named it; or those of a number.
+// charge finds one by id or key, or by what its partner named it; those of a number; or all that bear a name, where
+// there are several.
 func (d *Desk) charge(ctx context.Context, id string) (any, error) {
-	q := sql.New(d.db)
-	number, lineID, err := d.identify(ctx, id)
+	_, lineID, err := d.identify(ctx, id)
 	if err != nil && !errors.Is(err, problem.NotFound) {
 		return nil, err
 	}
 	if lineID != 0 {
-		rows, err := q.ChargesOfLine(ctx, sql.ChargesOfLineParams{LineID: lineID, Most: most})
+		rows, err := sql.New(d.db).ChargesOfLine(ctx, sql.ChargesOfLineParams{LineID: lineID, Most: most})
 		if err != nil {
 			return nil, database.Problem(err)
 		}
 		return d.several(ctx, rows)
 	}
-	row, err := q.Charge(ctx, id)
-	if errors.Is(err, pgx.ErrNoRows) && number != 0 {
-		row, err = q.ChargeByID(ctx, number)
+	var rows []sql.SubscriptionCharge
+	switch row, err := d.exact(ctx, id); {
+	case err == nil:
+		rows = append(rows, row)
+	case !errors.Is(err, problem.NotFound):
+		return nil, err
 	}
-	if errors.Is(err, pgx.ErrNoRows) {
-		return d.chargeNamed(ctx, id)
-	}
-	if err != nil {
-		return nil, absent(err)
-	}
-	return d.chargeOf(ctx, row)
-}
-
-// chargeNamed finds the one that a partner named so, or those that several did.
-func (d *Desk) chargeNamed(ctx context.Context, name string) (any, error) {
-	keys, err := d.named(ctx, name)
+	keys, err := d.named(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	var rows []sql.SubscriptionCharge
 	for _, key := range keys {
 		row, err := sql.New(d.db).Charge(ctx, key)
 		if err != nil {
 			return nil, absent(err)
 		}
-		rows = append(rows, row)
+		if !slices.ContainsFunc(rows, func(r sql.SubscriptionCharge) bool { return r.ID == row.ID }) {
+			rows = append(rows, row)
+		}
 	}
 	switch len(rows) {
 	case 0:
@@ -117,6 +112,19 @@ func (d *Desk) chargeNamed(ctx context.Context, name string) (any, error) {
 		return d.chargeOf(ctx, rows[0])
 	}
 	return d.several(ctx, rows)
+}
+
+// exact finds the one charge of a key or an id of the hub's, and of nothing that others named.
+func (d *Desk) exact(ctx context.Context, id string) (sql.SubscriptionCharge, error) {
+	q := sql.New(d.db)
+	row, err := q.Charge(ctx, id)
+	if number, parsed := strconv.ParseInt(id, 10, 64); errors.Is(err, pgx.ErrNoRows) && parsed == nil {
+		row, err = q.ChargeByID(ctx, number)
+	}
+	if err != nil {
+		return row, absent(err)
+	}
+	return row, nil
 }
 
 func (d *Desk) several(ctx context.Context, rows []sql.SubscriptionCharge) (any, error) {
@@ -150,15 +158,14 @@ func (d *Desk) refund(ctx context.Context, id string, spec json.RawMessage) (boo
 	if err := json.Unmarshal(spec, &wanted); err != nil || wanted.Refund == "" || len(wanted.Refund) > 200 {
 		return false, &problem.Error{Kind: problem.Invalid, Fields: []problem.Field{{Path: "spec", Rule: "must be {refund: why}, 1 to 200 bytes"}}}
 	}
-	found, err := d.charge(ctx, id)
+	c, err := d.exact(ctx, id) // money goes back for what is named without doubt
+	if errors.Is(err, problem.NotFound) {
+		return false, &problem.Error{Kind: problem.NotFound, Detail: "there is no charge of that id or key of the hub's"}
+	}
 	if err != nil {
 		return false, err
 	}
-	c, ok := found.(Charge)
-	switch {
-	case !ok:
-		return false, &problem.Error{Kind: problem.Invalid, Detail: "name one charge by its id or key"}
-	case c.State == charging.Refunding || c.State == charging.Refunded:
+	if c.State == charging.Refunding || c.State == charging.Refunded {
 		return false, nil
 	}
 	begun, err := d.charging.Refund(ctx, c.ID, wanted.Refund)

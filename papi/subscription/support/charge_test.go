@@ -34,7 +34,7 @@ func charges(t *testing.T) (*cataloguetest.Catalogue, *Desk) {
 	}
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	named := func(_ context.Context, name string) ([]string, error) {
-		return map[string][]string{"k1": {"one:a"}, "QWERT": {"one:a", "one:b"}}[name], nil
+		return map[string][]string{"k1": {"one:a"}, "2": {"one:a"}, "QWERT": {"one:a", "one:b"}}[name], nil
 	}
 	return w, New(w.DB, book, nil, records{w}, nil, nil, named, func() time.Time { return now })
 }
@@ -89,16 +89,32 @@ func TestChargesByName(t *testing.T) {
 	w, desk := charges(t)
 	charged(t, w, "one:a", "SUCCEEDED", desk.now())
 	charged(t, w, "one:b", "SUCCEEDED", desk.now())
-	for name, want := range map[string]string{"one:a": "one:a", "k1": "one:a", "1": "one:a", "2": "one:b"} {
+	for name, want := range map[string]string{"one:a": "one:a", "k1": "one:a", "1": "one:a"} {
 		if got, err := desk.charge(t.Context(), name); err != nil || got.(Charge).Key != want {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
+	if _, err := desk.refund(t.Context(), "k1", []byte(`{"refund":"why"}`)); !errors.Is(err, problem.NotFound) {
+		t.Errorf("what a partner named is given back: %v", err)
+	}
+	if all, ok := chargesOf(desk.charge(t.Context(), "2")); !ok || len(all) != 2 { // the hub's id, and somebody's tid
+		t.Errorf("of an id that is a name, too: %+v", all)
+	}
 	got, err := desk.charge(t.Context(), "QWERT")
-	if all, ok := got.(map[string]any); err != nil || !ok || len(all["items"].([]any)) != 2 {
+	if all, ok := chargesOf(got, err); !ok || len(all) != 2 {
 		t.Errorf("of several: %+v, %v", got, err)
 	}
 	if _, err := desk.charge(t.Context(), "k2"); !errors.Is(err, problem.NotFound) {
 		t.Errorf("of nobody: %v", err)
 	}
+}
+
+// chargesOf are several.
+func chargesOf(got any, err error) ([]any, bool) {
+	all, ok := got.(map[string]any)
+	if err != nil || !ok {
+		return nil, false
+	}
+	items, ok := all["items"].([]any)
+	return items, ok
 }
