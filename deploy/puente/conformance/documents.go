@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -62,7 +63,22 @@ func read(ctx context.Context, from *admin.Client, id string) (*product, error) 
 	}
 	row, err := matrixRow(ctx, from, p)
 	p.row = row
-	return p, err
+	if err != nil {
+		return nil, err
+	}
+	return p, p.possible()
+}
+
+// possible wants a product to be one that a run can try: what it cannot says nothing of the product, and is not signed.
+func (p *product) possible() error {
+	pages := p.spec.Type == catalogue.Subscription || p.spec.OneShotConsent != "partner"
+	if pages && len(p.spec.Channels) > 0 && !slices.Contains(p.spec.Channels, web) {
+		return errors.New("it is not sold through WEB, where a run has its line agree")
+	}
+	if charged := p.row.Cells[acceptance.SubscriptionNotifCobro].State != acceptance.NotApplicable; charged && p.point.Amount == 0 {
+		return errors.New("it is charged, but not by the campaign that a run comes by: its price there is 0, or none that is active")
+	}
+	return nil
 }
 
 // take reads one document.

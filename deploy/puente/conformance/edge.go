@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -74,8 +73,7 @@ func (p *platform) post(ctx context.Context, target, media, token string, body [
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
+	answer, err := bodyOf(resp)
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ type client struct {
 // Bounds of waiting, for a machine that has much else to do.
 const (
 	startWithin = 3 * time.Minute
-	stopWithin  = 30 * time.Second
+	stopWithin  = time.Minute // it drains, and its PostgreSQL ends
 	callWithin  = 30 * time.Second
 	patience    = 20 * time.Second // for what follows from something that was done
 )
@@ -201,8 +201,7 @@ func (p *platform) control(ctx context.Context, method, path string, body, into 
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
+	answer, err := bodyOf(resp)
 	if err != nil {
 		return err
 	}
@@ -213,6 +212,38 @@ func (p *platform) control(ctx context.Context, method, path string, body, into 
 		return nil
 	}
 	return json.Unmarshal(answer, into)
+}
+
+// mostAnswer is more than any answer has, in bytes: the sandbox's ledgers are those of one run.
+const mostAnswer = 16 << 20
+
+// bodyOf reads the body of an answer, and closes it.
+func bodyOf(resp *http.Response) ([]byte, error) {
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, mostAnswer+1))
+	if err == nil && len(text) > mostAnswer {
+		err = fmt.Errorf("%s: the answer is larger than %d bytes", resp.Request.URL.Path, mostAnswer)
+	}
+	return text, err
+}
+
+// ready wants the platform to serve still, with its database: else nothing that failed on it says anything of a product.
+func (p *platform) ready(ctx context.Context) error {
+	if err := p.alive(); err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.notes.Ops+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := p.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("the private platform does not serve any more: %w", err)
+	}
+	if text, err := bodyOf(resp); err != nil || resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the private platform is not ready any more: %s: %s", resp.Status, text)
+	}
+	return nil
 }
 
 // ahead is by how much the platform's business time is moved.

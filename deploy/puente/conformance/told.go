@@ -113,15 +113,20 @@ func (t *trial) notices(ctx context.Context) ([]received, error) {
 	}
 	var all []received
 	for _, r := range ledger.Notifications {
+		var whose struct {
+			UserIdentifier string `json:"userIdentifier"`
+			ProductID      int64  `json:"productId"`
+		}
+		if json.Unmarshal(r.Body, &whose) != nil || r.Partner != t.product.partner.id || whose.UserIdentifier != t.user.msisdn || whose.ProductID != number(t.product.id) {
+			continue // another trial's
+		}
 		var n notice
 		d := json.NewDecoder(bytes.NewReader(r.Body))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&n); err != nil {
 			return nil, fmt.Errorf("notification %s: %w", r.ID, err)
 		}
-		if r.Partner == t.product.partner.id && n.UserIdentifier == t.user.msisdn && n.ProductID == number(t.product.id) {
-			all = append(all, received{r, n})
-		}
+		all = append(all, received{r, n})
 	}
 	return all, nil
 }

@@ -65,7 +65,7 @@ func (t *trial) play(ctx context.Context) error {
 	if err := ctx.Err(); err != nil { // what failed for it says nothing of the product
 		return err
 	}
-	return t.alive()
+	return t.ready(ctx)
 }
 
 // prepare makes the line one that may have the product, and the client one of the partner's. An hour is let pass since

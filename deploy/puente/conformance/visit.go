@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"html"
-	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -65,8 +64,7 @@ func (v *visitor) ask(ctx context.Context, target string, form url.Values) (page
 	if err != nil {
 		return page{}, err
 	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
+	text, err := bodyOf(resp)
 	return page{method + " " + req.URL.Path, resp.StatusCode, resp.Header.Get("Location"), string(text), resp.Header.Get("X-Correlation-Id")}, err
 }
 
