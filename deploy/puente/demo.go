@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -34,6 +33,7 @@ type demo struct {
 	file    string // the configuration
 	dir     string
 	notes   notes
+	before  string // where the sandbox was when the demo last ran; empty: it did not
 	sandbox *sandbox.Sandbox
 	clock   atomic.Pointer[clock.Clock] // of business time; nil until the database is there
 	stop    func()
@@ -117,6 +117,7 @@ func startDemo(ctx context.Context, env []string, file string) (*demo, error) {
 	go func() { ended <- s.Serve(serving, listener) }()
 	d.sandbox = s
 	d.stop = func() { cancel(); <-ended; _ = lock.Close() }
+	d.before = d.notes.Sandbox
 	d.notes.Sandbox, d.notes.TokenURL = s.URL(), s.URL()+"/oauth2/token"
 	d.notes.SMS.Inbox, d.notes.SMS.Send = s.URL()+"/_sandbox/smsc/messages", s.URL()+"/_sandbox/smsc/mo"
 	if d.file = file; file == "" {
@@ -184,6 +185,7 @@ func (d *demo) remembered() notes {
 		}
 		n.Clients[name] = c
 	}
+	n.Sandbox = last.Sandbox
 	n.Admin = adminNote{User: "admin", Password: last.Admin.Password, Token: last.Admin.Token}
 	if n.Admin.Token == "" || n.Admin.Password == "" {
 		n.Admin.Password, n.Admin.Token = rand.Text(), rand.Text()
@@ -333,18 +335,18 @@ func (d *demo) seedTables(ctx context.Context) error {
 	return nil
 }
 
-// played is where a sandbox plays partners.
-var played = regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+/partner/`)
-
 // movePartners has the partners that the sandbox plays follow it to the address that it has now: a demo that is kept may
 // be started on other ports. All else of them stays as its operator made it.
 func (d *demo) movePartners(ctx context.Context) error {
+	if d.before == "" || d.before == d.notes.Sandbox {
+		return nil
+	}
 	client := admin.NewClient(d.notes.Ops, config.NewSecret(d.notes.Admin.Token))
 	for _, resource := range []string{"partners", "products"} { // what has URLs
 		err := insist(ctx, func() error {
 			there, err := client.List(ctx, resource)
 			for _, document := range there {
-				moved := played.ReplaceAll(document, []byte(d.notes.Sandbox+"/partner/"))
+				moved := bytes.ReplaceAll(document, []byte(`"`+d.before+"/partner/"), []byte(`"`+d.notes.Sandbox+"/partner/"))
 				if err == nil && !bytes.Equal(moved, document) {
 					_, err = client.Apply(ctx, moved)
 				}

@@ -90,6 +90,7 @@ func TestTheSandboxMovesTheDemosTime(t *testing.T) {
 // demoNotes are what a demo tells in demo.json.
 type demoNotes struct {
 	Public, Ops, Sandbox string
+	PID                  int
 	TokenURL             string `json:"token_url"`
 	Clients              map[string]struct {
 		ID     string `json:"client_id"`
@@ -123,7 +124,6 @@ func demoDirectory(t *testing.T) string {
 // runDemo runs a demo in a directory, until it is stopped.
 func runDemo(t *testing.T, dir string, more ...string) (notes demoNotes, stop func()) {
 	t.Helper()
-	_ = os.Remove(filepath.Join(dir, "demo.json")) // of a run before
 	args := []string{"run", "--demo", "--data-dir", dir}
 	anywhere := map[string]bool{"--public-addr": true, "--internal-addr": true, "--callbacks-addr": true, "--ops-addr": true, "--sandbox-addr": true}
 	var env []string
@@ -155,7 +155,7 @@ func runDemo(t *testing.T, dir string, more ...string) (notes demoNotes, stop fu
 		default:
 		}
 		text, err := os.ReadFile(filepath.Join(dir, "demo.json"))
-		return err == nil && json.Unmarshal(text, &notes) == nil
+		return err == nil && json.Unmarshal(text, &notes) == nil && notes.PID == cmd.Process.Pid // not of a run before
 	})
 	return notes, stop
 }
